@@ -1,0 +1,222 @@
+"""Decide one request: who pays, how much, or why not. Pure, and the same for the gate, "test a URL" and a backtest.
+
+The order of the steps is part of the wire contract (docs/protocol.md, "Deciding one request"): it says which of
+several mistakes a crawler hears about first. Every outcome is a value. Nothing here looks at balances: whether
+there are funds is decided by the ledger, in the transaction that takes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler, Visitor
+from edge.core.ladder import identify
+from edge.core.money import Money
+from edge.core.policy import Account, Knowledge, Policy, SitePolicy
+from edge.core.refusals import RefusalCode
+from edge.core.request import CrawlRequest
+from edge.core.rule_index import Match
+from edge.core.rules import Action
+from edge.core.target import Target
+from edge.core.terms import Offer, OfferKind, OfferMistake, read_offer
+from edge.core.web_bot_auth import Invalid, Unverified, charge_freshness, covers_target
+
+ALWAYS_FREE_PATHS = frozenset(
+    {"/robots.txt", "/sitemap.xml", "/security.txt", "/.well-known/security.txt", "/crawlers.json"}
+)
+"""Never priced, whatever the rules say; matched exactly, because a pattern here would be a way round."""
+
+PRICED_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""What a bot may send to a priced page; only GET is ever charged."""
+
+
+class AdmitReason(StrEnum):
+    """Why a request passes without a charge; recorded with the traffic."""
+
+    FREE_PATH = "free_path"
+    VISITOR = "visitor"
+    ALLOWED = "allowed"
+    MONITORED = "monitored"
+    PRICE_ZERO = "price_zero"
+    METHOD_NOT_CHARGED = "method_not_charged"
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Pass the request on, for nothing. ``would_ask`` is the price that a monitoring rule would have asked."""
+
+    site: SitePolicy
+    reason: AdmitReason
+    identity: Identity | None = None
+    match: Match | None = None
+    would_ask: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Say no: one code of the closed list, the one reason, and when to come back if time will help."""
+
+    code: RefusalCode
+    detail: str
+    site: SitePolicy | None = None
+    identity: Identity | None = None
+    match: Match | None = None
+    retry_after_seconds: int | None = None
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DemandPayment:
+    """Say no with a price: a 402 that carries ``crawler-price``."""
+
+    code: RefusalCode
+    price: Money
+    site: SitePolicy
+    identity: Identity
+    match: Match
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Sell the page: fetch it, and let the ledger take ``price`` before a byte leaves.
+
+    With ``otherwise`` set this request may only collect what it has paid for before (its signature has aged, or
+    the price has changed since): the ledger is asked for a charge of the same key, and if there is none the
+    answer is ``otherwise``.
+    """
+
+    price: Money
+    offer: Offer
+    account: Account
+    identity: SignedCrawler
+    site: SitePolicy
+    match: Match
+    otherwise: Refuse | DemandPayment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskOrigin:
+    """The origin names the price (in-band pricing): fetch its answer, then decide again with that price."""
+
+    site: SitePolicy
+    identity: Identity
+    match: Match
+
+
+Decision = Admit | Charge | DemandPayment | Refuse | AskOrigin
+
+
+def decide(
+    request: CrawlRequest, policy: Policy, knowledge: Knowledge, now: float, content_price: Money | None = None
+) -> Decision:
+    """Decide ``request`` at ``now`` (seconds since the epoch) under one policy snapshot.
+
+    ``content_price`` is the origin's own price, given on the second call after ``AskOrigin``.
+    """
+    site = policy.sites.get(request.host)
+    if site is None:
+        return Refuse(RefusalCode.UNKNOWN_SITE, f"no site named {request.host!r} is served here")
+    resource = request.resource
+    if not isinstance(resource, Target):
+        return Refuse(resource.code, resource.detail, site)
+    if resource.path in ALWAYS_FREE_PATHS:
+        return Admit(site, AdmitReason.FREE_PATH)
+    identity = identify(request, policy, knowledge, now)
+    if isinstance(identity, Visitor):
+        return Admit(site, AdmitReason.VISITOR, identity)
+    if resource.ambiguity is not None:
+        return _ambiguous(site, identity, resource)
+    match = site.rules.match(resource.path, resource.query, identity, now)
+    rule = match.rule
+    match rule.action:
+        case Action.ALLOW:
+            return Admit(site, AdmitReason.ALLOWED, identity, match)
+        case Action.MONITOR:
+            return Admit(site, AdmitReason.MONITORED, identity, match, would_ask=rule.price)
+        case Action.BLOCK:
+            return _blocked(site, identity, match)
+        case Action.CHARGE:
+            return _price(request, resource, site, identity, match, policy, now, content_price)
+
+
+def _ambiguous(site: SitePolicy, identity: Identity, resource: Target) -> Refuse:
+    detail = f"{resource.ambiguity}; ask for {resource.canonical_hint} instead"
+    return Refuse(RefusalCode.AMBIGUOUS_TARGET, detail, site, identity)
+
+
+def _blocked(site: SitePolicy, identity: Identity, match: Match) -> Refuse:
+    rule = match.rule
+    detail = rule.block_text or "the publisher's rules block this crawler here"
+    return Refuse(RefusalCode.CRAWLER_BLOCKED, detail, site, identity, match, status=rule.block_status)
+
+
+def _price(
+    request: CrawlRequest,
+    resource: Target,
+    site: SitePolicy,
+    identity: ClaimedCrawler | SignedCrawler,
+    match: Match,
+    policy: Policy,
+    now: float,
+    content_price: Money | None,
+) -> Decision:
+    """Steps 9 to 18 for a priced page: the offer, then the identity, then the price, then the account."""
+
+    def refuse(code: RefusalCode, detail: str, retry_after_seconds: int | None = None) -> Refuse:
+        return Refuse(code, detail, site, identity, match, retry_after_seconds)
+
+    if request.method not in PRICED_METHODS:
+        return refuse(RefusalCode.METHOD_NOT_ALLOWED, f"{request.method} is not sold; use GET")
+    if request.has_body:
+        return refuse(RefusalCode.BODY_NOT_ALLOWED, "send the request without content")
+    offer = read_offer(request.fields, site.currency)
+    if isinstance(offer, OfferMistake):
+        return refuse(offer.code, offer.detail)
+    if site.in_band_pricing and content_price is None:
+        return AskOrigin(site, identity, match)
+    price = content_price or match.rule.price
+    if price is None:
+        raise AssertionError(f"charge rule {match.rule.name!r} has no price")
+    if price.amount_micros == 0:
+        return Admit(site, AdmitReason.PRICE_ZERO, identity, match)
+    if offer is None:
+        return DemandPayment(RefusalCode.PAYMENT_REQUIRED, price, site, identity, match)
+    if isinstance(identity, ClaimedCrawler):
+        return _unproved(identity.failure, refuse)
+    if not resource.exact:
+        return _ambiguous(site, identity, resource)
+    proof = identity.proof
+    if offer.kind.value not in proof.covered:
+        return refuse(RefusalCode.PRICE_NOT_SIGNED, f"cover \"{offer.kind.value}\" with the signature")
+    if site.strict and not covers_target(proof):
+        return refuse(RefusalCode.TARGET_NOT_SIGNED, 'cover "@target-uri", or "@path" with "@query"')
+    account = policy.accounts.get((identity.crawler.crawler_id, site.currency))
+    if account is None:
+        return refuse(RefusalCode.ACCOUNT_MISSING, f"{identity.crawler.name} has no {site.currency} account")
+    if account.suspended or identity.crawler.suspended:
+        return refuse(RefusalCode.ACCOUNT_SUSPENDED, f"the account of {identity.crawler.name} is suspended")
+    otherwise: Refuse | DemandPayment | None = None
+    fault = identity.expired.fault if identity.expired else charge_freshness(proof, now)
+    if fault is not None:
+        otherwise = refuse(RefusalCode.SIGNATURE_STALE, fault.sentence)
+    elif not offer.accepts(price):
+        code = (
+            RefusalCode.EXACT_PRICE_DIFFERS if offer.kind is OfferKind.EXACT else RefusalCode.MAX_PRICE_TOO_LOW
+        )
+        otherwise = DemandPayment(code, price, site, identity, match)
+    if request.method != "GET":
+        return otherwise or Admit(site, AdmitReason.METHOD_NOT_CHARGED, identity, match)
+    return Charge(price, offer, account, identity, site, match, otherwise)
+
+
+def _unproved(failure: Invalid | Unverified | None, refuse: Callable[..., Refuse]) -> Refuse:
+    """Steps 12 and 13: an offer to pay from somebody who has not proved who they are."""
+    match failure:
+        case None:
+            return refuse(RefusalCode.SIGNATURE_REQUIRED, "sign the request as accept-signature says")
+        case Invalid():
+            return refuse(RefusalCode.SIGNATURE_INVALID, failure.detail)
+        case Unverified():
+            return refuse(RefusalCode.KEY_UNAVAILABLE, failure.fault.sentence, failure.retry_after_seconds)

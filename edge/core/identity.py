@@ -1,0 +1,96 @@
+"""Who asks: the identity ladder, where the type carries the trust.
+
+A ``SignedCrawler`` has proved its key; a ``ClaimedCrawler`` only says a name; a ``Visitor`` is a person as far
+as anyone can tell. Only the first can pay. The rungs between them (token, address, reverse DNS, impostor) are
+named here because rules can ask for a least rung.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from edge.core.web_bot_auth import Invalid, Unverified, Verified
+
+
+class Rung(IntEnum):
+    """How well a crawler's name is proved; higher is better, so rungs compare."""
+
+    IMPOSTOR = 0
+    CLAIMED = 1
+    REVERSE_DNS = 2
+    ADDRESS = 3
+    TOKEN = 4
+    SIGNED = 5
+
+    @property
+    def label(self) -> str:
+        """The rung's spelling in rules, pages and exports."""
+        return self.name.lower().replace("_", "-")
+
+    @classmethod
+    def from_label(cls, text: str) -> Rung:
+        """Read a rung's spelling; raises ``ValueError`` for an unknown one."""
+        for rung in cls:
+            if rung.label == text:
+                return rung
+        raise ValueError(f"{text!r} is not one of {', '.join(rung.label for rung in cls)}")
+
+
+class CrawlerKind(StrEnum):
+    """What a crawler is for; part of the rule key."""
+
+    TRAINING = "training"
+    SEARCH = "search"
+    ASSISTANT = "assistant"
+    ARCHIVER = "archiver"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredCrawler:
+    """A crawler that the operator registered: the party that can hold an account.
+
+    ``agent_url`` is the normalised identity URL of its key set.
+    """
+
+    crawler_id: int
+    name: str
+    operator: str
+    kind: CrawlerKind
+    agent_url: str
+    suspended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCrawler:
+    """A registered crawler whose signature on this request verified.
+
+    ``expired`` is set when only the signature's time had passed: it proves the name, but buys nothing new.
+    """
+
+    crawler: RegisteredCrawler
+    proof: Verified
+    expired: Invalid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedCrawler:
+    """A name that the request only claims, by its User-Agent or by a signature nobody could verify.
+
+    ``name`` is empty when the request is plainly automated but says no known name. ``failure`` keeps why a
+    signature that was sent did not count.
+    """
+
+    name: str
+    operator: str
+    kind: CrawlerKind
+    failure: Invalid | Unverified | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Not a bot as far as anyone can tell: never asked to pay."""
+
+
+Identity = SignedCrawler | ClaimedCrawler | Visitor

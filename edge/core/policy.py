@@ -1,0 +1,69 @@
+"""What the gate knows when it decides: one immutable snapshot, swapped whole when anything changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from edge.core.identity import ClaimedCrawler, RegisteredCrawler
+from edge.core.keys import PublicKey
+from edge.core.rule_index import RuleIndex
+from edge.core.web_bot_auth import KeyLookup
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A crawler's account in one currency. Balances are not here: only the ledger decides about funds."""
+
+    account_id: int
+    currency: str
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SitePolicy:
+    """One site: where it lives, how it is priced, and its compiled rules.
+
+    ``scheme`` is what the public sees when it differs from the connection's (behind a TLS front), else None.
+    ``strict`` asks that a paying signature covers the target. With ``in_band_pricing`` the origin's own
+    ``crawler-price`` overrides the rule's. ``error_detail`` allows the ``crawler-error-detail`` header.
+    ``publisher_account`` is credited by each charge.
+    """
+
+    site_id: int
+    publisher_id: int
+    publisher_account: int
+    host: str
+    origin: str
+    currency: str
+    scheme: str | None
+    strict: bool
+    in_band_pricing: bool
+    error_detail: bool
+    contact: str | None
+    rules: RuleIndex
+    rule_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Every site, registered crawler and account of one version of the configuration."""
+
+    version: int
+    sites: Mapping[str, SitePolicy]
+    crawlers: Mapping[str, RegisteredCrawler]
+    accounts: Mapping[tuple[int, str], Account]
+    registered_keys: Mapping[tuple[str, str], PublicKey]
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What deciding needs beside the policy and lives on its own clock: key directories and the catalogue.
+
+    ``find_key`` answers for (identity URL, thumbprint); ``classify`` turns a User-Agent into what it claims, or
+    None for a person's browser. ``allow_loopback_http`` lets development identities live on loopback.
+    """
+
+    find_key: KeyLookup
+    classify: Callable[[str], ClaimedCrawler | None]
+    allow_loopback_http: bool = False
