@@ -1,0 +1,73 @@
+# Everything a newcomer needs. Each target sets up what it needs, says what it does, and costs seconds when run again.
+# Wanted on the machine: Python 3.11 or newer with pip, and make.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test run check bench setup setup-dev lock clean python
+MAKEFLAGS += --no-print-directory
+
+# The first of these that is 3.11 or newer; `make PYTHON=/path/to/python3.12 test` overrides it.
+is_new_enough = $(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+	if $(call is_new_enough,$$p); then echo $$p; break; fi; done)
+
+BIN := .venv/bin
+
+help:
+	@echo "make demo    show the main job on this machine: refuse, price, pay, deliver, account"
+	@echo "make test    run the whole test suite, with PostgreSQL and a browser"
+	@echo "make run     serve: edge on 127.0.0.1:8402, dashboard on 127.0.0.1:8403"
+	@echo "make check   ruff, mypy and the house rules"
+	@echo "make bench   measure the edge beside its peers"
+	@echo "make setup   only set up .venv"
+	@echo "make lock    write requirements/*.lock anew from pyproject.toml"
+	@echo "make clean   remove what was built"
+
+demo: setup
+	@echo "demo: an origin, an edge, a dashboard and a crawler on free loopback ports"
+	@$(BIN)/farebox demo
+
+run: setup
+	@echo "run: serving until interrupted"
+	@$(BIN)/farebox serve
+
+test: setup-dev
+	@echo "test: the whole suite on SQLite and PostgreSQL, with a browser"
+	@scripts/ensure_programs chromium
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: setup-dev
+	@echo "check: ruff (lint)"
+	@$(BIN)/python -m ruff check .
+	@echo "check: ruff (format)"
+	@$(BIN)/python -m ruff format --check .
+	@echo "check: mypy (strict)"
+	@$(BIN)/python -m mypy
+	@echo "check: house rules"
+	@$(BIN)/python -m pytest -q tests/house
+
+bench: setup-dev
+	@echo "bench: the edge and its peers, each peer in an environment of its own"
+	@scripts/ensure_programs nginx
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+setup: python
+	@$(PYTHON) scripts/setup.py run
+
+setup-dev: python
+	@$(PYTHON) scripts/setup.py dev
+
+lock: python
+	@echo "lock: requirements/*.lock from pyproject.toml"
+	@PYTHON=$(PYTHON) scripts/lock $(LOCK_ARGS)
+
+clean:
+	@echo "clean: environments, caches and builds; databases and keys stay"
+	@rm -rf .venv .venv-lock .venv-bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis htmlcov
+	@rm -f .setup.lock .coverage .coverage.*
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+python:
+	@test -n "$(PYTHON)" && $(call is_new_enough,$(PYTHON)) || { \
+	echo "farebox needs Python 3.11 or newer$(if $(PYTHON),; $(PYTHON) is not,; none found on PATH)." >&2; \
+	echo "Install it (Debian 12: apt-get install python3 python3-pip) or say: make PYTHON=/path/to/python3.12" >&2; \
+	exit 1; }
