@@ -1,0 +1,306 @@
+"""What an operator can set: the environment over ``farebox.toml`` over defaults, read once and frozen.
+
+Rules of this file:
+
+- every setting is a field of ``Settings`` with a sentence; ``FAREBOX_<NAME>`` in the environment and ``<name>`` in
+  the file are its two spellings;
+- a name that is not a setting is refused, because a misspelt setting is a setting that does not work;
+- nothing here looks at the process: the environment comes in as a mapping and the directory as a path, so only the
+  command line and the application factories decide what is read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from edge.core.errors import EdgeError
+
+PREFIX = "FAREBOX_"
+FILE_NAME = "farebox.toml"
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
+
+class InvalidSettings(EdgeError):
+    """Settings that cannot be used; ``problems`` holds one plain sentence for each."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems
+
+
+class Bind(NamedTuple):
+    """Where to listen: ``host:port``, IPv6 in brackets. Port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _read_bind(value: object) -> object:
+    if isinstance(value, Bind):
+        return value
+    host, separator, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    host = host.removeprefix("[").removesuffix("]")
+    if not separator or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError("write it as host:port, such as 127.0.0.1:8402")
+    return Bind(host, int(port))
+
+
+def _read_networks(value: object) -> object:
+    """A list of addresses or ranges; in the environment, one text with commas."""
+    words = [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or not all(
+        isinstance(word, str | IPv4Network | IPv6Network) for word in words
+    ):
+        raise ValueError("list addresses or ranges, such as 10.0.0.0/8")
+    try:
+        return tuple(ip_network(word) for word in words)
+    except ValueError as why:
+        raise ValueError(f"{why}; list addresses or ranges, such as 10.0.0.0/8") from why
+
+
+def _check_database_url(url: str) -> str:
+    if url.startswith("postgresql://"):
+        url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
+    if url.startswith("postgresql+psycopg://"):
+        return url
+    if url.startswith("sqlite:///") and url.removeprefix("sqlite:///") not in ("", ":memory:"):
+        return url
+    raise ValueError("use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE")
+
+
+def _check_web_url(url: str | None) -> str | None:
+    if url is None or url == "":
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("write it as https://host, without query or fragment")
+    return url.rstrip("/")
+
+
+BindAddress = Annotated[
+    Bind, BeforeValidator(_read_bind), PlainSerializer(str), WithJsonSchema({"type": "string", "pattern": ".+:[0-9]+"})
+]
+Networks = Annotated[
+    tuple[Network, ...],
+    BeforeValidator(_read_networks),
+    PlainSerializer(lambda networks: [str(network) for network in networks]),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}}),
+]
+
+
+class Settings(BaseModel):
+    """Every setting of edge and dashboard; times in seconds, sizes in bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    database_url: Annotated[str, AfterValidator(_check_database_url)] = Field(
+        default="sqlite:///farebox.db",
+        repr=False,
+        description="The ledger's database: sqlite:///FILE for one process, postgresql+psycopg://... for several.",
+    )
+    edge_bind: BindAddress = Field(default=Bind("127.0.0.1", 8402), description="Where crawlers and visitors connect.")
+    dashboard_bind: BindAddress = Field(
+        default=Bind("127.0.0.1", 8403), description="Where publishers connect to the dashboard."
+    )
+    admin_bind: BindAddress = Field(
+        default=Bind("127.0.0.1", 9402), description="Where /livez, /readyz and /metrics answer; keep it private."
+    )
+    operator: str = Field(
+        default="local",
+        pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$",
+        description="Who runs this edge: the issuer's name in receipts and payment networks.",
+    )
+    data_dir: Path = Field(
+        default=Path("farebox-data"), description="Directory of the service keys; shared by all nodes of one edge."
+    )
+    node: str = Field(
+        default="",
+        max_length=200,
+        description="This node's name in the ledger's chains; empty means the machine's name.",
+    )
+    workers: int = Field(
+        default=1, ge=1, le=64, description="Edge processes on this machine; more than one needs PostgreSQL."
+    )
+    trusted_proxies: Networks = Field(
+        default=(), description="Addresses of fronts whose X-Forwarded-For and X-Forwarded-Proto are believed."
+    )
+    dev: bool = Field(
+        default=False, description="Development: published test keys and http key directories on loopback are allowed."
+    )
+    dashboard_url: Annotated[str | None, AfterValidator(_check_web_url)] = Field(
+        default=None, description="The dashboard's address as people type it, when a front stands before it."
+    )
+    contact: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Address or page that refusals name when the site has none of its own.",
+    )
+    header_deadline_seconds: float = Field(
+        default=10.0, gt=0, le=120, description="A client that has not sent its whole request head by then is cut off."
+    )
+    client_stall_seconds: float = Field(
+        default=30.0, gt=0, le=600, description="A client that takes no byte of an answer for so long is gone."
+    )
+    request_body_bytes: int = Field(
+        default=10_485_760, ge=0, description="Largest request body that is passed on to an origin."
+    )
+    body_buffer_bytes: int = Field(
+        default=262_144,
+        ge=1024,
+        le=16_777_216,
+        description="A paid body up to this size is whole before it is charged.",
+    )
+    origin_connect_seconds: float = Field(
+        default=5.0, gt=0, le=120, description="Longest wait for a connection to an origin."
+    )
+    origin_timeout_seconds: float = Field(
+        default=30.0, gt=0, le=600, description="Longest wait for an origin's next bytes, its answer's head included."
+    )
+    origin_connections: int = Field(
+        default=256, ge=1, le=10_000, description="Connections to all origins together that one process keeps."
+    )
+    policy_poll_seconds: float = Field(
+        default=0.5, gt=0, le=60, description="How often a process looks for changed rules, sites and accounts."
+    )
+    drain_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        le=600,
+        description="How long answers under way may take after the process was told to stop.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity that is logged."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="json for machines, console for people; auto is console on a terminal."
+    )
+
+    @model_validator(mode="after")
+    def _one_process_on_sqlite(self) -> Settings:
+        if self.workers > 1 and self.is_embedded:
+            raise ValueError("workers above 1 need PostgreSQL; set database_url, or workers to 1")
+        return self
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is SQLite, which one process writes."""
+        return self.database_url.startswith("sqlite:")
+
+    @property
+    def database_file(self) -> Path | None:
+        """The SQLite file, or None on PostgreSQL."""
+        return Path(self.database_url.removeprefix("sqlite:///")) if self.is_embedded else None
+
+    @property
+    def dashboard_address(self) -> str:
+        """Where people reach the dashboard: as set, else as bound."""
+        return self.dashboard_url or f"http://{self.dashboard_bind}"
+
+    def public_dump(self) -> dict[str, Any]:
+        """Every value in plain JSON types, the database password hidden; safe to print."""
+        return {**self.model_dump(mode="json"), "database_url": hide_password(self.database_url)}
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """The values that were set, before they are checked, and where each came from (``sources``)."""
+
+    values: Mapping[str, Any]
+    sources: Mapping[str, str]
+
+
+def hide_password(url: str) -> str:
+    """The URL with its password replaced, for logs and screens."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    name, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{name.partition(':')[0]}:***@{host}"))
+
+
+def load_settings(environment: Mapping[str, str], directory: Path | None = None) -> Settings:
+    """Read and check all settings; ``directory`` is where ``farebox.toml`` is looked for (default: here).
+
+    Raises ``InvalidSettings`` for an unknown name, a value that does not fit, or a file that cannot be read.
+    """
+    return check_settings(read_layers(environment, directory or Path()))
+
+
+def check_settings(layers: Layers) -> Settings:
+    """Turn the values that were set into ``Settings``; raises ``InvalidSettings``."""
+    try:
+        return Settings.model_validate(dict(layers.values))
+    except ValidationError as errors:
+        raise InvalidSettings(tuple(_sentence(dict(error), layers) for error in errors.errors())) from None
+
+
+def read_layers(environment: Mapping[str, str], directory: Path) -> Layers:
+    """Collect what the file and the environment set; raises ``InvalidSettings`` for unknown names."""
+    values, sources, problems = _read_file(directory)
+    for name, text in environment.items():
+        if not name.startswith(PREFIX):
+            continue
+        field = name.removeprefix(PREFIX).lower()
+        if name != name.upper() or field not in Settings.model_fields:
+            problems.append(_unknown(name, [PREFIX + known.upper() for known in Settings.model_fields]))
+            continue
+        values[field] = text
+        sources[field] = name
+    if problems:
+        raise InvalidSettings(tuple(problems))
+    return Layers(values, sources)
+
+
+def _read_file(directory: Path) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+    path = directory / FILE_NAME
+    if not path.exists():
+        return {}, {}, []
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as why:
+        raise InvalidSettings((f"The settings file {path} cannot be read: {why.strerror}.",)) from why
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as why:
+        raise InvalidSettings((f"The settings file {path} is not TOML: {why}.",)) from why
+    known = list(Settings.model_fields)
+    problems = [_unknown(key, known, f" in {path}") for key in document if key not in Settings.model_fields]
+    return dict(document), {key: str(path) for key in document}, problems
+
+
+def _unknown(name: str, known: list[str], where: str = "") -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else "`farebox config schema` lists all settings."
+    return f"{name}{where} is not a setting; {hint}"
+
+
+def _sentence(error: Mapping[str, Any], layers: Layers) -> str:
+    """One validation error as a sentence that names the setting as the operator wrote it."""
+    why = str(error["msg"]).removeprefix("Value error, ")
+    if not error["loc"]:
+        return f"{why[:1].upper()}{why[1:]}."
+    field = str(error["loc"][0])
+    source = layers.sources.get(field, field)
+    name = source if source.startswith(PREFIX) else f"{field} in {source}"
+    return f"{name} cannot be used: {why[:1].lower()}{why[1:]}."
