@@ -1,0 +1,1 @@
+"""The pure core: no socket, clock, environment, log or await; ``now`` is always an argument."""
