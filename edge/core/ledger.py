@@ -1,0 +1,328 @@
+"""Ledger arithmetic, first part: what a charge is called, what is ordered, what is written, what is answered.
+
+Rules of this file
+- A charge has one key for ever, made of what the crawler signed. The key names the charge on every node, on every
+  retry and in every attempt; the charge id on the wire is the key in hexadecimal.
+- An ``Entry`` is one transfer between two accounts and never changes once written. Its field order is the order of
+  the columns and of the canonical form (``edge.core.chain``): adding a field is a new version of both.
+- A balance is credits minus debits, so that per currency all balances sum to zero (I1).
+
+The life of a charge, in entries of one key (``attempt`` counts the openings)::
+
+    step 1  POST    crawler -> publisher      or   HOLD  crawler -> holds
+    step 2                                         SETTLE  holds -> publisher   or   VOID  holds -> crawler
+    step 3  REVERSE publisher -> crawler      a broken delivery, or a refund by an operator
+    step 4  REDELIVER, amount 0               the one fetch for nothing that a broken delivery gives
+
+``edge.core.ledger_state`` reads that life out of entries, ``edge.core.ledger_plan`` decides the next step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from hashlib import sha256
+from typing import NamedTuple
+
+from edge.core.errors import EdgeError
+from edge.core.money import Money
+
+KEY_LENGTH = 16
+CHARGE_ID_PREFIX = "ch_"
+
+
+class LedgerUnavailable(EdgeError):
+    """The ledger cannot be written just now: sell nothing, answer 503, try again later (D6)."""
+
+
+class InvariantBroken(EdgeError):
+    """The books contradict themselves: stop selling until an operator has looked. Never caught to carry on."""
+
+
+class EntryKind(StrEnum):
+    """What a transfer is for."""
+
+    POST = "post"
+    HOLD = "hold"
+    SETTLE = "settle"
+    VOID = "void"
+    REVERSE = "reverse"
+    REDELIVER = "redeliver"
+    CREDIT = "credit"
+    ADJUST = "adjust"
+
+
+class Step(IntEnum):
+    """The place of an entry in its attempt; (key, attempt, step) is unique in the database (I2)."""
+
+    OPEN = 1
+    RESOLVE = 2
+    REVERSE = 3
+    REDELIVER = 4
+
+
+class Entry(NamedTuple):
+    """One transfer as it is stored: a plain tuple, because it is the row, and there are millions.
+
+    Amount in micro-units, time in microseconds since the epoch (UTC). Fields that do not apply are None.
+    """
+
+    writer: int
+    number: int
+    key: bytes
+    attempt: int
+    step: int
+    kind: str
+    debit_account: int
+    credit_account: int
+    amount_micros: int
+    currency: str
+    recorded_at_micros: int
+    crawler_id: int | None
+    publisher_id: int | None
+    site_id: int | None
+    rule: str | None
+    rule_version: int | None
+    licence: str | None
+    target: str | None
+    offer: str | None
+    request_id: str | None
+    status: int | None
+    evidence: str | None
+    reason: str | None
+    reference: str | None
+    author: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeOrder:
+    """All that one charge needs and says: price, both accounts, and why it cost that.
+
+    ``offer`` is the accepted header as text, ``status`` the origin's, ``evidence`` what the delivery will be judged
+    by. With ``redelivery_only`` nothing new is ever charged: the order only collects what was paid for before.
+    """
+
+    key: bytes
+    price: Money
+    crawler_account: int
+    publisher_account: int
+    crawler_id: int
+    publisher_id: int
+    site_id: int
+    rule: str
+    rule_version: int
+    licence: str | None
+    target: str
+    offer: str
+    request_id: str
+    status: int
+    evidence: str | None = None
+    redelivery_only: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.key) != KEY_LENGTH:
+            raise ValueError(f"a charge key has {KEY_LENGTH} bytes, not {len(self.key)}")
+        if self.price.amount_micros == 0:
+            raise ValueError("a charge of nothing is not a charge")
+
+
+@dataclass(frozen=True, slots=True)
+class CreditOrder:
+    """A top-up from outside: ``reference`` is the payment's own name and makes it unique for ever."""
+
+    account: int
+    funding_account: int
+    crawler_id: int | None
+    money: Money
+    reference: str
+    author: str
+    reason: str | None = None
+
+    @property
+    def key(self) -> bytes:
+        """The transfer key of this reference: a repeated reference meets the first one's entry."""
+        return credit_key(self.reference)
+
+
+# Answers
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """The charge is live and durable. ``amount`` is what was charged, which is the first one's price for a retry.
+
+    ``writer`` and ``number`` name the entry that paid; ``fresh`` says that this very order wrote it.
+    """
+
+    charge_id: str
+    amount: Money
+    writer: int
+    number: int
+    fresh: bool
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """What ``confirm_delivery`` takes."""
+        return (self.writer, self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The funds are taken and durable, but not earned: ``settle`` or ``void`` must follow, with this value.
+
+    ``amount`` is what the headers must state. A second request of the same key shares the hold (``fresh`` False):
+    whoever delivers completely first settles it for all.
+    """
+
+    charge_id: str
+    amount: Money
+    order: ChargeOrder
+    attempt: int
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Redelivery:
+    """Serve it for nothing, and say no ``crawler-charged``: it was paid and reversed after a broken delivery."""
+
+    charge_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoRight:
+    """An order with ``redelivery_only`` has nothing to collect; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class InsufficientFunds:
+    """The account's balance or limit does not cover the price; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSuspended:
+    """The operator suspended the account; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The hold was voided and cannot be replaced: the tail must not leave; cut the connection."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Voided:
+    """The hold is resolved. ``settled`` says that another delivery of the same charge had settled it before."""
+
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reversed:
+    """The crawler has its money back; ``fresh`` False when it had it before."""
+
+    charge_id: str
+    amount: Money
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NotReversed:
+    """There is no live charge to reverse, or its delivery was confirmed meanwhile; ``reason`` says which."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credited:
+    """The top-up is in the ledger; ``fresh`` False when this reference was credited before, with this amount."""
+
+    amount: Money
+    writer: int
+    number: int
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceTaken:
+    """The reference names another top-up: another amount or another account; nothing was written."""
+
+    entry: Entry
+
+
+PostOutcome = Posted | Redelivery | NoRight | InsufficientFunds | AccountSuspended
+HoldOutcome = Held | Posted | Redelivery | NoRight | InsufficientFunds | AccountSuspended
+SettleOutcome = Posted | Lost
+ReverseOutcome = Reversed | NotReversed
+CreditOutcome = Credited | ReferenceTaken
+
+
+# Names
+
+
+def charge_key(account_id: int, signature: bytes, method: str, authority: str, target: str) -> bytes:
+    """Name the charge of one signed request: 16 bytes, the same on every node.
+
+    The parts are length-prefixed, so that no two requests can share an encoding. Ed25519 signatures are
+    deterministic: two requests without a nonce signed in the same second are one charge, in the crawler's favour.
+    """
+    parts = (str(account_id).encode(), signature, method.encode(), authority.encode(), target.encode())
+    return _digest(b"farebox charge 1", parts)
+
+
+def credit_key(reference: str) -> bytes:
+    """Name the top-up of one external payment reference."""
+    return _digest(b"farebox credit 1", (reference.encode(),))
+
+
+def charge_id(key: bytes) -> str:
+    """Write a key as the charge id of headers, receipts and reports: ``ch_`` and 32 hexadecimal digits."""
+    return CHARGE_ID_PREFIX + key.hex()
+
+
+def key_of_charge_id(text: str) -> bytes | None:
+    """Read a charge id; None for anything that is not one."""
+    digits = text.removeprefix(CHARGE_ID_PREFIX)
+    if digits == text or len(digits) != 2 * KEY_LENGTH or set(digits) - set("0123456789abcdef"):
+        return None
+    return bytes.fromhex(digits)
+
+
+def _digest(purpose: bytes, parts: Iterable[bytes]) -> bytes:
+    digest = sha256(purpose)
+    for part in parts:
+        digest.update(len(part).to_bytes(4, "big"))
+        digest.update(part)
+    return digest.digest()[:KEY_LENGTH]
+
+
+# Sums
+
+
+def balance_changes(entries: Iterable[Entry]) -> dict[int, int]:
+    """Sum what entries do to balances: account id to micro-units, positive where the balance grows."""
+    changes: dict[int, int] = {}
+    for entry in entries:
+        amount = entry.amount_micros
+        changes[entry.debit_account] = changes.get(entry.debit_account, 0) - amount
+        changes[entry.credit_account] = changes.get(entry.credit_account, 0) + amount
+    return changes
+
+
+def check_conservation(changes: dict[int, int]) -> None:
+    """Insist that no money appears or vanishes (I1); raises ``InvariantBroken``."""
+    total = sum(changes.values())
+    if total != 0:
+        raise InvariantBroken(f"the balance changes of one batch sum to {total}, not to zero")
+
+
+def check_entry(entry: Entry) -> None:
+    """Insist on what holds for each entry alone; raises ``InvariantBroken`` with the entry's place."""
+    place = f"entry {entry.writer}/{entry.number}"
+    if type(entry.amount_micros) is not int or entry.amount_micros < 0:
+        raise InvariantBroken(f"{place}: {entry.amount_micros!r} is not an amount in micro-units")
+    if (entry.amount_micros == 0) != (entry.kind == EntryKind.REDELIVER):
+        raise InvariantBroken(f"{place}: a {entry.kind} cannot have the amount {entry.amount_micros}")
+    if entry.debit_account == entry.credit_account:
+        raise InvariantBroken(f"{place}: debits and credits the same account")
