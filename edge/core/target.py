@@ -102,6 +102,17 @@ def split_absolute(raw: str) -> tuple[str, str, str] | None:
     return scheme.lower(), authority, rest if rest.startswith("/") else "/" + rest
 
 
+def canonical_literal(text: str) -> str:
+    """The canonical spelling of a piece of path that a person wrote in a rule: anything not allowed is encoded.
+
+    Says nothing about whether the piece is well formed or ambiguous; read a whole path for that.
+    """
+    if text.isascii():
+        return _PATH_TOKEN.sub(_path_token, text)
+    latin = unicodedata.normalize("NFC", text).encode("utf-8").decode("latin-1")
+    return _PATH_TOKEN.sub(_path_token, latin)
+
+
 def match_key(path: str, *, case_sensitive: bool) -> str:
     """The form in which rules compare canonical paths: what a lenient server may take for the same name.
 
