@@ -1,0 +1,42 @@
+"""Every table, each column with its reason: the one place that knows how things are stored.
+
+The migrations must build exactly this on SQLite and on PostgreSQL; a test compares them.
+"""
+
+from edge.store.tables.configuration import (
+    crawler,
+    crawler_key,
+    key_directory,
+    policy_version,
+    publisher,
+    rule_draft,
+    rule_set,
+    site,
+)
+from edge.store.tables.ledger import account, batch, delivery, entry, writer
+from edge.store.tables.metadata import metadata
+from edge.store.tables.people import membership, person, session, setup_link, sign_in_attempt
+from edge.store.tables.traffic import traffic
+
+__all__ = [
+    "account",
+    "batch",
+    "crawler",
+    "crawler_key",
+    "delivery",
+    "entry",
+    "key_directory",
+    "membership",
+    "metadata",
+    "person",
+    "policy_version",
+    "publisher",
+    "rule_draft",
+    "rule_set",
+    "session",
+    "setup_link",
+    "sign_in_attempt",
+    "site",
+    "traffic",
+    "writer",
+]

@@ -1,0 +1,146 @@
+"""The books: accounts, the writers' chains, and the entries, which are only ever added.
+
+Rules of this file
+- Amounts are integer micro-units, times microseconds since the epoch (UTC).
+- Entries and batches are append-only: triggers of the migration refuse UPDATE and DELETE on both databases (I4).
+- The unique index on (key, attempt, step) decides every race: one live charge per key and attempt, one resolution
+  per hold, one reversal per charge, one credit per reference (I2).
+- ``entry`` has no foreign keys: each would cost a look-up per row on the request's path. Accounts and writer are
+  proved to exist by the conditional updates of the same transaction; the rest is a snapshot of what was sold.
+- As few indexes as the questions need: each is paid for by every charge.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from edge.store.tables.metadata import metadata
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", Integer, primary_key=True, comment="named by entries; locked in this order"),
+    Column("code", String(64), nullable=False, unique=True, comment="crawler:3:USD, publisher:1:USD, holds:USD ..."),
+    Column("currency", String(3), nullable=False, comment="of the balance; a transfer cannot mix two"),
+    Column("owner_kind", String(16), nullable=False, comment="crawler, publisher or internal"),
+    Column("owner_id", Integer, comment="the crawler or publisher; null for internal ones"),
+    Column("terms", String(16), nullable=False, comment="prepaid, postpaid or internal"),
+    Column("balance_micros", BigInteger, nullable=False, comment="credits minus debits: the fold of the entries (I5)"),
+    Column("floor_micros", BigInteger, comment="the balance never goes below it (I3); null where it may"),
+    Column("suspended", Boolean, nullable=False, comment="takes no new charges"),
+    CheckConstraint("floor_micros IS NULL OR balance_micros >= floor_micros", name="floor"),
+    CheckConstraint("owner_kind IN ('crawler', 'publisher', 'internal')", name="owner_kind"),
+    CheckConstraint("terms IN ('prepaid', 'postpaid', 'internal')", name="terms"),
+    CheckConstraint("terms <> 'prepaid' OR floor_micros = 0", name="prepaid"),
+    CheckConstraint("terms <> 'postpaid' OR floor_micros <= 0", name="postpaid"),
+    Index("ix_account_owner", "owner_kind", "owner_id"),
+    sqlite_autoincrement=True,
+)
+
+writer = Table(
+    "writer",
+    metadata,
+    Column(
+        "id", Integer, primary_key=True, autoincrement=False, comment="1, 2, ... without gaps: a missing one shows"
+    ),
+    Column("node", String(200), nullable=False, comment="host and process, for people"),
+    Column("started_at_micros", BigInteger, nullable=False, comment="one row per process life that writes"),
+    Column("lease_until_micros", BigInteger, nullable=False, comment="after it others may close this writer"),
+    Column("closed_at_micros", BigInteger, comment="set once; a closed writer cannot write any more"),
+    Column("head_batch", BigInteger, nullable=False, comment="the last batch: a cut-off end shows"),
+    Column("head_entry", BigInteger, nullable=False, comment="the last entry, likewise"),
+    Column("head_hash", LargeBinary(32), nullable=False, comment="the last batch's hash, likewise"),
+)
+
+batch = Table(
+    "batch",
+    metadata,
+    Column("writer_id", ForeignKey("writer.id"), nullable=False, comment="whose chain"),
+    Column("number", BigInteger, nullable=False, comment="1, 2, ... per writer without gaps"),
+    Column("previous_hash", LargeBinary(32), nullable=False, comment="of the batch before; zeros for the first"),
+    Column("merkle_root", LargeBinary(32), nullable=False, comment="over the entries in canonical form"),
+    Column("hash", LargeBinary(32), nullable=False, comment="binds all of this row to all before it"),
+    Column("first_entry", BigInteger, nullable=False, comment="the entries of this batch: from"),
+    Column("last_entry", BigInteger, nullable=False, comment="... to, both included"),
+    Column("committed_at_micros", BigInteger, nullable=False, comment="the entries' recorded_at"),
+    PrimaryKeyConstraint("writer_id", "number"),
+    sqlite_with_rowid=False,
+)
+
+# Column order = field order of edge.core.ledger.Entry = canonical form of the chain (held together by a test).
+entry = Table(
+    "entry",
+    metadata,
+    Column("writer_id", Integer, nullable=False, comment="who wrote it"),
+    Column("number", BigInteger, nullable=False, comment="1, 2, ... per writer without gaps"),
+    Column("key", LargeBinary(16), nullable=False, comment="names the charge or top-up: hash of what was signed"),
+    Column("attempt", SmallInteger, nullable=False, comment="counts the openings of a key"),
+    Column("step", SmallInteger, nullable=False, comment="1 open, 2 resolve, 3 reverse, 4 redeliver"),
+    Column("kind", String(16), nullable=False, comment="what the transfer is for"),
+    Column("debit_account", Integer, nullable=False, comment="its balance falls"),
+    Column("credit_account", Integer, nullable=False, comment="its balance grows"),
+    Column("amount_micros", BigInteger, nullable=False, comment="0 only for a redelivery"),
+    Column("currency", String(3), nullable=False, comment="of the amount and of both accounts"),
+    Column("recorded_at_micros", BigInteger, nullable=False, comment="decides the month"),
+    Column("crawler_id", Integer, comment="who paid; reports group by it"),
+    Column("publisher_id", Integer, comment="who earned; null for top-ups"),
+    Column("site_id", Integer, comment="where; null for top-ups"),
+    Column("rule", Text, comment="the rule that named the price"),
+    Column("rule_version", Integer, comment="its published version (D4)"),
+    Column("licence", Text, comment="what was licensed, if the rule says so"),
+    Column("target", Text, comment="the canonical path and query that was sold"),
+    Column("offer", Text, comment="the accepted header, such as 'max USD 0.05' (D4)"),
+    Column("request_id", Text, comment="ties the entry to the log"),
+    Column("status", SmallInteger, comment="the origin's status (D5)"),
+    Column("evidence", Text, comment="what the delivery was or will be judged by"),
+    Column("reason", Text, comment="why a void, a reversal or a credit"),
+    Column("reference", Text, comment="the payment's own name, for top-ups"),
+    Column("author", Text, comment="the person or command; null for the machine"),
+    PrimaryKeyConstraint("writer_id", "number"),
+    UniqueConstraint("key", "attempt", "step", name="uq_entry_step"),
+    CheckConstraint("amount_micros > 0 OR (amount_micros = 0 AND kind = 'redeliver')", name="amount"),
+    CheckConstraint("debit_account <> credit_account", name="two_accounts"),
+    CheckConstraint(
+        "(step = 1 AND kind IN ('post', 'hold', 'credit', 'adjust')) OR (step = 2 AND kind IN ('settle', 'void'))"
+        " OR (step = 3 AND kind = 'reverse') OR (step = 4 AND kind = 'redeliver')",
+        name="step",
+    ),
+    Index("ix_entry_recorded", "recorded_at_micros", "writer_id", "number"),
+    # Recovery asks for one writer's holds; small, because most charges never hold.
+    Index(
+        "ix_entry_holds",
+        "writer_id",
+        "number",
+        sqlite_where=text("kind = 'hold'"),
+        postgresql_where=text("kind = 'hold'"),
+    ),
+    sqlite_with_rowid=False,
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("writer_id", Integer, nullable=False, comment="whose entries"),
+    Column("first_number", BigInteger, nullable=False, comment="a range of entries that were delivered: from"),
+    Column("last_number", BigInteger, nullable=False, comment="... to, both included"),
+    Column("confirmed_at_micros", BigInteger, nullable=False, comment="when it was written, a second late at most"),
+    PrimaryKeyConstraint("writer_id", "first_number", "last_number"),
+    CheckConstraint("first_number <= last_number", name="range"),
+    sqlite_with_rowid=False,
+)
