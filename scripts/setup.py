@@ -51,12 +51,13 @@ def main(arguments: list[str]) -> int:
 def set_up(level: str) -> None:
     """Bring the environment to `level`; a level that was reached for the same locks is kept."""
     stamp = _read_stamp()
-    done = stamp if stamp.get("base") == _base() and PYTHON.exists() else {}
+    moved = stamp.get("place", str(ROOT)) != str(ROOT)  # programs in .venv/bin name their interpreter by its full path
+    done = stamp if not moved and stamp.get("base") == _base() and PYTHON.exists() else {}
     wanted = {name: _digest(ROOT / "requirements" / name) for name in LOCKS[level]}
     if done and all(done.get(name) == digest for name, digest in wanted.items()):
         return
     started = time.monotonic()
-    if not done and (stamp.get("place", str(ROOT)) != str(ROOT) or not _works()):
+    if moved or (not done and not _works()):
         _create_environment()
     missing = [name for name in LOCKS[level] if done.get(name) != wanted[name]]
     print(f"setup: installing {', '.join(missing)} into .venv (the first time takes a minute)", flush=True)
