@@ -64,7 +64,8 @@ __all__ = [
 
 MAX_LABELS = 4
 MAX_COMPONENTS = 24
-MAX_FIELD_BYTES = 8192
+# Enough for a label with 24 components and all its parameters.
+MAX_BYTES_PER_LABEL = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def parse_usual_signature(signature_input: str, signature: str) -> LabelledSigna
     value = _USUAL_SIGNATURE.fullmatch(signature)
     if found is None or value is None or found[1] != value[1]:
         return None
-    if len(signature_input) > MAX_FIELD_BYTES:
+    if len(signature_input) > MAX_BYTES_PER_LABEL:
         return None
     label, parameters_text, components_text, tail = found.groups()
     pairs = _USUAL_PARAMETER.findall(tail)
@@ -151,17 +152,17 @@ def parse_usual_signature(signature_input: str, signature: str) -> LabelledSigna
     )
 
 
-def _read_field(name: str, text: str) -> tuple[Dictionary, frozenset[str]] | Flaw:
+def _read_field(name: str, text: str, max_labels: int) -> tuple[Dictionary, frozenset[str]] | Flaw:
     """The members of one field, and the labels in which a parameter is given twice."""
-    if len(text) > MAX_FIELD_BYTES:
-        return Flaw(SignatureFault.UNREADABLE, f"{name} is longer than {MAX_FIELD_BYTES} bytes")
+    if len(text) > MAX_BYTES_PER_LABEL * max_labels:
+        return Flaw(SignatureFault.UNREADABLE, f"{name} is longer than {MAX_BYTES_PER_LABEL * max_labels} bytes")
     outcome = parse_repeating_dictionary(text)
     if isinstance(outcome, Malformed):
         return Flaw(SignatureFault.UNREADABLE, f"{name}: {outcome.reason}")
     members, repetition = outcome
     if repetition.keys:
         return Flaw(SignatureFault.DUPLICATE_LABEL, f"{name}: {repetition.keys[0]}")
-    if len(members) > MAX_LABELS:
+    if len(members) > max_labels:
         return Flaw(SignatureFault.TOO_MANY_LABELS, f"{name} has {len(members)}")
     if not repetition.parameters:
         return members, frozenset()
@@ -223,25 +224,29 @@ def _candidate(label: str, member: Member, value: Member | None, doubled: frozen
     return _labelled(label, cast("InnerList", member), value[0])
 
 
-def parse_signatures_slowly(signature_input: str, signature: str) -> tuple[Candidate, ...] | Flaw:
+def parse_signatures_slowly(
+    signature_input: str, signature: str, max_labels: int = MAX_LABELS
+) -> tuple[Candidate, ...] | Flaw:
     """The slow lane: every label, through the structured field parser."""
-    inputs = _read_field("Signature-Input", signature_input)
+    inputs = _read_field("Signature-Input", signature_input, max_labels)
     if isinstance(inputs, Flaw):
         return inputs
-    values = _read_field("Signature", signature)
+    values = _read_field("Signature", signature, max_labels)
     if isinstance(values, Flaw):
         return values
     members, doubled = inputs
     return tuple(_candidate(label, member, values[0].get(label), doubled) for label, member in members.items())
 
 
-def parse_signatures(signature_input: str, signature: str) -> tuple[Candidate, ...] | Flaw:
+def parse_signatures(
+    signature_input: str, signature: str, max_labels: int = MAX_LABELS
+) -> tuple[Candidate, ...] | Flaw:
     """Every signature of a message, from the combined values of the two fields.
 
     A ``Flaw`` means that the fields cannot be used at all. A label that is only in ``Signature`` is not looked at.
     """
     usual = parse_usual_signature(signature_input, signature)
-    return (usual,) if usual is not None else parse_signatures_slowly(signature_input, signature)
+    return (usual,) if usual is not None else parse_signatures_slowly(signature_input, signature, max_labels)
 
 
 def verify_signature(
