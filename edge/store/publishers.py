@@ -1,0 +1,72 @@
+"""Publishers: the parties that earn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from edge.store.problems import InvalidValue, NameTaken, UnknownName
+from edge.store.tables import publisher
+
+NAME_LENGTH_MAX = 200
+EMAIL_LENGTH_MAX = 320
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """A publisher; ``created_at_micros`` counts microseconds since the epoch."""
+
+    publisher_id: int
+    name: str
+    email: str
+    created_at_micros: int
+
+
+def add_publisher(connection: Connection, name: str, email: str, now_micros: int) -> Publisher:
+    """Register a publisher; raises ``NameTaken`` (names compare without case) or ``InvalidValue``."""
+    name, email = read_name(name), read_email(email)
+    values = {"name": name, "name_key": name.lower(), "email": email, "created_at_micros": now_micros}
+    try:
+        with connection.begin_nested():
+            made = connection.execute(insert(publisher).values(values).returning(publisher.c.id)).scalar_one()
+    except IntegrityError as why:
+        raise NameTaken(f"there is a publisher named {name!r} already; choose another name", "name") from why
+    return Publisher(made, name, email, now_micros)
+
+
+def list_publishers(connection: Connection) -> list[Publisher]:
+    """All publishers by name."""
+    return [_publisher(row) for row in connection.execute(select(publisher).order_by(publisher.c.name_key))]
+
+
+def find_publisher(connection: Connection, name: str) -> Publisher:
+    """The publisher of that name, case aside; raises ``UnknownName``."""
+    row = connection.execute(select(publisher).where(publisher.c.name_key == name.strip().lower())).one_or_none()
+    if row is None:
+        message = f"there is no publisher named {name!r}; add it with `farebox publisher add`"
+        raise UnknownName(message, "publisher")
+    return _publisher(row)
+
+
+def read_name(text: str) -> str:
+    """A name for people: one line of 1 to 200 printable characters; raises ``InvalidValue``."""
+    name = text.strip()
+    if not name or len(name) > NAME_LENGTH_MAX or not name.isprintable():
+        raise InvalidValue(f"a name is one line of 1 to {NAME_LENGTH_MAX} characters", "name")
+    return name
+
+
+def read_email(text: str) -> str:
+    """An e-mail address, roughly: whoever gets no mail will say so; raises ``InvalidValue``."""
+    email = text.strip()
+    local, separator, domain = email.rpartition("@")
+    plain = email.isprintable() and " " not in email and len(email) <= EMAIL_LENGTH_MAX
+    if not separator or not local or not domain or "@" in local or not plain:
+        raise InvalidValue(f"{text!r} is not an e-mail address; write it like editor@news.example", "email")
+    return email
+
+
+def _publisher(row: Row[tuple[object, ...]]) -> Publisher:
+    return Publisher(row.id, row.name, row.email, row.created_at_micros)
