@@ -189,7 +189,7 @@ def _price(
         return _ambiguous(site, identity, resource)
     proof = identity.proof
     if offer.kind.value not in proof.covered:
-        return refuse(RefusalCode.PRICE_NOT_SIGNED, f"cover \"{offer.kind.value}\" with the signature")
+        return refuse(RefusalCode.PRICE_NOT_SIGNED, f'cover "{offer.kind.value}" with the signature')
     if site.strict and not covers_target(proof):
         return refuse(RefusalCode.TARGET_NOT_SIGNED, 'cover "@target-uri", or "@path" with "@query"')
     account = policy.accounts.get((identity.crawler.crawler_id, site.currency))
@@ -202,9 +202,7 @@ def _price(
     if fault is not None:
         otherwise = refuse(RefusalCode.SIGNATURE_STALE, fault.sentence)
     elif not offer.accepts(price):
-        code = (
-            RefusalCode.EXACT_PRICE_DIFFERS if offer.kind is OfferKind.EXACT else RefusalCode.MAX_PRICE_TOO_LOW
-        )
+        code = RefusalCode.EXACT_PRICE_DIFFERS if offer.kind is OfferKind.EXACT else RefusalCode.MAX_PRICE_TOO_LOW
         otherwise = DemandPayment(code, price, site, identity, match)
     if request.method != "GET":
         return otherwise or Admit(site, AdmitReason.METHOD_NOT_CHARGED, identity, match)

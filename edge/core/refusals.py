@@ -92,7 +92,9 @@ REFUSALS: dict[RefusalCode, RefusalText] = {
         400, None, "Malformed request", "The request breaks HTTP's rules; the detail header names the part."
     ),
     _C.AMBIGUOUS_TARGET: RefusalText(
-        400, None, "Ambiguous address",
+        400,
+        None,
+        "Ambiguous address",
         "This spelling of the address can be read in two ways; ask for the canonical address instead.",
     ),
     _C.HEADERS_TOO_LARGE: RefusalText(
@@ -114,55 +116,81 @@ REFUSALS: dict[RefusalCode, RefusalText] = {
     ),
     _C.REQUEST_TIMEOUT: RefusalText(408, None, "Request timeout", "Send the whole request sooner."),
     _C.CRAWLER_BLOCKED: RefusalText(
-        403, _E.FORBIDDEN, "Crawler not welcome",
+        403,
+        _E.FORBIDDEN,
+        "Crawler not welcome",
         "The publisher does not offer this page to your crawler at any price.",
     ),
     _C.PAYMENT_REQUIRED: RefusalText(
-        402, _E.MISSING_PRICE, "Payment required",
+        402,
+        _E.MISSING_PRICE,
+        "Payment required",
         "Accept the price with crawler-max-price or crawler-exact-price in a signed request.",
     ),
     _C.CONFLICTING_PRICES: RefusalText(
-        400, _E.CONFLICTING_PRICES, "Conflicting price headers",
+        400,
+        _E.CONFLICTING_PRICES,
+        "Conflicting price headers",
         "Send crawler-exact-price or crawler-max-price, not both.",
     ),
     _C.INVALID_PRICE: RefusalText(
-        400, _E.INVALID_PRICE_VALUE, "Price not understood",
+        400,
+        _E.INVALID_PRICE_VALUE,
+        "Price not understood",
         "Write one price in the site's currency, such as 'USD 0.01'.",
     ),
     _C.MAX_PRICE_TOO_LOW: RefusalText(
-        402, _E.INVALID_MAX_PRICE, "Price is higher than your maximum",
+        402,
+        _E.INVALID_MAX_PRICE,
+        "Price is higher than your maximum",
         "Send a crawler-max-price of at least crawler-price.",
     ),
     _C.EXACT_PRICE_DIFFERS: RefusalText(
-        402, _E.INVALID_EXACT_PRICE, "Price differs from your offer",
+        402,
+        _E.INVALID_EXACT_PRICE,
+        "Price differs from your offer",
         "Send a crawler-exact-price that equals crawler-price.",
     ),
     _C.SIGNATURE_REQUIRED: RefusalText(
-        400, _E.STRONG_AUTH_REQUIRED, "Signature required",
+        400,
+        _E.STRONG_AUTH_REQUIRED,
+        "Signature required",
         "Sign the request with Web Bot Auth (RFC 9421, Ed25519); accept-signature says what to cover.",
     ),
     _C.SIGNATURE_INVALID: RefusalText(
-        400, _E.INVALID_SIGNATURE, "Signature does not verify",
+        400,
+        _E.INVALID_SIGNATURE,
+        "Signature does not verify",
         "Sign again as accept-signature says; crawler-error-detail names the check that failed.",
     ),
     _C.KEY_UNAVAILABLE: RefusalText(
-        400, _E.STRONG_AUTH_REQUIRED, "Key not available",
+        400,
+        _E.STRONG_AUTH_REQUIRED,
+        "Key not available",
         "The key of this signature is not known here; register the crawler, publish the key, or try again later.",
     ),
     _C.PRICE_NOT_SIGNED: RefusalText(
-        400, _E.INVALID_SIGNATURE, "Price header not signed",
+        400,
+        _E.INVALID_SIGNATURE,
+        "Price header not signed",
         "The signature must cover the price header that accepts the price.",
     ),
     _C.TARGET_NOT_SIGNED: RefusalText(
-        400, _E.INVALID_SIGNATURE, "Address not signed",
+        400,
+        _E.INVALID_SIGNATURE,
+        "Address not signed",
         "This site asks that the signature covers @target-uri, or @path with @query.",
     ),
     _C.SIGNATURE_STALE: RefusalText(
-        400, _E.INVALID_SIGNATURE, "Signature too old",
+        400,
+        _E.INVALID_SIGNATURE,
+        "Signature too old",
         "Sign again: a paid request must be signed within the last 300 seconds.",
     ),
     _C.ACCOUNT_MISSING: RefusalText(
-        403, _E.PAYMENT_FAILED, "No account",
+        403,
+        _E.PAYMENT_FAILED,
+        "No account",
         "This crawler is known but has no account in the site's currency; ask the operator to open one.",
     ),
     _C.ACCOUNT_SUSPENDED: RefusalText(
@@ -172,18 +200,20 @@ REFUSALS: dict[RefusalCode, RefusalText] = {
         402, _E.PAYMENT_FAILED, "Not enough credit", "Top up the account, then send the same request again."
     ),
     _C.INVALID_CONTENT_PRICE: RefusalText(
-        502, _E.INVALID_CONTENT_PRICE, "Origin stated an invalid price",
+        502,
+        _E.INVALID_CONTENT_PRICE,
+        "Origin stated an invalid price",
         "Nothing was charged; the publisher's origin sent a crawler-price that is not a price.",
     ),
-    _C.ORIGIN_UNREACHABLE: RefusalText(
-        502, None, "Origin unreachable", "Nothing was charged; try again later."
-    ),
+    _C.ORIGIN_UNREACHABLE: RefusalText(502, None, "Origin unreachable", "Nothing was charged; try again later."),
     _C.ORIGIN_TIMEOUT: RefusalText(504, None, "Origin timed out", "Nothing was charged; try again later."),
     _C.ORIGIN_MALFORMED: RefusalText(
         502, None, "Origin answered badly", "Nothing was charged; the origin's answer breaks HTTP's rules."
     ),
     _C.LEDGER_UNAVAILABLE: RefusalText(
-        503, _E.INTERNAL_ERROR, "Ledger unavailable",
+        503,
+        _E.INTERNAL_ERROR,
+        "Ledger unavailable",
         "Nothing was charged: paid pages wait until the ledger can be written; try again later.",
     ),
     _C.INTERNAL_ERROR: RefusalText(

@@ -69,9 +69,7 @@ def read_offer(fields: Mapping[str, str], currency: str) -> Offer | OfferMistake
     try:
         price = parse_price(exact if exact is not None else maximum or "")
     except InvalidPrice:
-        return OfferMistake(
-            RefusalCode.INVALID_PRICE, f"{kind.value} is not a price; write it like '{currency} 0.01'"
-        )
+        return OfferMistake(RefusalCode.INVALID_PRICE, f"{kind.value} is not a price; write it like '{currency} 0.01'")
     if price.currency != currency:
         return OfferMistake(RefusalCode.INVALID_PRICE, f"this site is priced in {currency}")
     return Offer(kind, price)

@@ -1,0 +1,115 @@
+"""The edge's own routes, in FastAPI: health and metrics for operators, keys and receipts for everybody.
+
+Two applications, because they have two audiences: ``admin_app`` listens on the private address, ``public_app``
+answers on every site below ``/.well-known/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from html import escape
+
+from fastapi import FastAPI, HTTPException, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from edge.core.refusals import REFUSALS, RefusalCode
+
+JWKS_TYPE = "application/jwk-set+json"
+RECEIPT_TYPE = "application/jose"
+KEYS_CACHE_SECONDS = 3600
+
+ReceiptOf = Callable[[str], str | None]
+
+
+def _bare_app(title: str) -> FastAPI:
+    return FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
+
+
+def admin_app(is_ready: Callable[[], str | None], metrics: Callable[[], Mapping[str, Mapping[str, float]]]) -> FastAPI:
+    """``/livez``, ``/readyz`` and ``/metrics``. ``is_ready`` gives None, or the reason why not."""
+    app = _bare_app("farebox admin")
+    registry = CollectorRegistry()
+    registry.register(_EdgeCollector(metrics))
+
+    @app.get("/livez")
+    async def livez() -> PlainTextResponse:
+        return PlainTextResponse("ok\n")
+
+    @app.get("/readyz")
+    def readyz() -> PlainTextResponse:
+        reason = is_ready()
+        if reason is None:
+            return PlainTextResponse("ok\n")
+        return PlainTextResponse(f"not ready: {reason}\n", status_code=503)
+
+    @app.get("/metrics")
+    def scrape() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return app
+
+
+def public_app(jwks: Callable[[], bytes], receipt_of: ReceiptOf) -> FastAPI:
+    """The key set, receipts by id, and a page for each refusal code, below ``/.well-known/``."""
+    app = _bare_app("farebox")
+
+    @app.get("/.well-known/farebox/jwks.json")
+    def keys() -> Response:
+        headers = {"cache-control": f"public, max-age={KEYS_CACHE_SECONDS}"}
+        return Response(jwks(), media_type=JWKS_TYPE, headers=headers)
+
+    @app.get("/.well-known/receipts/{charge_id}")
+    def receipt(charge_id: str) -> Response:
+        token = receipt_of(charge_id)
+        if token is None:
+            raise HTTPException(404, detail=REFUSALS[RefusalCode.RECEIPT_UNKNOWN].detail)
+        return Response(token, media_type=RECEIPT_TYPE, headers={"cache-control": "no-store"})
+
+    @app.get("/.well-known/farebox/problems/{code}")
+    def problem(code: str) -> HTMLResponse:
+        try:
+            page = _problem_page(RefusalCode(code))
+        except ValueError:
+            raise HTTPException(404, detail="There is no such problem code.") from None
+        return HTMLResponse(page, headers=_PAGE_HEADERS)
+
+    return app
+
+
+class _EdgeCollector(Collector):
+    """Turns the edge's plain counters into Prometheus metrics when asked, so that requests pay nothing for it."""
+
+    def __init__(self, metrics: Callable[[], Mapping[str, Mapping[str, float]]]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> list[Metric]:
+        families = self._metrics()
+        requests = CounterMetricFamily("farebox_requests", "Requests by outcome.", labels=["outcome"])
+        for outcome, number in families.get("requests", {}).items():
+            requests.add_metric([outcome], number)
+        found: list[Metric] = [requests]
+        for name, value in families.get("gauges", {}).items():
+            found.append(GaugeMetricFamily(f"farebox_{name}", name.replace("_", " ").capitalize() + ".", value=value))
+        return found
+
+
+_PAGE_HEADERS = {
+    "cache-control": "public, max-age=3600",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+}
+
+
+def _problem_page(code: RefusalCode) -> str:
+    text = REFUSALS[code]
+    word = f"<p>Header: <code>crawler-error: {text.crawler_error}</code></p>" if text.crawler_error else ""
+    return (
+        '<!doctype html>\n<html lang="en"><meta charset="utf-8"><meta name="viewport" '
+        f'content="width=device-width, initial-scale=1"><title>{escape(text.title)}</title>'
+        "<style>:root{color-scheme:light dark}body{font:1rem/1.6 system-ui,sans-serif;max-width:36rem;"
+        "margin:10vh auto;padding:0 1.5rem}</style>"
+        f"<h1>{escape(text.title)}</h1><p><strong>{text.status}</strong> <code>{code.value}</code></p>{word}"
+        f"<p>{escape(text.detail)}</p></html>\n"
+    )

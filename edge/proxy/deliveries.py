@@ -1,0 +1,84 @@
+"""What becomes of sold answers after their last byte: confirmed in the ledger, or reversed.
+
+The same signed request may be answered twice at once, so a charge is reversed only when every open delivery of it
+has ended and none of them arrived.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from edge.core.ledger import InvariantBroken, LedgerUnavailable, Posted, Redelivery
+from edge.proxy.delivery import DeliveryWatch, Verdict
+
+BROKEN_REASON = "the connection broke before everything was acknowledged"
+
+
+class DeliveryLedger(Protocol):
+    """What delivery evidence tells the ledger."""
+
+    def confirm_delivery(self, position: tuple[int, int]) -> None: ...
+    def reverse(self, key: bytes, reason: str) -> Awaitable[object]: ...
+
+
+class WatchedConnection(Protocol):
+    """A connection that can say what its peer has acknowledged."""
+
+    deliveries: DeliveryWatch
+
+
+@dataclass(slots=True)
+class _Open:
+    """Deliveries of one charge that have not ended yet, and whether one has arrived."""
+
+    count: int = 0
+    arrived: bool = False
+
+
+@dataclass(slots=True)
+class OpenDeliveries:
+    """Follows the sold answers of one process to their end.
+
+    ``report`` is told about a reversal that could not be written; the charge then keeps its free redelivery.
+    """
+
+    ledger: DeliveryLedger
+    report: Callable[[str, BaseException], None]
+    _open: dict[bytes, _Open] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def watch(self, connection: WatchedConnection | None, key: bytes, sold: Posted | Redelivery) -> None:
+        """Follow one answer whose last byte has just been handed over."""
+        if connection is None or not isinstance(sold, Posted):
+            return
+        position = sold.position
+        self._open.setdefault(key, _Open()).count += 1
+        connection.deliveries.expect(lambda verdict: self._ended(key, position, verdict))
+
+    def _ended(self, key: bytes, position: tuple[int, int], verdict: Verdict) -> None:
+        charge = self._open[key]
+        charge.count -= 1
+        if verdict is Verdict.DELIVERED:
+            charge.arrived = True
+            self.ledger.confirm_delivery(position)
+        if charge.count:
+            return
+        del self._open[key]
+        if verdict is Verdict.BROKEN and not charge.arrived:
+            task = asyncio.get_running_loop().create_task(self._reverse(key))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _reverse(self, key: bytes) -> None:
+        try:
+            await self.ledger.reverse(key, BROKEN_REASON)
+        except (LedgerUnavailable, InvariantBroken) as error:
+            self.report(key.hex(), error)
+
+    async def finish(self) -> None:
+        """Wait for the reversals under way; part of a graceful stop."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks)

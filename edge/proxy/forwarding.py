@@ -1,0 +1,137 @@
+"""What passes through the edge and what does not: header fields to the origin, and back to the client.
+
+Rules of this file: hop-by-hop fields end here, in both directions, with everything that ``Connection`` names (RFC
+9110 section 7.6.1); what only we may assert is removed from crawler and origin alike before ours is added; an
+answer that was paid for is never storable by a shared cache.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler
+from edge.core.request import CrawlRequest
+
+Header = tuple[bytes, bytes]
+
+_HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "http2-settings",
+    }
+)
+_OURS_TO_SAY = frozenset(
+    {
+        "crawler-price",
+        "crawler-charged",
+        "crawler-error",
+        "crawler-error-detail",
+        "crawler-receipt",
+        "payment-response",
+        "cf-pay-per-crawl",
+        "farebox-crawler",
+        "farebox-trust",
+    }
+)
+_FORWARDED = frozenset(
+    {"forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "x-http-method-override"}
+)
+_NOT_FORWARDED = _HOP_BY_HOP | _OURS_TO_SAY | _FORWARDED | {"host", "content-length", "expect", "via", "x-request-id"}
+# A sold page is sold whole: a range would let somebody buy it in pieces or ask for the same bytes twice.
+_NOT_FORWARDED_WHEN_SOLD = _NOT_FORWARDED | {"range", "if-range"}
+_NOT_RETURNED = frozenset(
+    name.encode()
+    for name in _HOP_BY_HOP | _OURS_TO_SAY | {"content-length", "x-request-id", "date", "accept-signature"}
+)
+_SHARED_CACHE_FIELDS = frozenset({b"cache-control", b"expires", b"surrogate-control", b"cdn-cache-control"})
+_SHARED_DIRECTIVE = re.compile(r"^(?:public|private|s-maxage|proxy-revalidate)\b", re.I)
+
+VARY_OF_PRICED_SITES = (
+    b"User-Agent, Signature-Agent, Signature-Input, Signature, crawler-exact-price, crawler-max-price"
+)
+
+
+def origin_headers(request: CrawlRequest, identity: Identity | None, via: str, *, sold: bool) -> list[tuple[str, str]]:
+    """The header fields to send to the origin: the client's, cleaned, and ours."""
+    dropped = _NOT_FORWARDED_WHEN_SOLD if sold else _NOT_FORWARDED
+    fields = request.fields
+    connection = fields.get("connection")
+    if connection is not None:
+        dropped = dropped | {token.strip().lower() for token in connection.split(",")}
+    headers = [("host", request.authority)]
+    for name, value in fields.items():
+        if name not in dropped:
+            lines = request.repeated.get(name) if request.repeated else None
+            headers += [(name, _utf8(line)) for line in lines] if lines else [(name, _utf8(value))]
+    headers += [
+        ("x-forwarded-for", request.peer),
+        ("x-forwarded-proto", request.scheme),
+        ("x-forwarded-host", request.authority),
+        ("x-request-id", request.request_id),
+        ("via", f"{fields['via']}, {via}" if "via" in fields else via),
+    ]
+    match identity:
+        case SignedCrawler(crawler=crawler):
+            headers += [("farebox-crawler", crawler.name), ("farebox-trust", "signed")]
+        case ClaimedCrawler(name=name):
+            headers += [("farebox-crawler", name), ("farebox-trust", "claimed")]
+        case _:
+            pass
+    return headers
+
+
+def client_headers(raw_headers: Iterable[Header], request_id: str) -> list[Header]:
+    """The origin's header fields as the client may see them, without its framing and with our ``Vary``."""
+    kept: list[Header] = []
+    connection = b""
+    vary = VARY_OF_PRICED_SITES
+    for raw_name, value in raw_headers:
+        name = raw_name.lower()
+        if name == b"connection":
+            connection = value.lower()
+        elif name == b"vary":
+            vary = value + b", " + vary if value.strip() != b"*" else b"*"
+        elif name not in _NOT_RETURNED:
+            kept.append((name, value))
+    if connection and connection not in (b"keep-alive", b"close"):
+        named = {token.strip() for token in connection.split(b",")}
+        kept = [pair for pair in kept if pair[0] not in named]
+    kept.append((b"vary", vary))
+    kept.append((b"x-request-id", request_id.encode()))
+    return kept
+
+
+def paid_headers(headers: list[Header], charged: bytes | None, receipt: bytes) -> list[Header]:
+    """The fields of a sold answer: what was charged, the receipt, and ``private`` for every cache.
+
+    ``charged`` is None when the page is delivered again for nothing after a charge was reversed.
+    """
+    directives = [b"private"]
+    kept: list[Header] = []
+    for name, value in headers:
+        if name == b"cache-control":
+            parts = (part.strip() for part in value.decode("latin-1").split(","))
+            directives += [part.encode("latin-1") for part in parts if part and not _SHARED_DIRECTIVE.match(part)]
+        elif name not in _SHARED_CACHE_FIELDS:
+            kept.append((name, value))
+    kept.append((b"cache-control", b", ".join(directives)))
+    kept.append((b"crawler-receipt", receipt))
+    if charged is not None:
+        kept.append((b"crawler-charged", charged))
+    return kept
+
+
+def _utf8(value: str) -> str:
+    """A field's value such that the upstream client, which writes UTF-8, sends the bytes that came in."""
+    if value.isascii():
+        return value
+    return value.encode("latin-1").decode("utf-8", "replace")

@@ -1,0 +1,256 @@
+"""The gate: one request from the wire to its answer, readable top to bottom.
+
+    read the request -> decide -> refuse, demand payment, pass on, or sell
+
+Rules of this file: deciding never waits and never touches the network or the ledger; everything that can be
+answered from the decision alone is answered at once. Selling lives in ``sale.py``, the words in ``messages.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from edge.core.decision import Admit, AskOrigin, Charge, Decision, DemandPayment, Refuse, decide
+from edge.core.identity import ClaimedCrawler
+from edge.core.money import InvalidPrice, Money, parse_price
+from edge.core.policy import Knowledge, Policy
+from edge.core.refusals import RefusalCode
+from edge.core.request import CrawlRequest
+from edge.core.target import Target
+from edge.core.web_bot_auth import Unverified
+from edge.proxy.forwarding import client_headers, origin_headers
+from edge.proxy.key_directories import KeyDirectories
+from edge.proxy.live_policy import LivePolicy
+from edge.proxy.messages import Answer, Refusals
+from edge.proxy.read_request import BadRequest, RequestReader
+from edge.proxy.relay import Exchange, Send, relay
+from edge.proxy.sale import Sale
+from edge.proxy.traffic import TrafficRecorder
+from edge.proxy.upstream import OriginAnswer, OriginFault, Upstream
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+ControlApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+CONTROL_PREFIXES = ("/.well-known/farebox/", "/.well-known/receipts/")
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A raw ASGI application in front of every site; made once per process by ``edge.proxy.app``."""
+
+    live: LivePolicy
+    knowledge: Knowledge
+    directories: KeyDirectories
+    reader: RequestReader
+    refusals: Refusals
+    upstream: Upstream
+    sale: Sale
+    traffic: TrafficRecorder
+    control: ControlApp
+    clock: Callable[[], float]
+    request_body_bytes: int
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3, ``http`` scopes only)."""
+        if scope["type"] != "http":
+            raise AssertionError(f"the gate takes http, not {scope['type']}")
+        judged = scope.pop("edge.judged", None) or self._judge(scope)
+        if isinstance(judged, Answer):
+            await send_answer(judged, scope, send)
+        else:
+            await self._act(judged, scope, receive, send)
+
+    def answer_at_once(self, scope: Scope) -> Answer | None:
+        """The fast lane: the whole answer when it needs no waiting; else None, the judgement kept in the scope."""
+        judged = self._judge(scope)
+        if isinstance(judged, Answer):
+            return judged
+        scope["edge.judged"] = judged
+        return None
+
+    def answer_bad(self, code: RefusalCode, detail: str) -> Answer:
+        """The answer to something that never became a request."""
+        self.traffic.count_bad(code)
+        return self.refusals.bad(code, detail, self.reader.new_request_id())
+
+    # Deciding
+
+    def _judge(self, scope: Scope) -> Answer | Judged:
+        policy = self.live.policy
+        request = self.reader.read(scope, policy)
+        if isinstance(request, BadRequest):
+            self.traffic.count_bad(request.code)
+            scope["edge.close"] = True
+            return self.refusals.bad(request.code, request.detail, request.request_id)
+        if request.target.startswith(CONTROL_PREFIXES) and request.host in policy.sites:
+            return Judged(request, None, policy)
+        decision = decide(request, policy, self.knowledge, self.clock())
+        if isinstance(decision, Refuse | DemandPayment) and self._awaited_key(decision) is None:
+            return self.say_no(decision, request)
+        return Judged(request, decision, policy)
+
+    def say_no(self, decision: DemandPayment | Refuse, request: CrawlRequest) -> Answer:
+        """The answer for a refusal, counted."""
+        self.traffic.count(decision)
+        return self.refusals.answer(decision, request)
+
+    # Acting
+
+    async def _act(self, judged: Judged, scope: Scope, receive: Receive, send: Send) -> None:
+        request, decision = judged.request, judged.decision
+        exchange = Exchange(request, scope.get("edge.connection"), send)
+        try:
+            if decision is None:
+                await self.control(scope, receive, send)
+                return
+            awaited = self._awaited_key(decision)
+            if awaited is not None:
+                await self.directories.ensure(*awaited)
+                decision = decide(request, judged.policy, self.knowledge, self.clock())
+            await self._carry_out(decision, exchange, receive, judged.policy)
+        except OriginFault as fault:
+            if exchange.started:
+                exchange.cut()  # the client must see that the answer is not complete
+                return
+            refusal = Refuse(fault.code, fault.detail, judged.policy.sites.get(request.host))
+            await exchange.answer(self.say_no(refusal, request))
+
+    async def _carry_out(self, decision: Decision, exchange: Exchange, receive: Receive, policy: Policy) -> None:
+        request = exchange.request
+        match decision:
+            case Refuse() | DemandPayment():
+                await exchange.answer(self.say_no(decision, request))
+            case Admit():
+                self.traffic.count(decision)
+                await self._pass_on(decision, exchange, receive)
+            case AskOrigin():
+                await self._sell_at_origins_price(decision, exchange, policy)
+            case Charge():
+                answer = await self._ask_to_sell(decision, request)
+                await self._sell(decision, answer, exchange)
+            case _:
+                assert_never(decision)
+
+    async def _pass_on(self, admit: Admit, exchange: Exchange, receive: Receive) -> None:
+        request = exchange.request
+        headers = origin_headers(request, admit.identity, self.reader.via, sold=False)
+        body = None
+        if request.has_body:
+            if "content-length" in request.fields:
+                headers.append(("content-length", request.fields["content-length"]))
+            body = _incoming(receive, self.request_body_bytes)
+        answer = await self.upstream.ask(admit.site.origin, request.method, forwarded_target(request), headers, body)
+        await relay(answer, client_headers(answer.headers, request.request_id), exchange)
+
+    async def _ask_to_sell(self, decision: Charge | AskOrigin, request: CrawlRequest) -> OriginAnswer:
+        headers = origin_headers(request, decision.identity, self.reader.via, sold=True)
+        return await self.upstream.ask(decision.site.origin, request.method, forwarded_target(request), headers)
+
+    async def _sell(self, charge: Charge, answer: OriginAnswer, exchange: Exchange) -> None:
+        refusal = await self.sale.sell(charge, answer, exchange)
+        if refusal is None:
+            self.traffic.count(charge)
+        else:
+            await exchange.answer(self.say_no(refusal, exchange.request))
+
+    async def _sell_at_origins_price(self, ask: AskOrigin, exchange: Exchange, policy: Policy) -> None:
+        """In-band pricing: the origin's answer names the price, then the same decision is made with it."""
+        request = exchange.request
+        answer = await self._ask_to_sell(ask, request)
+        try:
+            price = origin_price(answer, ask)
+        except InvalidPrice:
+            answer.release()
+            refusal = Refuse(RefusalCode.INVALID_CONTENT_PRICE, "the origin's crawler-price", ask.site, ask.identity)
+            await exchange.answer(self.say_no(refusal, request))
+            return
+        decision = decide(request, policy, self.knowledge, self.clock(), content_price=price)
+        match decision:
+            case Charge():
+                await self._sell(decision, answer, exchange)
+            case Admit():
+                self.traffic.count(decision)
+                await relay(answer, client_headers(answer.headers, request.request_id), exchange)
+            case Refuse() | DemandPayment():
+                answer.release()
+                await exchange.answer(self.say_no(decision, request))
+            case AskOrigin():
+                raise AssertionError("the origin's price was given, and asked for again")
+            case _:
+                assert_never(decision)
+
+    def _awaited_key(self, decision: Decision) -> tuple[str, str] | None:
+        """The (agent, thumbprint) whose directory is on its way and could change this decision, if any."""
+        identity = decision.identity
+        failure = identity.failure if isinstance(identity, ClaimedCrawler) else None
+        if not isinstance(failure, Unverified) or failure.agent_url is None or failure.thumbprint is None:
+            return None
+        if self.directories.is_settled(failure.agent_url, failure.thumbprint):
+            return None
+        return failure.agent_url, failure.thumbprint
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A request that needs more than its decision: an origin, a key, the ledger.
+
+    Without a ``decision`` it asks for one of our own documents.
+    """
+
+    request: CrawlRequest
+    decision: Decision | None
+    policy: Policy
+
+
+def forwarded_target(request: CrawlRequest) -> str:
+    """The target that goes to the origin: the canonical one that was priced; as received for people.
+
+    Only a visitor's target can be ambiguous here, because ``decide`` refuses every crawler's.
+    """
+    resource = request.resource
+    if not isinstance(resource, Target):
+        raise AssertionError("a malformed target is refused before it is forwarded")
+    if resource.ambiguity is None:
+        return resource.text
+    return request.path if request.query is None else f"{request.path}?{request.query}"
+
+
+def origin_price(answer: OriginAnswer, ask: AskOrigin) -> Money:
+    """The price that the origin's answer states, else the rule's; raises ``InvalidPrice``."""
+    stated = [value for name, value in answer.headers if name.lower() == b"crawler-price"]
+    if not stated:
+        if ask.match.rule.price is None:
+            raise AssertionError("a charge rule has a price")
+        return ask.match.rule.price
+    price = parse_price(b", ".join(stated).decode("latin-1"))
+    if price.currency != ask.site.currency:
+        raise InvalidPrice(f"the origin prices in {price.currency}, the site in {ask.site.currency}")
+    return price
+
+
+async def _incoming(receive: Receive, limit: int) -> AsyncIterator[bytes]:
+    """The request's body as it arrives; ends the upload when the client goes away or sends too much."""
+    total = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise OriginFault(RefusalCode.REQUEST_TIMEOUT, "the client went away while sending")
+        total += len(message["body"])
+        if total > limit:
+            raise OriginFault(RefusalCode.BODY_TOO_LARGE, f"the body is larger than {limit} bytes")
+        if message["body"]:
+            yield message["body"]
+        if not message.get("more_body", False):
+            return
+
+
+async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
+    """Send an answer of ours as ASGI messages."""
+    headers = answer.headers()
+    if scope.get("edge.close"):
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})

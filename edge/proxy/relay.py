@@ -1,0 +1,82 @@
+"""Pass an origin's answer on to the client, and know whether the answer has begun."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from edge.core.request import CrawlRequest
+from edge.proxy.forwarding import Header
+from edge.proxy.messages import Answer
+from edge.proxy.protocol import EdgeProtocol
+from edge.proxy.upstream import OriginAnswer
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+WHOLE_BODY_BYTES_MAX = 64 * 1024
+NO_BODY_STATUSES = frozenset({204, 304})
+
+
+class Exchange:
+    """One request being answered: where it came from, how to answer it, and whether that has begun.
+
+    ``connection`` is None under a server that is not ours; then nothing can be cut and deliveries stay unproved.
+    """
+
+    __slots__ = ("_send", "connection", "request", "started")
+
+    def __init__(self, request: CrawlRequest, connection: EdgeProtocol | None, send: Send) -> None:
+        self.request = request
+        self.connection = connection
+        self.started = False
+        self._send = send
+
+    async def start(self, status: int, headers: list[Header]) -> None:
+        """Send the status line and the header fields."""
+        self.started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def body(self, data: bytes, *, last: bool) -> None:
+        """Send a piece of the body."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+
+    async def answer(self, answer: Answer) -> None:
+        """Send a whole answer of ours."""
+        await self.start(answer.status, answer.headers())
+        await self.body(b"" if self.request.method == "HEAD" else answer.body, last=True)
+
+    @property
+    def client_gone(self) -> bool:
+        """Whether the connection is closed or closing; unknown counts as not gone."""
+        return self.connection is not None and self.connection.transport.is_closing()
+
+    def cut(self) -> None:
+        """Break the connection off, so that the client sees that the answer is not complete."""
+        if self.connection is not None:
+            self.connection.abort()
+
+
+async def relay(answer: OriginAnswer, headers: list[Header], exchange: Exchange) -> None:
+    """Stream an answer that costs nothing; small bodies go in one piece, which saves a write."""
+    try:
+        length = answer.length
+        if exchange.request.method == "HEAD" or answer.status in NO_BODY_STATUSES:
+            if length is not None and exchange.request.method == "HEAD":
+                headers.append((b"content-length", str(length).encode()))
+            await exchange.start(answer.status, headers)
+            await exchange.body(b"", last=True)
+            return
+        if length is not None and length <= WHOLE_BODY_BYTES_MAX:
+            body = await answer.read()
+            headers.append((b"content-length", str(len(body)).encode()))
+            await exchange.start(answer.status, headers)
+            await exchange.body(body, last=True)
+            return
+        if length is not None:
+            headers.append((b"content-length", str(length).encode()))
+        await exchange.start(answer.status, headers)
+        async for chunk in answer.chunks():
+            await exchange.body(chunk, last=False)
+        await exchange.body(b"", last=True)
+    finally:
+        answer.release()

@@ -1,0 +1,265 @@
+"""Sell one page: the origin's answer in, money and page out, in the order that wrongs nobody.
+
+Rules of this file (docs/decisions, "What is charged" and "The tail is kept back"):
+
+- no byte of a sold page leaves before a durable entry pays for it;
+- a body within ``buffer_bytes`` is read whole and checked, then posted, then sent;
+- a larger one is held, streamed, and its last piece kept back until the origin's body proved complete and the
+  charge is settled. So whoever has the complete answer has been charged, and nobody else stays charged: a crash at
+  any point leaves a hold to void or a charge that the same signed request collects for nothing;
+- what cannot be completed is cut, not ended tidily, so that the crawler sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+from edge.core.decision import Charge, DemandPayment, Refuse
+from edge.core.ledger import (
+    AccountSuspended,
+    ChargeOrder,
+    Held,
+    HoldOutcome,
+    InsufficientFunds,
+    InvariantBroken,
+    LedgerUnavailable,
+    Lost,
+    NoRight,
+    Posted,
+    PostOutcome,
+    Redelivery,
+    SettleOutcome,
+    charge_key,
+)
+from edge.core.refusals import RefusalCode
+from edge.core.rules import LedgerErrorChoice
+from edge.proxy.deliveries import OpenDeliveries
+from edge.proxy.forwarding import Header, client_headers, paid_headers
+from edge.proxy.relay import Exchange, relay
+from edge.proxy.upstream import OriginAnswer, OriginFault
+
+LEDGER_RETRY_SECONDS = 5
+NO_CONTENT_STATUSES = frozenset({204, 205})
+
+Refusal = Refuse | DemandPayment
+
+
+class SellingLedger(Protocol):
+    """What selling asks of the ledger; ``edge.store.charges.Ledger`` is the real one."""
+
+    async def post(self, order: ChargeOrder) -> PostOutcome: ...
+    async def hold(self, order: ChargeOrder) -> HoldOutcome: ...
+    async def settle(self, held: Held) -> SettleOutcome: ...
+    async def void(self, held: Held) -> object: ...
+
+
+def is_billable(status: int) -> bool:
+    """Whether an origin's answer to GET is sold: a success with content (docs/protocol.md, "What is charged")."""
+    return 200 <= status < 300 and status not in NO_CONTENT_STATUSES
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """Sells pages through one ledger; ``evidence`` names what a delivery will be judged by."""
+
+    ledger: SellingLedger
+    deliveries: OpenDeliveries
+    buffer_bytes: int
+    evidence: str
+
+    async def sell(self, charge: Charge, answer: OriginAnswer, exchange: Exchange) -> Refusal | None:
+        """Sell this answer, or say why not; None when the exchange has its answer.
+
+        Raises ``OriginFault`` when the origin fails before anything was sent; nothing is charged then.
+        """
+        try:
+            if not is_billable(answer.status):
+                await self._give(charge, answer, exchange)
+                return None
+            order = order_for(charge, answer.status, exchange, self.evidence)
+            beginning, whole = await _begin(answer, self.buffer_bytes)
+            if whole and not beginning:
+                await self._give(charge, answer, exchange)  # an empty page is worth nothing
+                return None
+            try:
+                if whole:
+                    return await self._sell_whole(charge, order, answer, b"".join(beginning), exchange)
+                return await self._sell_streamed(charge, order, answer, beginning, exchange)
+            except (LedgerUnavailable, InvariantBroken):
+                return await self._without_ledger(charge, answer, beginning, whole, exchange)
+        finally:
+            answer.release()
+
+    async def _sell_whole(
+        self, charge: Charge, order: ChargeOrder, answer: OriginAnswer, body: bytes, exchange: Exchange
+    ) -> Refusal | None:
+        outcome = await self.ledger.post(order)
+        if not isinstance(outcome, Posted | Redelivery):
+            return _refusal(outcome, charge)
+        headers = _sold_headers(answer, outcome, exchange)
+        headers.append((b"content-length", str(len(body)).encode()))
+        await exchange.start(answer.status, headers)
+        await exchange.body(body, last=True)
+        self.deliveries.watch(exchange.connection, order.key, outcome)
+        return None
+
+    async def _sell_streamed(
+        self,
+        charge: Charge,
+        order: ChargeOrder,
+        answer: OriginAnswer,
+        beginning: list[bytes],
+        exchange: Exchange,
+    ) -> Refusal | None:
+        outcome = await self.ledger.hold(order)
+        match outcome:
+            case Held() | Posted() | Redelivery():
+                pass
+            case _:
+                return _refusal(outcome, charge)
+        settled = False
+        try:
+            headers = _sold_headers(answer, outcome, exchange)
+            if answer.length is not None:
+                headers.append((b"content-length", str(answer.length).encode()))
+            await exchange.start(answer.status, headers)
+            tail = await _send_all_but_the_tail(_continued(beginning, answer), exchange)
+            if tail is None:
+                return None
+            final = await self.ledger.settle(outcome) if isinstance(outcome, Held) else outcome
+            if isinstance(final, Lost):
+                return None
+            settled = True
+            await exchange.body(tail, last=True)
+            self.deliveries.watch(exchange.connection, order.key, final)
+            return None
+        except OriginFault:
+            return None
+        except (LedgerUnavailable, InvariantBroken):
+            return None  # the answer has begun: it can only be cut, and recovery voids the hold
+        finally:
+            if not settled:
+                exchange.cut()
+                if isinstance(outcome, Held):
+                    await self._void(outcome)
+
+    async def _void(self, held: Held) -> None:
+        """Give the held funds back, also when this task is being cancelled; recovery does it if this fails."""
+        try:
+            await asyncio.shield(self.ledger.void(held))
+        except (LedgerUnavailable, InvariantBroken):
+            return
+
+    async def _give(self, charge: Charge, answer: OriginAnswer, exchange: Exchange) -> None:
+        await relay(answer, client_headers(answer.headers, exchange.request.request_id), exchange)
+
+    async def _without_ledger(
+        self, charge: Charge, answer: OriginAnswer, beginning: list[bytes], whole: bool, exchange: Exchange
+    ) -> Refusal | None:
+        """The ledger cannot be written: closed by default, open only where the rule says so (D6)."""
+        rule = charge.match.rule
+        if rule.on_ledger_error is not LedgerErrorChoice.SERVE_UNBILLED:
+            detail = "the ledger cannot be written just now"
+            return Refuse(
+                RefusalCode.LEDGER_UNAVAILABLE, detail, charge.site, charge.identity, charge.match, LEDGER_RETRY_SECONDS
+            )
+        headers = client_headers(answer.headers, exchange.request.request_id)
+        headers = [pair for pair in headers if pair[0] != b"cache-control"] + [(b"cache-control", b"private")]
+        length = sum(map(len, beginning)) if whole else answer.length
+        if length is not None:
+            headers.append((b"content-length", str(length).encode()))
+        await exchange.start(answer.status, headers)
+        async for chunk in _continued(beginning, answer):
+            await exchange.body(chunk, last=False)
+        await exchange.body(b"", last=True)
+        return None
+
+
+def order_for(charge: Charge, status: int, exchange: Exchange, evidence: str) -> ChargeOrder:
+    """All that the ledger must know about one sale."""
+    request, rule, site = exchange.request, charge.match.rule, charge.site
+    crawler = charge.identity.crawler
+    target = request.resource.text  # type: ignore[union-attr]  # decide() charges well-formed targets only
+    return ChargeOrder(
+        key=charge_key(
+            charge.account.account_id, charge.identity.proof.signature, request.method, request.authority, target
+        ),
+        price=charge.price,
+        crawler_account=charge.account.account_id,
+        publisher_account=site.publisher_account,
+        crawler_id=crawler.crawler_id,
+        publisher_id=site.publisher_id,
+        site_id=site.site_id,
+        rule=rule.name,
+        rule_version=site.rule_version,
+        licence=rule.licence,
+        target=target,
+        offer=str(charge.offer),
+        request_id=request.request_id,
+        status=status,
+        evidence=evidence if exchange.connection is not None else None,
+        redelivery_only=charge.otherwise is not None,
+    )
+
+
+def _refusal(outcome: NoRight | InsufficientFunds | AccountSuspended, charge: Charge) -> Refusal:
+    def refuse(code: RefusalCode, detail: str) -> Refuse:
+        return Refuse(code, detail, charge.site, charge.identity, charge.match)
+
+    match outcome:
+        case NoRight():
+            if charge.otherwise is None:
+                raise AssertionError("only an order that may not charge can lack the right")
+            return charge.otherwise
+        case InsufficientFunds():
+            return refuse(RefusalCode.INSUFFICIENT_CREDITS, f"the price is {charge.price}")
+        case AccountSuspended():
+            name = charge.identity.crawler.name
+            return refuse(RefusalCode.ACCOUNT_SUSPENDED, f"the account of {name} is suspended")
+        case _:
+            assert_never(outcome)
+
+
+def _sold_headers(answer: OriginAnswer, outcome: Posted | Held | Redelivery, exchange: Exchange) -> list[Header]:
+    charged = None if isinstance(outcome, Redelivery) else str(outcome.amount).encode()
+    headers = client_headers(answer.headers, exchange.request.request_id)
+    return paid_headers(headers, charged, outcome.charge_id.encode())
+
+
+async def _begin(answer: OriginAnswer, limit: int) -> tuple[list[bytes], bool]:
+    """Read the body whole if it fits into ``limit`` bytes, else its beginning: the pieces, and whether that is all."""
+    if answer.length is not None and answer.length > limit:
+        return [], False
+    if answer.length is not None:
+        body = await answer.read()
+        return ([body] if body else []), True
+    pieces: list[bytes] = []
+    size = 0
+    async for chunk in answer.chunks():
+        pieces.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            return pieces, False
+    return pieces, True
+
+
+async def _continued(beginning: list[bytes], answer: OriginAnswer) -> AsyncIterator[bytes]:
+    for piece in beginning:
+        yield piece
+    async for chunk in answer.chunks():
+        yield chunk
+
+
+async def _send_all_but_the_tail(chunks: AsyncIterator[bytes], exchange: Exchange) -> bytes | None:
+    """Stream, one piece behind the origin; the piece kept back is returned, None when the client has gone."""
+    tail = b""
+    async for chunk in chunks:
+        if tail:
+            await exchange.body(tail, last=False)
+        if exchange.client_gone:
+            return None
+        tail = chunk
+    return tail

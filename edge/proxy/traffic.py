@@ -1,0 +1,92 @@
+"""Count what came and what became of it: one dictionary on the request's path, flushed to the store behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import assert_never
+
+from edge.core.decision import Admit, AskOrigin, Charge, DemandPayment, Refuse
+from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler
+from edge.core.refusals import RefusalCode
+from edge.store.traffic import TrafficKey
+
+FLUSH_SECONDS = 1.0
+KEYS_MAX = 20_000
+HOUR_SECONDS = 3600
+OTHER_CRAWLERS = "(other)"
+
+Flush = Callable[[Mapping[TrafficKey, int]], None]
+
+
+class TrafficRecorder:
+    """Counts per hour, site, crawler, rung, rule and outcome; ``totals`` keeps outcomes since the start for metrics.
+
+    Crawler names come from the catalogue and the register, so their number is bounded; the bound is kept anyway.
+    """
+
+    def __init__(self, flush: Flush, clock: Callable[[], float], report: Callable[[str, BaseException], None]) -> None:
+        self.totals: dict[str, int] = {}
+        self._flush = flush
+        self._clock = clock
+        self._report = report
+        self._counts: dict[tuple[int, str, str, str, str], int] = {}
+
+    def count(self, decision: Admit | Charge | DemandPayment | Refuse | AskOrigin) -> None:
+        """Count one decided request."""
+        match decision:
+            case Admit():
+                outcome = decision.reason.value
+            case Charge():
+                outcome = "charged"
+            case DemandPayment() | Refuse():
+                outcome = decision.code.value
+            case AskOrigin():
+                raise AssertionError("asking the origin is not an outcome")
+            case _:
+                assert_never(decision)
+        name, rung = _who(decision.identity)
+        site = decision.site
+        rule = decision.match.rule.name if decision.match else ""
+        self._add((site.site_id if site else 0, name, rung, rule, outcome), outcome)
+
+    def count_bad(self, code: RefusalCode) -> None:
+        """Count something that never became a request."""
+        self._add((0, "", "", "", code.value), code.value)
+
+    def _add(self, key: tuple[int, str, str, str, str], outcome: str) -> None:
+        counts = self._counts
+        if key not in counts and len(counts) >= KEYS_MAX:
+            key = (key[0], OTHER_CRAWLERS, key[2], key[3], key[4])
+        counts[key] = counts.get(key, 0) + 1
+        self.totals[outcome] = self.totals.get(outcome, 0) + 1
+
+    async def run(self) -> None:
+        """Flush every second until cancelled; what cannot be flushed now is kept and tried again."""
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what was counted since the last flush."""
+        if not self._counts:
+            return
+        counts, self._counts = self._counts, {}
+        hour = int(self._clock()) // HOUR_SECONDS * HOUR_SECONDS * 1_000_000
+        batch = {TrafficKey(hour, *key): number for key, number in counts.items()}
+        try:
+            await asyncio.to_thread(self._flush, batch)
+        except Exception as error:  # the store is down: traffic is not money, so keep counting and try again
+            self._report("traffic", error)
+            for key, number in counts.items():
+                self._counts[key] = self._counts.get(key, 0) + number
+
+
+def _who(identity: Identity | None) -> tuple[str, str]:
+    match identity:
+        case SignedCrawler(crawler=crawler):
+            return crawler.name, "signed"
+        case ClaimedCrawler(name=name):
+            return name, "claimed"
+        case _:
+            return "", ""
