@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 from sqlalchemy import create_engine, text
 
-from tests.support.postgres import PostgresServer, remove_leftovers
+from tests.support.postgres import PostgresServer, copy_programs, remove_leftovers
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,6 +56,14 @@ def test_postgres_writes_to_disk_before_it_answers(postgres_server: PostgresServ
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
             row = connection.execute("SELECT current_setting(%s)", [setting]).fetchone()
             assert row == ("on",), setting
+
+
+def test_postgres_runs_from_a_copy_where_its_user_cannot_read_the_checkout(tmp_path: Path) -> None:
+    programs = copy_programs(tmp_path)
+    assert programs.is_relative_to(tmp_path)
+    for program in ("postgres", "initdb"):
+        done = subprocess.run([programs / program, "--version"], capture_output=True, text=True)
+        assert "PostgreSQL" in done.stdout, done.stderr
 
 
 def test_a_killed_session_leaves_nothing_for_the_next_one() -> None:

