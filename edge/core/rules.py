@@ -21,6 +21,7 @@ RULES_MAX = 20_000
 NAME_CHARACTERS_MAX = 100
 BLOCK_TEXT_CHARACTERS_MAX = 500
 EVERYWHERE = "*"
+EVERYTHING_ELSE = "everything else"
 
 _MINUTES_PER_DAY = 24 * 60
 _DAYS_FROM_MONDAY = 3  # 1 January 1970 was a Thursday
@@ -172,7 +173,7 @@ class RuleSet:
         yield self.default
 
 
-def everything_else(action: Action, price: Money | None = None, name: str = "everything else") -> Rule:
+def everything_else(action: Action, price: Money | None = None, name: str = EVERYTHING_ELSE) -> Rule:
     """The last row of a rule set."""
     return Rule(name=name, action=action, price=price)
 
