@@ -45,7 +45,7 @@ def _covered_components(names: Sequence[str], agent_component: Component) -> lis
     if agent_component not in components:
         components.append(agent_component)
     if len({component.identity for component in components}) != len(components):
-        raise ValueError("a component is covered twice")
+        raise ValueError("a component is covered twice.")
     return components
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from edge.core.fields import (
     STRUCTURED_TYPES,
+    InnerList,
     Malformed,
     collect,
     parse_dictionary,
@@ -77,7 +78,8 @@ def test_the_fields_of_this_protocol_are_known_to_be_structured() -> None:
 
 def test_serialising() -> None:
     assert serialise_member((True, {})) == "?1"
-    assert serialise_member(([("a", {"k": True})], {"x": 1})) == '("a";k);x=1'
+    inner_list: InnerList = ([("a", {"k": True})], {"x": 1})
+    assert serialise_member(inner_list) == '("a";k);x=1'
     assert serialise_string('a"\\') == '"a\\"\\\\"'
     assert serialise_dictionary({"a": (b"\x00", {}), "b": (True, {})}) == "a=:AA==:, b"
     assert serialise_parameters({"created": 1, "tag": "t"}) == ';created=1;tag="t"'

@@ -104,7 +104,7 @@ def test_every_fresh_key_is_accepted() -> None:
 
 
 def test_the_published_test_key_is_refused_unless_it_is_allowed() -> None:
-    published = {name: value for name, value in vectors("rfc9421_keys")["keys"]["test-key-ed25519"]["jwk"].items()}
+    published = dict(vectors("rfc9421_keys")["keys"]["test-key-ed25519"]["jwk"].items())
     del published["d"]
     assert public_key_from_jwk(published) is KeyFault.TEST_KEY
     allowed = public_key_from_jwk(published, allow_test_keys=True)

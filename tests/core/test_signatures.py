@@ -228,7 +228,7 @@ def test_a_mutated_signature_is_read_alike_in_both_lanes(data: st.DataObject) ->
         cut = data.draw(st.integers(0, 2))
         text = (
             text[:at]
-            + data.draw(st.sampled_from(list('";=() a1,\\é\t') + ["", "@method", "created"]))
+            + data.draw(st.sampled_from([*list('";=() a1,\\é\t'), "", "@method", "created"]))
             + text[at + cut :]
         )
     lanes_agree(text, value)
