@@ -47,7 +47,6 @@ check: setup-dev
 
 bench: setup-dev
 	@echo "bench: the edge and its peers, each peer in an environment of its own"
-	@scripts/ensure_programs nginx
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 setup: python
@@ -62,7 +61,7 @@ lock: python
 
 clean:
 	@echo "clean: environments, caches and builds; databases and keys stay"
-	@rm -rf .venv .venv-lock .venv-bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis htmlcov
+	@rm -rf .venv .venv-* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis htmlcov
 	@rm -f .setup.lock .coverage .coverage.*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
