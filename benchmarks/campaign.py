@@ -1,0 +1,115 @@
+"""The rounds: every contender in every round, each started afresh, warmed up, and loaded in the same way.
+
+Rules of this file
+- Rounds are interleaved (all contenders, then all again, each time beginning with another one), so that a machine
+  that slows down slows everybody.
+- What is sent while warming up is not counted. Payments are signed just before they are sent.
+- A round in which a single answer was wrong is not a result but a fault.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.contenders import ROOT, Ask, Contender, Trial
+from benchmarks.load import Load, LoadResult
+from benchmarks.processes import BenchmarkFault, Running
+from benchmarks.request_files import Signer, claimed, framed, people, write_signed, x402_payments
+from benchmarks.samples import Sample, Series
+
+FIRST_GUESS_RATE = 15_000.0
+"""Payments per second that are prepared for a server whose rate is not known yet."""
+RESERVE = 1.5
+LEAST_SHARE_OF_ROUND = 0.9
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long and how often; seconds are whole because wrk counts them so."""
+
+    rounds: int
+    seconds: int
+    warm_up_seconds: int
+    connections: int
+
+
+@dataclass(slots=True)
+class Campaign:
+    """Runs the trials; ``place`` holds request files while it lasts."""
+
+    pace: Pace
+    load: Load
+    place: Path
+    signer: Signer
+    tell: Tell
+    _rates: dict[Series, float] = field(default_factory=dict)
+
+    def rounds(self, contenders: Sequence[Contender], wanted: frozenset[Series]) -> Iterator[Sample]:
+        """Yield a sample for each wanted series and round, as they are taken."""
+        self._write_repeating()
+        taking_part = [contender for contender in contenders if wanted & {trial.series for trial in contender.trials}]
+        for number in range(1, self.pace.rounds + 1):
+            if Series.VERIFY in wanted:
+                self.tell(f"round {number}: {Series.VERIFY.value}")
+                yield self._verifications(number)
+            first = (number - 1) % max(1, len(taking_part))
+            for contender in taking_part[first:] + taking_part[:first]:
+                yield from self._round_of(contender, number, wanted)
+
+    def _round_of(self, contender: Contender, number: int, wanted: frozenset[Series]) -> Iterator[Sample]:
+        with contender.start() as server:
+            for trial in contender.trials:
+                if trial.series in wanted:
+                    self.tell(f"round {number}: {trial.series.value}")
+                    yield self._trial(contender, server, trial, number)
+
+    def _trial(self, contender: Contender, server: Running, trial: Trial, number: int) -> Sample:
+        self._rates[trial.series] = self._run(contender, server, trial, self.pace.warm_up_seconds).rate
+        seen = self._run(contender, server, trial, self.pace.seconds)
+        if seen.duration_seconds < LEAST_SHARE_OF_ROUND * self.pace.seconds:
+            raise BenchmarkFault(f"{contender.name}: the payments lasted only {seen.duration_seconds:.1f} s")
+        self._rates[trial.series] = seen.rate
+        return Sample(
+            trial.series, number, seen.rate, seen.duration_seconds, seen.answered, seen.p50_ms, seen.p99_ms, seen.cores
+        )
+
+    def _run(self, contender: Contender, server: Running, trial: Trial, seconds: int) -> LoadResult:
+        requests = self._requests(trial, seconds)
+        seen = self.load.run(server, requests, trial.expected, seconds, repeat=trial.ask.repeats)
+        if contender.settle is not None:
+            contender.settle(trial, seen.answered)
+        return seen
+
+    def _requests(self, trial: Trial, seconds: int) -> Path:
+        path = self._file(trial.ask)
+        count = int(self._rates.get(trial.series, FIRST_GUESS_RATE) * seconds * RESERVE) + self.pace.connections
+        if trial.ask is Ask.SIGNED:
+            write_signed(path, self.signer, count)
+        elif trial.ask is Ask.X402_PAYMENTS:
+            path.write_bytes(framed(x402_payments(count)))
+        return path
+
+    def _write_repeating(self) -> None:
+        self._file(Ask.CLAIMED).write_bytes(framed(claimed()))
+        self._file(Ask.PEOPLE).write_bytes(framed(people()))
+
+    def _file(self, ask: Ask) -> Path:
+        return self.place / f"{ask.name.lower()}.requests"
+
+    def _verifications(self, number: int) -> Sample:
+        words = [sys.executable, "-m", "benchmarks.verification", str(min(2, self.pace.seconds))]
+        pinning = self.load.pinning
+        done = subprocess.run(
+            pinning.command(pinning.server, words), capture_output=True, text=True, check=True, cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        seen = json.loads(done.stdout)
+        return Sample(Series.VERIFY, number, seen["count"] / seen["seconds"], seen["seconds"], seen["count"])
