@@ -29,8 +29,9 @@ from edge.core.errors import EdgeError
 Vet: TypeAlias = Callable[[str], str | None]
 """Says why an address may not be contacted, or None when it may."""
 
-Lookup: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Addresses of a host name; raises ``OSError`` when there are none to be had."""
+Endpoint: TypeAlias = tuple[str, int]
+Lookup: TypeAlias = Callable[[str, int], Awaitable[Sequence[Endpoint]]]
+"""Address and port for each answer to a host name and port; raises ``OSError`` when there are none to be had."""
 
 MAX_ADDRESSES = 32
 LOOKUP_THREADS = 8
@@ -131,19 +132,19 @@ class SystemLookup:
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="directory-lookup")
 
-    async def __call__(self, host: str, port: int) -> Sequence[str]:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _addresses, host, port)
+    async def __call__(self, host: str, port: int) -> Sequence[Endpoint]:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _endpoints, host, port)
 
     def close(self) -> None:
         """Give the threads up without waiting for a lookup that hangs."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _addresses(host: str, port: int) -> list[str]:
+def _endpoints(host: str, port: int) -> list[Endpoint]:
     # The final dot keeps the resolver from trying the name under the local search domains.
     name = host if host == "localhost" else f"{host.rstrip('.')}."
     found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    return list(dict.fromkeys((str(address[0]), int(address[1])) for *_, address in found))
 
 
 class GuardedResolver(AbstractResolver):
@@ -157,9 +158,9 @@ class GuardedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Resolve ``host`` once. ``family`` is not narrowed: an answer is judged as a whole."""
-        addresses = await self._lookup(host, port)
-        vet_all(host, addresses, self._vet)
-        return [_pinned(host, address, port) for address in addresses]
+        endpoints = await self._lookup(host, port)
+        vet_all(host, [address for address, _ in endpoints], self._vet)
+        return [_pinned(host, address, port) for address, port in endpoints]
 
     async def close(self) -> None:
         """The lookup belongs to whoever made it."""

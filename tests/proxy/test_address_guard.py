@@ -21,6 +21,7 @@ from edge.proxy.address_guard import (
     why_forbidden,
     why_not_loopback,
 )
+from tests.support.fake_dns import FakeDns
 
 FORBIDDEN = [
     ("0.0.0.0", "this network"),
@@ -147,18 +148,6 @@ def test_the_development_guard_allows_loopback_and_nothing_else() -> None:
         assert why_not_loopback(address) == "not loopback"
 
 
-class FakeDns:
-    """The border to DNS: answers from a script, one answer set per question, and counts the questions."""
-
-    def __init__(self, *answers: Sequence[str]) -> None:
-        self.answers = list(answers)
-        self.asked: list[str] = []
-
-    async def __call__(self, host: str, port: int) -> Sequence[str]:
-        self.asked.append(host)
-        return self.answers.pop(0)
-
-
 def test_a_public_answer_is_pinned_with_its_family() -> None:
     found = asyncio.run(GuardedResolver(FakeDns(["1.1.1.1", "2606:4700::1"])).resolve("bot.example", 443))
     assert [(one["hostname"], one["host"], one["port"], one["family"]) for one in found] == [
@@ -197,8 +186,8 @@ def test_the_system_resolver_answers_with_plain_addresses() -> None:
     finally:
         lookup.close()
     assert addresses
-    assert all(why_not_loopback(address) is None for address in addresses)
+    assert all(why_not_loopback(address) is None and port == 80 for address, port in addresses)
 
 
-async def _look_up(lookup: SystemLookup) -> Sequence[str]:
+async def _look_up(lookup: SystemLookup) -> Sequence[tuple[str, int]]:
     return await lookup("localhost", 80)

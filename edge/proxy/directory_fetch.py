@@ -1,0 +1,259 @@
+"""Fetch one key document from a stranger's server, within bounds that the stranger cannot widen.
+
+Rules of this file (docs/protocol.md, "Signatures"):
+
+- https on port 443 to public addresses only; in development also http on this machine's loopback, and then nothing but
+  loopback;
+- only 200 counts, a redirect is never followed, no cookie, no proxy from the environment;
+- 64 KiB after decoding and 5 s for everything, name lookup included;
+- one fetch per host at a time, 8 at once in all; whoever waits for a turn is not yet on the clock;
+- what goes wrong is a ``FetchFailure``, never an exception.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import zlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TypeAlias
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
+
+from aiohttp import (
+    ClientConnectorDNSError,
+    ClientError,
+    ClientPayloadError,
+    ClientResponse,
+    ClientResponseError,
+    ClientSession,
+    ClientSSLError,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+)
+from yarl import URL
+
+from edge.core.directory import MAX_BODY_BYTES, MEDIA_TYPE
+from edge.core.signature_agent import agent_reference
+from edge.core.signature_faults import Flaw
+from edge.proxy.address_guard import (
+    AddressForbidden,
+    GuardedResolver,
+    Lookup,
+    SystemLookup,
+    Vet,
+    guarded_socket,
+    why_forbidden,
+    why_not_loopback,
+)
+
+FETCH_SECONDS = 5.0
+FETCHES_AT_ONCE = 8
+RETRY_AFTER_MAX_SECONDS = 86_400
+_READ_BYTES = 8192
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+_REQUEST_HEADERS = MappingProxyType(
+    {"Accept": f"{MEDIA_TYPE}, application/json;q=0.5", "Accept-Encoding": "identity", "User-Agent": "farebox-edge"}
+)
+
+
+class FetchFault(StrEnum):
+    """Why a document could not be had."""
+
+    URL_REFUSED = "url_refused"
+    ADDRESS_REFUSED = "address_refused"
+    UNREACHABLE = "unreachable"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    REDIRECT = "redirect"
+    STATUS = "status"
+    TOO_LARGE = "too_large"
+    ENCODING = "encoding"
+    BROKEN = "broken"
+    MALFORMED = "malformed"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A 200 answer. ``raw`` is the body as sent, ``body`` after content decoding; ``headers`` are field lines."""
+
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    raw: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailure:
+    """No document; ``retry_after_seconds`` is the server's own wish, where it sent one."""
+
+    fault: FetchFault
+    detail: str
+    retry_after_seconds: int | None = None
+
+
+Fetch: TypeAlias = Callable[[str], Awaitable[Fetched | FetchFailure]]
+
+
+class AddressGuardedFetcher:
+    """The real ``Fetch``. Make it anywhere, call it on one event loop, and ``close`` it there.
+
+    ``vet`` judges the addresses of https hosts; only tests give another than ``why_forbidden``. ``lookup`` is the
+    border to DNS, ``tls`` the context with the trusted authorities (the system's when None).
+    """
+
+    def __init__(
+        self,
+        *,
+        allow_loopback_http: bool = False,
+        lookup: Lookup | None = None,
+        vet: Vet = why_forbidden,
+        tls: ssl.SSLContext | None = None,
+        fetch_seconds: float = FETCH_SECONDS,
+    ) -> None:
+        self._allow_loopback_http = allow_loopback_http
+        self._system_lookup = SystemLookup() if lookup is None else None
+        self._lookup = lookup or self._system_lookup
+        self._vet = vet
+        self._tls = tls
+        self._fetch_seconds = fetch_seconds
+        self._slots = asyncio.Semaphore(FETCHES_AT_ONCE)
+        self._hosts: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._sessions: dict[str, ClientSession] = {}
+
+    async def __call__(self, url: str) -> Fetched | FetchFailure:
+        """GET one document."""
+        reference = agent_reference(url, self._allow_loopback_http)
+        if isinstance(reference, Flaw):
+            return FetchFailure(FetchFault.URL_REFUSED, str(reference))
+        # The lock of a host lives as long as somebody holds or awaits it.
+        host = self._hosts.setdefault(urlsplit(url).netloc, asyncio.Lock())
+        async with host, self._slots:
+            return await self._timed(reference.url)
+
+    async def close(self) -> None:
+        """Close the connections and give up the lookup threads."""
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
+        if self._system_lookup is not None:
+            self._system_lookup.close()
+
+    async def _timed(self, url: str) -> Fetched | FetchFailure:
+        try:
+            async with asyncio.timeout(self._fetch_seconds):
+                return await self._get(url)
+        except TimeoutError:
+            return FetchFailure(FetchFault.TIMEOUT, f"no complete answer within {self._fetch_seconds:g} s")
+        except ClientConnectorDNSError as why:
+            return _lookup_failure(why)
+        except AddressForbidden as why:
+            return FetchFailure(FetchFault.ADDRESS_REFUSED, str(why))
+        except ClientSSLError as why:
+            return FetchFailure(FetchFault.TLS, str(why))
+        except ClientPayloadError:
+            return FetchFailure(FetchFault.BROKEN, "the answer broke off")
+        except ClientResponseError:
+            return FetchFailure(FetchFault.MALFORMED, "the answer is not well-formed HTTP, or its head is too long")
+        except (ClientError, OSError) as why:
+            return _connect_failure(why)
+
+    async def _get(self, url: str) -> Fetched | FetchFailure:
+        session = self._session(urlsplit(url).scheme)
+        async with session.get(URL(url, encoded=True), allow_redirects=False) as response:
+            if response.status != 200:
+                return _not_ok(response)
+            raw = await _read(response)
+            if raw is None:
+                return FetchFailure(FetchFault.TOO_LARGE, f"more than {MAX_BODY_BYTES} bytes")
+            headers = tuple((name, value) for name, value in response.headers.items())
+            return _decoded(url, headers, raw, response.headers.get("Content-Encoding", "identity"))
+
+    def _session(self, scheme: str) -> ClientSession:
+        session = self._sessions.get(scheme)
+        if session is None:
+            vet = self._vet if scheme == "https" else why_not_loopback
+            session = self._sessions[scheme] = self._new_session(vet)
+        return session
+
+    def _new_session(self, vet: Vet) -> ClientSession:
+        assert self._lookup is not None
+        connector = TCPConnector(
+            resolver=GuardedResolver(self._lookup, vet),
+            use_dns_cache=False,  # each connection is judged by the answer it uses
+            force_close=True,
+            limit=FETCHES_AT_ONCE,
+            ssl=self._tls or ssl.create_default_context(),
+            socket_factory=guarded_socket(vet),
+        )
+        return ClientSession(
+            connector=connector,
+            headers=_REQUEST_HEADERS,
+            cookie_jar=DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,
+            timeout=ClientTimeout(total=None),  # asyncio.timeout covers the whole, lookup included
+            read_bufsize=_READ_BYTES,
+            max_line_size=4096,
+            max_field_size=4096,
+            max_headers=64,
+        )
+
+
+def _lookup_failure(why: ClientConnectorDNSError) -> FetchFailure:
+    cause = why.os_error
+    if isinstance(cause, AddressForbidden):
+        return FetchFailure(FetchFault.ADDRESS_REFUSED, str(cause))
+    return FetchFailure(FetchFault.UNREACHABLE, f"the name {why.host} does not resolve")
+
+
+def _connect_failure(why: ClientError | OSError) -> FetchFailure:
+    cause = getattr(why, "os_error", None)
+    if isinstance(cause, AddressForbidden):
+        return FetchFailure(FetchFault.ADDRESS_REFUSED, str(cause))
+    return FetchFailure(FetchFault.UNREACHABLE, str(why)[:200] or type(why).__name__)
+
+
+def _not_ok(response: ClientResponse) -> FetchFailure:
+    if response.status in _REDIRECTS:
+        location = response.headers.get("Location", "nowhere")
+        detail = f"{response.status} to {location[:200]!r}; name the final URL, redirects are not followed"
+        return FetchFailure(FetchFault.REDIRECT, detail)
+    wish = response.headers.get("Retry-After", "")
+    seconds = min(int(wish), RETRY_AFTER_MAX_SECONDS) if wish.isascii() and wish.isdigit() and len(wish) < 10 else None
+    return FetchFailure(FetchFault.STATUS, f"status {response.status} instead of 200", seconds)
+
+
+async def _read(response: ClientResponse) -> bytes | None:
+    """The body as sent, or None once it is too long."""
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(_READ_BYTES):
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            return None
+    return bytes(body)
+
+
+def _decoded(url: str, headers: tuple[tuple[str, str], ...], raw: bytes, coding: str) -> Fetched | FetchFailure:
+    """Undo gzip or deflate, for servers that compress although they were asked not to."""
+    match coding.strip().lower():
+        case "identity" | "":
+            return Fetched(url, headers, raw, raw)
+        case "gzip" | "x-gzip" | "deflate" as known:
+            inflate = zlib.decompressobj(zlib.MAX_WBITS if known == "deflate" else zlib.MAX_WBITS | 16)
+        case unknown:
+            return FetchFailure(FetchFault.ENCODING, f"content-encoding {unknown[:40]!r} was not asked for")
+    try:
+        body = inflate.decompress(raw, MAX_BODY_BYTES + 1)
+    except zlib.error:
+        return FetchFailure(FetchFault.ENCODING, f"the body is not {known}")
+    if len(body) > MAX_BODY_BYTES:
+        return FetchFailure(FetchFault.TOO_LARGE, f"more than {MAX_BODY_BYTES} bytes after decoding")
+    if not inflate.eof:
+        return FetchFailure(FetchFault.BROKEN, "the answer broke off")
+    return Fetched(url, headers, raw, body)
