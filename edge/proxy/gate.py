@@ -8,7 +8,7 @@ answered from the decision alone is answered at once. Selling lives in ``sale.py
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -30,8 +30,8 @@ from edge.proxy.sale import Sale
 from edge.proxy.traffic import TrafficRecorder
 from edge.proxy.upstream import OriginAnswer, OriginFault, Upstream
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 ControlApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CONTROL_PREFIXES = ("/.well-known/farebox/", "/.well-known/receipts/")
@@ -89,6 +89,8 @@ class Gate:
             return Judged(request, None, policy)
         decision = decide(request, policy, self.knowledge, self.clock())
         if isinstance(decision, Refuse | DemandPayment) and self._awaited_key(decision) is None:
+            if request.has_body:
+                scope["edge.close"] = True  # its content is not read, so nothing may follow it on this connection
             return self.say_no(decision, request)
         return Judged(request, decision, policy)
 

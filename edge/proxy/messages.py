@@ -82,11 +82,12 @@ class Answer:
 class Refusals:
     """Renders refusals, remembering what it rendered: the same few answers are given all day.
 
-    ``operator`` is the name that people read on the HTML page.
+    ``operator`` is the name that people read on the HTML page, ``contact`` what a site without its own names.
     """
 
-    def __init__(self, operator: str, texts: RefusalTexts) -> None:
+    def __init__(self, operator: str, texts: RefusalTexts, contact: str | None = None) -> None:
         self._operator = operator
+        self._contact = contact
         self._texts = texts
         self._negotiator = Negotiator(texts.languages)
         self._templates: dict[tuple[object, ...], Template] = {}
@@ -129,7 +130,8 @@ class Refusals:
                 body = f"{problem['title']}: {problem['detail']} [{_INSTANCE}]\n".encode()
             case BodyForm.HTML:
                 notice = self._texts.person(language)
-                body = refusal_page(problem, refusal.site, self._operator, language, notice, _INSTANCE).encode()
+                contact = self._contact_of(refusal.site)
+                body = refusal_page(problem, contact, self._operator, language, notice, _INSTANCE).encode()
             case _:
                 assert_never(form)
         before, _, after = body.partition(_INSTANCE.encode())
@@ -138,6 +140,9 @@ class Refusals:
             headers.append(_PAGE_POLICY)
         head = _status_line(status) + b"".join(b"%b: %b\r\n" % pair for pair in headers)
         return Template(status, tuple(headers), head, before, after)
+
+    def _contact_of(self, site: SitePolicy | None) -> str | None:
+        return (site.contact if site else None) or self._contact
 
     def _problem(self, refusal: Refusal, status: int, language: str, reason: str | None) -> dict[str, object]:
         """The RFC 9457 members, with a mark where the request's id is filled in later."""
@@ -154,7 +159,7 @@ class Refusals:
             problem["price"] = _price(refusal.price)
             problem["accepts"] = [{"rail": "crawler-price", "headers": ["crawler-max-price", "crawler-exact-price"]}]
         if site is not None:
-            problem["links"] = _links(site, code)
+            problem["links"] = _links(self._contact_of(site), code)
         return problem | {"instance": _INSTANCE}
 
 
@@ -162,8 +167,8 @@ def _price(price: Money) -> dict[str, object]:
     return {"amount_micros": price.amount_micros, "currency": price.currency, "display": str(price)}
 
 
-def _links(site: SitePolicy, code: RefusalCode) -> dict[str, str]:
+def _links(contact: str | None, code: RefusalCode) -> dict[str, str]:
     links = {"help": problem_path(code), "keys": "/.well-known/farebox/jwks.json"}
-    if site.contact:
-        links |= {"register": site.contact, "top_up": site.contact}
+    if contact:
+        links |= {"register": contact, "top_up": contact}
     return links

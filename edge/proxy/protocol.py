@@ -11,7 +11,7 @@ A ``Watchman`` looks at every connection four times a second; timers per request
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from uvicorn.config import Config
@@ -25,9 +25,8 @@ from edge.proxy.messages import Answer
 from edge.proxy.read_request import HEADER_BYTES_MAX, HEADER_FIELDS_MAX
 
 WATCH_SECONDS = 0.25
-HEAD_SLACK_BYTES = 4096
 
-AnswerAtOnce = Callable[[dict[str, Any]], Answer | None]
+AnswerAtOnce = Callable[[MutableMapping[str, Any]], Answer | None]
 AnswerBad = Callable[[RefusalCode, str], Answer]
 
 
@@ -75,14 +74,17 @@ class EdgeProtocol(HttpToolsProtocol):
     # Reading
 
     def data_received(self, data: bytes) -> None:
-        cycle: RequestResponseCycle | None = self.cycle  # None until the first request, whatever uvicorn declares
-        if self.waiting_for_head_since is None and (cycle is None or cycle.response_complete):
-            self.waiting_for_head_since = self.loop.time()
-        if self.waiting_for_head_since is not None:
-            self._head_bytes += len(data)
+        was_within_head = self.waiting_for_head_since is not None
         super().data_received(data)
-        if self.waiting_for_head_since is not None and self._head_bytes > HEADER_BYTES_MAX + TARGET_BYTES_MAX:
-            self.refuse_head(RefusalCode.HEADERS_TOO_LARGE, "the header section is larger than 16 KiB")
+        if was_within_head and self.waiting_for_head_since is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEADER_BYTES_MAX + TARGET_BYTES_MAX:
+                self.refuse_head(RefusalCode.HEADERS_TOO_LARGE, "the header section is larger than 16 KiB")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.waiting_for_head_since = self.loop.time()
+        self._head_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -96,7 +98,6 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self.waiting_for_head_since = None
-        self._head_bytes = 0
         if self.transport.is_closing():
             return
         self.scope["edge.target"] = self.url  # type: ignore[typeddict-unknown-key]
@@ -129,6 +130,8 @@ class EdgeProtocol(HttpToolsProtocol):
         if answer is None:
             super()._start_asgi_task(cycle, app)
             return
+        if "edge.close" in cycle.scope:
+            cycle.keep_alive = False
         head = self._common_head() if cycle.keep_alive else self._common_head() + b"connection: close\r\n"
         self.transport.write(answer.to_bytes(head, with_body=cycle.scope["method"] != "HEAD"))
         cycle.response_started = cycle.response_complete = True

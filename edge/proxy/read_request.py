@@ -218,7 +218,7 @@ def _target(scope: MutableMapping[str, Any]) -> str:
     raw: bytes | None = scope.get("edge.target")
     if raw is None:
         query: bytes = scope.get("query_string", b"")
-        raw = scope.get("raw_path", scope["path"].encode()) + (b"?" + query if query else b"")
+        raw = scope["raw_path"] + (b"?" + query if query else b"")
     return raw.decode("latin-1")
 
 

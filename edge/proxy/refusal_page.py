@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 
-from edge.core.policy import SitePolicy
-
 _STYLE = (
     ":root{color-scheme:light dark}body{font:1rem/1.6 system-ui,sans-serif;margin:0;display:grid;min-height:100vh;"
     "place-items:center;background:Canvas;color:CanvasText}main{max-width:34rem;padding:2rem}"
@@ -17,7 +15,7 @@ _STYLE = (
 
 
 def refusal_page(
-    problem: Mapping[str, object], site: SitePolicy | None, operator: str, language: str, notice: str, request_id: str
+    problem: Mapping[str, object], contact: str | None, operator: str, language: str, notice: str, request_id: str
 ) -> str:
     """Write the page for one problem; every part that is not ours is escaped."""
     title, detail = html.escape(str(problem["title"])), html.escape(str(problem["detail"]))
@@ -27,17 +25,17 @@ def refusal_page(
         f'<!doctype html>\n<html lang="{language}"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">'
         f'<title>{title}</title><style>{_STYLE}</style>\n<main><p class="status">{problem["status"]}</p>'
-        f"<h1>{title}</h1>{asked}<p>{detail}</p><p>{html.escape(notice)}</p>{_contact(site)}"
+        f"<h1>{title}</h1>{asked}<p>{detail}</p><p>{html.escape(notice)}</p>{_contact(contact)}"
         f'<p class="id">{html.escape(str(problem["code"]))} &middot; {request_id} &middot; '
         f"{html.escape(operator)}</p></main></html>\n"
     )
 
 
-def _contact(site: SitePolicy | None) -> str:
-    """The publisher's contact as a link; only web and mail addresses become one."""
-    if site is None or not site.contact:
+def _contact(contact: str | None) -> str:
+    """The contact as a link; only web and mail addresses become one."""
+    if not contact:
         return ""
-    contact = html.escape(site.contact)
-    if not site.contact.startswith(("https://", "http://", "mailto:")):
-        return f"<p>{contact}</p>"
-    return f'<p><a href="{contact}">{contact}</a></p>'
+    text = html.escape(contact)
+    if not contact.startswith(("https://", "http://", "mailto:")):
+        return f"<p>{text}</p>"
+    return f'<p><a href="{text}">{text}</a></p>'

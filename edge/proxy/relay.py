@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from edge.core.request import CrawlRequest
@@ -11,7 +11,7 @@ from edge.proxy.messages import Answer
 from edge.proxy.protocol import EdgeProtocol
 from edge.proxy.upstream import OriginAnswer
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 WHOLE_BODY_BYTES_MAX = 64 * 1024
 NO_BODY_STATUSES = frozenset({204, 304})
@@ -41,8 +41,11 @@ class Exchange:
         await self._send({"type": "http.response.body", "body": data, "more_body": not last})
 
     async def answer(self, answer: Answer) -> None:
-        """Send a whole answer of ours."""
-        await self.start(answer.status, answer.headers())
+        """Send a whole answer of ours; unread content of the request ends the connection with it."""
+        headers = answer.headers()
+        if self.request.has_body:
+            headers.append((b"connection", b"close"))
+        await self.start(answer.status, headers)
         await self.body(b"" if self.request.method == "HEAD" else answer.body, last=True)
 
     @property

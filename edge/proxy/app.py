@@ -1,0 +1,182 @@
+"""Put one edge together: the only place that reads settings and knows every part by name.
+
+``build_edge`` wires, ``Edge.running`` is its life. Nothing here decides anything about a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from fastapi import FastAPI
+
+from edge.core.catalogue import Catalogue
+from edge.core.policy import Knowledge, Policy
+from edge.core.refusal_texts import RefusalTexts
+from edge.core.web_bot_auth import KeyAnswer, KeyLookup
+from edge.proxy.control import admin_app, public_app
+from edge.proxy.deliveries import OpenDeliveries
+from edge.proxy.directory_fetch import AddressGuardedFetcher
+from edge.proxy.directory_shelf import DirectoryShelf
+from edge.proxy.gate import Gate
+from edge.proxy.key_directories import KeyDirectories
+from edge.proxy.live_policy import LivePolicy
+from edge.proxy.messages import Refusals
+from edge.proxy.protocol import EdgeProtocol, Watchman, protocol_factory
+from edge.proxy.read_request import RequestReader
+from edge.proxy.sale import Sale
+from edge.proxy.traffic import TrafficRecorder
+from edge.proxy.upstream import Upstream, UpstreamLimits
+from edge.settings import Settings
+from edge.store.charges import Ledger
+from edge.store.database import Database
+from edge.store.policy import current_version, load_policy
+from edge.store.receipts import receipt_of
+from edge.store.service_keys import ServiceKeys
+from edge.store.traffic import TrafficKey, flush_traffic
+
+log = structlog.get_logger("farebox.edge")
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One edge process, wired: the application and protocol for uvicorn, the admin application, and its life."""
+
+    gate: Gate
+    protocol: type[EdgeProtocol]
+    admin: FastAPI
+    ledger: Ledger
+    live: LivePolicy
+    traffic: TrafficRecorder
+    directories: KeyDirectories
+    fetcher: AddressGuardedFetcher
+    upstream: Upstream
+    watchman: Watchman
+    deliveries: OpenDeliveries
+    readiness: Readiness
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Open what needs the event loop, keep the background work going, and finish it in order."""
+        await self.upstream.open()
+        work = [
+            asyncio.create_task(job, name=name)
+            for name, job in (
+                ("policy", self.live.run()),
+                ("traffic", self.traffic.run()),
+                ("watchman", self.watchman.run()),
+            )
+        ]
+        try:
+            yield
+        finally:
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+            await self.deliveries.finish()
+            await self.traffic.flush()
+            await self.directories.close()
+            await self.fetcher.close()
+            await self.upstream.close()
+
+
+@dataclass(slots=True)
+class Readiness:
+    """Whether this process should get traffic; draining comes first, so that a balancer looks elsewhere in time."""
+
+    ledger: Ledger
+    draining: bool = False
+
+    def reason_against(self) -> str | None:
+        """None when ready, else the reason why not."""
+        if self.draining:
+            return "draining"
+        return None if self.ledger.is_writable else "the ledger cannot be written"
+
+
+def build_edge(settings: Settings, database: Database, ledger: Ledger, keys: ServiceKeys) -> Edge:
+    """Wire one edge process over an open database and a started ledger."""
+    live = _live_policy(settings, database)
+    fetcher = AddressGuardedFetcher(allow_loopback_http=settings.dev)
+    directories = KeyDirectories(
+        fetcher, lambda: live.policy.crawlers, shelf=DirectoryShelf(database), allow_test_keys=settings.dev
+    )
+    traffic = TrafficRecorder(lambda counts: _flush(database, counts), time.time, _report)
+    upstream = Upstream(
+        UpstreamLimits(
+            connections=settings.origin_connections,
+            connect_seconds=settings.origin_connect_seconds,
+            answer_seconds=settings.origin_timeout_seconds,
+            stall_seconds=settings.origin_timeout_seconds,
+        )
+    )
+    deliveries = OpenDeliveries(ledger, _report)
+    evidence = "hop" if settings.trusted_proxies else "tcp"
+    gate = Gate(
+        live=live,
+        knowledge=Knowledge(_key_finder(live, directories), Catalogue.load().classify, settings.dev),
+        directories=directories,
+        reader=RequestReader(secrets.token_hex(4), [str(network) for network in settings.trusted_proxies]),
+        refusals=Refusals(settings.operator, RefusalTexts.load(), settings.contact),
+        upstream=upstream,
+        sale=Sale(ledger, deliveries, settings.body_buffer_bytes, evidence),
+        traffic=traffic,
+        control=public_app(keys.jwks, lambda charge_id: receipt_of(database, keys, settings.operator, charge_id)),
+        clock=time.time,
+        request_body_bytes=settings.request_body_bytes,
+    )
+    watchman = Watchman(settings.header_deadline_seconds, settings.client_stall_seconds)
+    readiness = Readiness(ledger)
+    return Edge(
+        gate=gate,
+        protocol=protocol_factory(watchman, gate.answer_at_once, gate.answer_bad),
+        admin=admin_app(readiness.reason_against, lambda: _metrics(traffic, live, watchman)),
+        ledger=ledger,
+        live=live,
+        traffic=traffic,
+        directories=directories,
+        fetcher=fetcher,
+        upstream=upstream,
+        watchman=watchman,
+        deliveries=deliveries,
+        readiness=readiness,
+    )
+
+
+def _live_policy(settings: Settings, database: Database) -> LivePolicy:
+    loaded: Policy | None = None
+
+    def load() -> Policy:
+        nonlocal loaded
+        loaded = load_policy(database, loaded, allow_test_keys=settings.dev)
+        return loaded
+
+    return LivePolicy(load, lambda: current_version(database), settings.policy_poll_seconds, _report)
+
+
+def _key_finder(live: LivePolicy, directories: KeyDirectories) -> KeyLookup:
+    def find_key(agent_url: str, thumbprint: str) -> KeyAnswer:
+        """A key given in a file at registration, else the agent's own directory."""
+        key = live.policy.registered_keys.get((agent_url, thumbprint))
+        return key if key is not None else directories.find(agent_url, thumbprint)
+
+    return find_key
+
+
+def _flush(database: Database, counts: Mapping[TrafficKey, int]) -> None:
+    with database.write() as connection:
+        flush_traffic(connection, counts)
+
+
+def _metrics(traffic: TrafficRecorder, live: LivePolicy, watchman: Watchman) -> dict[str, Mapping[str, float]]:
+    gauges = {"policy_version": live.policy.version, "sites": len(live.policy.sites)}
+    return {"requests": traffic.totals, "gauges": gauges | {"connections": len(watchman.connections)}}
+
+
+def _report(what: str, error: BaseException) -> None:
+    log.warning("background work failed", what=what, error=str(error), kind=type(error).__name__)

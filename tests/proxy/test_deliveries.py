@@ -1,0 +1,105 @@
+"""Sold answers to their end: confirmed, reversed, or left open."""
+
+from __future__ import annotations
+
+import asyncio
+
+from edge.core.ledger import LedgerUnavailable, Posted, Redelivery
+from edge.core.money import Money
+from edge.proxy.deliveries import OpenDeliveries
+from edge.proxy.delivery import DeliveryWatch, Verdict
+
+KEY = b"k" * 16
+SOLD = Posted("ch_1", Money(10_000, "USD"), 1, 7, True)
+
+
+class FakeWatch:
+    """Stands for a connection's evidence: the test says what became of each answer."""
+
+    def __init__(self) -> None:
+        self.tells: list[object] = []
+
+    def expect(self, tell: object) -> None:
+        self.tells.append(tell)
+
+
+class FakeConnection:
+    deliveries: DeliveryWatch
+
+    def __init__(self) -> None:
+        self.deliveries = FakeWatch()  # type: ignore[assignment]  # the two share the one method in use
+
+    def end(self, verdict: Verdict) -> None:
+        for tell in self.deliveries.tells:  # type: ignore[attr-defined]
+            tell(verdict)
+
+
+class FakeLedger:
+    def __init__(self, *, down: bool = False) -> None:
+        self.confirmed: list[tuple[int, int]] = []
+        self.reversed: list[bytes] = []
+        self.down = down
+
+    def confirm_delivery(self, position: tuple[int, int]) -> None:
+        self.confirmed.append(position)
+
+    async def reverse(self, key: bytes, reason: str) -> None:
+        if self.down:
+            raise LedgerUnavailable("down")
+        self.reversed.append(key)
+
+
+def play(*verdicts: Verdict, down: bool = False) -> tuple[FakeLedger, list[str]]:
+    """Sell one charge on as many connections as there are verdicts, then end them in turn."""
+    ledger, reports = FakeLedger(down=down), []
+    deliveries = OpenDeliveries(ledger, lambda what, error: reports.append(what))
+
+    async def run() -> None:
+        connections = [FakeConnection() for _ in verdicts]
+        for connection in connections:
+            deliveries.watch(connection, KEY, SOLD)
+        for connection, verdict in zip(connections, verdicts, strict=True):
+            connection.end(verdict)
+        await deliveries.finish()
+
+    asyncio.run(run())
+    return ledger, reports
+
+
+def test_a_delivered_answer_is_confirmed() -> None:
+    ledger, _ = play(Verdict.DELIVERED)
+    assert (ledger.confirmed, ledger.reversed) == ([(1, 7)], [])
+
+
+def test_a_broken_answer_is_reversed() -> None:
+    ledger, _ = play(Verdict.BROKEN)
+    assert (ledger.confirmed, ledger.reversed) == ([], [KEY])
+
+
+def test_an_unknown_end_changes_nothing() -> None:
+    ledger, _ = play(Verdict.UNKNOWN)
+    assert (ledger.confirmed, ledger.reversed) == ([], [])
+
+
+def test_one_delivery_of_a_charge_is_enough_whatever_the_order() -> None:
+    for verdicts in ([Verdict.BROKEN, Verdict.DELIVERED], [Verdict.DELIVERED, Verdict.BROKEN]):
+        ledger, _ = play(*verdicts)
+        assert (ledger.confirmed, ledger.reversed) == ([(1, 7)], [])
+
+
+def test_all_broken_deliveries_of_a_charge_are_one_reversal() -> None:
+    ledger, _ = play(Verdict.BROKEN, Verdict.BROKEN)
+    assert ledger.reversed == [KEY]
+
+
+def test_a_reversal_that_cannot_be_written_is_reported() -> None:
+    _, reports = play(Verdict.BROKEN, down=True)
+    assert reports == [KEY.hex()]
+
+
+def test_what_was_given_for_nothing_is_not_followed() -> None:
+    ledger = FakeLedger()
+    connection = FakeConnection()
+    OpenDeliveries(ledger, lambda what, error: None).watch(connection, KEY, Redelivery("ch_1"))
+    connection.end(Verdict.BROKEN)
+    assert ledger.reversed == []

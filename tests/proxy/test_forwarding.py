@@ -1,0 +1,102 @@
+"""What reaches the origin, and what comes back through the edge."""
+
+from __future__ import annotations
+
+from edge.core.identity import ClaimedCrawler, CrawlerKind
+from edge.core.request import CrawlRequest
+from edge.core.target import read_target
+from edge.proxy.forwarding import VARY_OF_PRICED_SITES, client_headers, origin_headers, paid_headers
+
+BOT = ClaimedCrawler("GPTBot", "OpenAI", CrawlerKind.TRAINING)
+
+
+def request(**fields: str) -> CrawlRequest:
+    named = {"host": "news.example", **{name.replace("_", "-"): value for name, value in fields.items()}}
+    return CrawlRequest(
+        "GET", "https", "news.example", "news.example", "/a", "/a", None, named, {}, read_target("/a"), False,
+        "192.0.2.7", "id-1",
+    )  # fmt: skip
+
+
+def sent(sold: bool = False, **fields: str) -> dict[str, str]:
+    return dict(origin_headers(request(**fields), BOT, "1.1 farebox-n", sold=sold))
+
+
+def test_the_origin_learns_who_asked_and_through_whom() -> None:
+    headers = sent(user_agent="GPTBot", via="1.0 front")
+    assert headers["host"] == "news.example"
+    assert headers["x-forwarded-for"] == "192.0.2.7"
+    assert headers["x-forwarded-proto"] == "https"
+    assert headers["x-forwarded-host"] == "news.example"
+    assert headers["via"] == "1.0 front, 1.1 farebox-n"
+    assert headers["x-request-id"] == "id-1"
+    assert (headers["farebox-crawler"], headers["farebox-trust"]) == ("GPTBot", "claimed")
+
+
+def test_hop_by_hop_fields_and_our_assertions_are_not_forwarded() -> None:
+    headers = sent(
+        connection="close, x-secret", x_secret="1", te="trailers", upgrade="h2c", crawler_charged="USD 9.00",
+        crawler_receipt="ch_x", farebox_trust="signed", x_forwarded_for="6.6.6.6", cf_pay_per_crawl="x",
+        proxy_authorization="x",
+    )  # fmt: skip
+    gone = {"connection", "x-secret", "te", "upgrade", "crawler-charged", "crawler-receipt", "cf-pay-per-crawl"}
+    assert gone.isdisjoint(headers)
+    assert "proxy-authorization" not in headers
+    assert headers["farebox-trust"] == "claimed"
+    assert headers["x-forwarded-for"] == "192.0.2.7"
+
+
+def test_signatures_and_offers_reach_the_origin() -> None:
+    headers = sent(signature="sig1=:aa:", signature_input="sig1=()", crawler_max_price="USD 0.01")
+    assert headers["signature"] == "sig1=:aa:"
+    assert headers["crawler-max-price"] == "USD 0.01"
+
+
+def test_a_sold_page_is_sold_whole() -> None:
+    assert "range" in sent(range="bytes=0-1", if_range="x")
+    assert {"range", "if-range"}.isdisjoint(sent(sold=True, range="bytes=0-1", if_range="x"))
+
+
+def test_text_outside_ascii_arrives_as_the_bytes_that_came() -> None:
+    received = "caf\xc3\xa9"  # the UTF-8 bytes, read as Latin-1
+    assert sent(x_word=received)["x-word"].encode() == b"caf\xc3\xa9"
+
+
+def test_the_origins_framing_and_assertions_do_not_come_back() -> None:
+    raw = (
+        (b"Content-Type", b"text/html"), (b"Connection", b"keep-alive, X-Hop"), (b"X-Hop", b"1"),
+        (b"Transfer-Encoding", b"chunked"), (b"Content-Length", b"3"), (b"Crawler-Charged", b"USD 9.00"),
+        (b"crawler-price", b"USD 1.00"), (b"Set-Cookie", b"a=1"), (b"Set-Cookie", b"b=2"),
+    )  # fmt: skip
+    headers = client_headers(raw, "id-1")
+    names = [name for name, _ in headers]
+    assert names == [b"content-type", b"set-cookie", b"set-cookie", b"vary", b"x-request-id"]
+
+
+def test_vary_joins_the_origins_own() -> None:
+    assert dict(client_headers(((b"Vary", b"Accept"),), "i"))[b"vary"] == b"Accept, " + VARY_OF_PRICED_SITES
+    assert dict(client_headers(((b"Vary", b"*"),), "i"))[b"vary"] == b"*"
+
+
+def test_a_sold_answer_is_private_and_keeps_its_validators() -> None:
+    headers = paid_headers(
+        [
+            (b"cache-control", b"public, s-maxage=9, max-age=60, no-transform"), (b"expires", b"never"),
+            (b"cdn-cache-control", b"max-age=99"), (b"surrogate-control", b"max-age=99"), (b"etag", b'"v1"'),
+        ],
+        b"USD 0.01", b"ch_1",
+    )  # fmt: skip
+    assert dict(headers) == {
+        b"cache-control": b"private, max-age=60, no-transform",
+        b"etag": b'"v1"',
+        b"crawler-charged": b"USD 0.01",
+        b"crawler-receipt": b"ch_1",
+    }
+
+
+def test_no_store_of_the_origin_stays() -> None:
+    assert dict(paid_headers([(b"cache-control", b"no-store")], b"x", b"y"))[b"cache-control"] == b"private, no-store"
+
+
+def test_what_is_delivered_again_for_nothing_names_no_charge() -> None:
+    assert b"crawler-charged" not in dict(paid_headers([], None, b"ch_1"))

@@ -1,0 +1,302 @@
+"""Selling one page: the order of money and bytes, with ledger and origin as hand-written fakes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, MutableMapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from edge.core.decision import Charge, DemandPayment, Refuse
+from edge.core.identity import CrawlerKind, RegisteredCrawler, SignedCrawler
+from edge.core.ledger import (
+    AccountSuspended,
+    ChargeOrder,
+    Held,
+    InsufficientFunds,
+    LedgerUnavailable,
+    Lost,
+    NoRight,
+    Posted,
+    Redelivery,
+)
+from edge.core.money import Money, parse_price
+from edge.core.policy import Account, SitePolicy
+from edge.core.refusals import RefusalCode
+from edge.core.request import CrawlRequest
+from edge.core.rule_index import Match, compile_rules
+from edge.core.rules import Action, LedgerErrorChoice, Rule, RuleSet, Who, everything_else
+from edge.core.target import read_target
+from edge.core.terms import Offer, OfferKind
+from edge.core.web_bot_auth import Verified
+from edge.proxy.deliveries import OpenDeliveries
+from edge.proxy.relay import Exchange
+from edge.proxy.sale import Refusal, Sale, is_billable
+from edge.proxy.upstream import OriginAnswer, OriginFault
+
+PRICE = parse_price("USD 0.01")
+RULE = Rule(name="pages", who=Who(), where="/*", action=Action.CHARGE, price=PRICE)
+SITE = SitePolicy(
+    1, 1, 20, "news.example", "http://origin", "USD", None, True, False, True, None,
+    compile_rules(RuleSet((RULE,), everything_else(Action.ALLOW))), 3,
+)  # fmt: skip
+CRAWLER = RegisteredCrawler(1, "bot", "Bot Inc", CrawlerKind.TRAINING, "https://bot.example/keys")
+PROOF = Verified("https://bot.example/keys", "t", "sig1", frozenset(), 1, 2, None, b"s" * 64)
+CHARGE = Charge(
+    PRICE, Offer(OfferKind.MAX, parse_price("USD 0.05")), Account(10, "USD", False), SignedCrawler(CRAWLER, PROOF),
+    SITE, Match(0, RULE),
+)  # fmt: skip
+REQUEST = CrawlRequest(
+    "GET", "http", "news.example", "news.example", "/a", "/a", None, {"host": "news.example"}, {}, read_target("/a"),
+    False, "192.0.2.1", "id-1",
+)  # fmt: skip
+POSTED = Posted("ch_1", PRICE, 1, 7, True)
+LIMIT = 100
+
+
+@dataclass
+class Stage:
+    """Everything that happened, in its order, and what each party will do."""
+
+    chunks: list[bytes]
+    status: int = 200
+    length: int | None = None
+    breaks: bool = False
+    post: Any = POSTED
+    hold: Any = "held"
+    settle: Any = POSTED
+    order: ChargeOrder | None = None
+    events: list[str] = field(default_factory=list)
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    body: bytes = b""
+    gone_after: int | None = None
+
+    # The origin
+
+    def origin(self) -> OriginAnswer:
+        stage = self
+
+        class Answer(OriginAnswer):
+            def __init__(self) -> None:
+                self.status = stage.status
+                self.headers = ((b"content-type", b"text/plain"),)
+                self.length = stage.length
+
+            async def read(self) -> bytes:
+                return b"".join([chunk async for chunk in self.chunks()])
+
+            async def chunks(self) -> AsyncIterator[bytes]:
+                while stage.chunks:
+                    yield stage.chunks.pop(0)
+                if stage.breaks:
+                    raise OriginFault(RefusalCode.ORIGIN_MALFORMED, "the origin's body ended early")
+
+            def release(self) -> None:
+                stage.events.append("release")
+
+        return Answer()
+
+    # The ledger
+
+    async def _outcome(self, name: str, outcome: Any) -> Any:
+        self.events.append(name)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    # The client
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self.events.append(f"start {message['status']}")
+            self.headers = dict(message["headers"])
+            return
+        self.body += message["body"]
+        self.events.append(f"body {len(message['body'])}{'' if message['more_body'] else ' last'}")
+
+
+class FakeLedger:
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+
+    async def post(self, order: ChargeOrder) -> Any:
+        self.stage.order = order
+        return await self.stage._outcome("post", self.stage.post)
+
+    async def hold(self, order: ChargeOrder) -> Any:
+        self.stage.order = order
+        held = Held("ch_1", PRICE, order, 1, True)
+        return await self.stage._outcome("hold", held if self.stage.hold == "held" else self.stage.hold)
+
+    async def settle(self, held: Held) -> Any:
+        return await self.stage._outcome("settle", self.stage.settle)
+
+    async def void(self, held: Held) -> None:
+        await self.stage._outcome("void", None)
+
+    def confirm_delivery(self, position: tuple[int, int]) -> None:
+        self.stage.events.append("confirm")
+
+    async def reverse(self, key: bytes, reason: str) -> None:
+        self.stage.events.append("reverse")
+
+
+class FakeExchange(Exchange):
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(REQUEST, None, stage.send)
+        self.stage = stage
+
+    @property
+    def client_gone(self) -> bool:
+        bodies = sum(1 for event in self.stage.events if event.startswith("body"))
+        return self.stage.gone_after is not None and bodies >= self.stage.gone_after
+
+    def cut(self) -> None:
+        self.stage.events.append("cut")
+
+
+def sell(stage: Stage, charge: Charge = CHARGE) -> Refusal | None:
+    ledger = FakeLedger(stage)
+    sale = Sale(ledger, OpenDeliveries(ledger, lambda what, error: None), LIMIT, "tcp")
+    return asyncio.run(sale.sell(charge, stage.origin(), FakeExchange(stage)))
+
+
+# Small pages
+
+
+def test_a_small_page_is_posted_before_its_first_byte() -> None:
+    stage = Stage([b"x" * 60, b"y" * 40])
+    assert sell(stage) is None
+    assert stage.events == ["post", "start 200", "body 100 last", "release"]
+    assert stage.headers[b"crawler-charged"] == b"USD 0.01"
+    assert stage.headers[b"crawler-receipt"] == b"ch_1"
+    assert stage.headers[b"content-length"] == b"100"
+    assert stage.headers[b"cache-control"] == b"private"
+
+
+def test_a_retry_states_the_first_charge() -> None:
+    stage = Stage([b"x"], post=replace(POSTED, amount=Money(7_500, "USD"), fresh=False))
+    sell(stage)
+    assert stage.headers[b"crawler-charged"] == b"USD 0.0075"
+
+
+def test_what_is_delivered_again_after_a_reversal_costs_nothing() -> None:
+    stage = Stage([b"x"], post=Redelivery("ch_1"))
+    assert sell(stage) is None
+    assert b"crawler-charged" not in stage.headers
+    assert stage.headers[b"crawler-receipt"] == b"ch_1"
+
+
+@pytest.mark.parametrize("status", [204, 205, 301, 302, 304, 400, 404, 500, 503])
+def test_what_is_no_success_with_content_is_passed_on_for_nothing(status: int) -> None:
+    stage = Stage([b"gone"], status=status, length=4)
+    assert sell(stage) is None
+    assert not {"post", "hold"} & set(stage.events)
+    assert b"crawler-charged" not in stage.headers
+    assert f"start {status}" in stage.events
+    assert not is_billable(status)
+
+
+def test_an_empty_page_is_not_sold() -> None:
+    stage = Stage([], length=0)
+    assert sell(stage) is None
+    assert "post" not in stage.events
+
+
+def test_a_body_that_ends_early_is_not_charged_and_nothing_was_sent() -> None:
+    stage = Stage([b"x"], length=50, breaks=True)
+    with pytest.raises(OriginFault):
+        sell(stage)
+    assert stage.events == ["release"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [
+        (InsufficientFunds(), RefusalCode.INSUFFICIENT_CREDITS),
+        (AccountSuspended(), RefusalCode.ACCOUNT_SUSPENDED),
+        (LedgerUnavailable("down"), RefusalCode.LEDGER_UNAVAILABLE),
+    ],
+)
+def test_without_money_or_ledger_no_byte_leaves(outcome: object, code: RefusalCode) -> None:
+    for stage in (Stage([b"x"], post=outcome), Stage([b"x" * 60, b"y" * 60], hold=outcome)):
+        refusal = sell(stage)
+        assert isinstance(refusal, Refuse)
+        assert refusal.code is code
+        assert stage.body == b""
+
+
+def test_an_order_that_may_only_collect_falls_back_to_its_refusal() -> None:
+    demand = DemandPayment(RefusalCode.MAX_PRICE_TOO_LOW, PRICE, SITE, CHARGE.identity, CHARGE.match)
+    stage = Stage([b"x"], post=NoRight())
+    assert sell(stage, replace(CHARGE, otherwise=demand)) is demand
+    assert stage.order is not None
+    assert stage.order.redelivery_only
+
+
+def test_a_rule_may_serve_without_the_ledger() -> None:
+    rule = replace(RULE, on_ledger_error=LedgerErrorChoice.SERVE_UNBILLED)
+    stage = Stage([b"x" * 60], post=LedgerUnavailable("down"))
+    assert sell(stage, replace(CHARGE, match=Match(0, rule))) is None
+    assert stage.body == b"x" * 60
+    assert b"crawler-charged" not in stage.headers
+    assert stage.headers[b"cache-control"] == b"private"
+
+
+# Large pages
+
+
+def test_a_large_page_is_held_streamed_and_settled_before_its_tail() -> None:
+    stage = Stage([b"a" * 60, b"b" * 60, b"c" * 60])
+    assert sell(stage) is None
+    assert stage.events == ["hold", "start 200", "body 60", "body 60", "settle", "body 60 last", "release"]
+    assert stage.body == b"a" * 60 + b"b" * 60 + b"c" * 60
+    assert stage.headers[b"crawler-charged"] == b"USD 0.01"
+
+
+def test_a_large_page_of_known_length_says_so() -> None:
+    stage = Stage([b"a" * 180], length=180)
+    sell(stage)
+    assert stage.events == ["hold", "start 200", "settle", "body 180 last", "release"]
+    assert stage.headers[b"content-length"] == b"180"
+
+
+def test_an_origin_that_breaks_off_voids_the_hold_and_shows() -> None:
+    stage = Stage([b"a" * 60, b"b" * 60], breaks=True)
+    assert sell(stage) is None
+    assert stage.events == ["hold", "start 200", "body 60", "cut", "void", "release"]
+
+
+def test_a_client_that_leaves_is_not_charged() -> None:
+    stage = Stage([b"a" * 60, b"b" * 60, b"c" * 60], gone_after=1)
+    assert sell(stage) is None
+    assert "settle" not in stage.events
+    assert stage.events[-3:] == ["cut", "void", "release"]
+
+
+@pytest.mark.parametrize("outcome", [Lost("voided by recovery"), LedgerUnavailable("down")])
+def test_the_tail_never_leaves_unsettled(outcome: object) -> None:
+    stage = Stage([b"a" * 60, b"b" * 60, b"c" * 60], settle=outcome)
+    assert sell(stage) is None
+    assert len(stage.body) == 120
+    assert "cut" in stage.events
+    assert not any(event.endswith("last") for event in stage.events)
+
+
+def test_a_large_retry_of_a_live_charge_needs_no_new_hold() -> None:
+    stage = Stage([b"a" * 60, b"b" * 60], hold=POSTED)
+    assert sell(stage) is None
+    assert "settle" not in stage.events
+    assert stage.events[-2:] == ["body 60 last", "release"]
+
+
+def test_the_order_says_all_that_the_ledger_must_know() -> None:
+    stage = Stage([b"x"])
+    sell(stage)
+    order = stage.order
+    assert order is not None
+    assert (order.price, order.crawler_account, order.publisher_account) == (PRICE, 10, 20)
+    assert (order.rule, order.rule_version, order.target, order.offer) == ("pages", 3, "/a", "max USD 0.05")
+    assert (order.request_id, order.status, order.redelivery_only) == ("id-1", 200, False)
