@@ -16,7 +16,7 @@ from enum import StrEnum
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge.core.content_digest import DigestFault, check_content_digest, make_content_digest
+from edge.core.content_digest import check_content_digest, make_content_digest
 from edge.core.keys import PublicKey, public_half, public_key_from_jwk, public_keys_to_jwks
 from edge.core.message import Request, Response
 from edge.core.signature_agent import WELL_KNOWN_PATH
@@ -122,9 +122,10 @@ def _prove(
     flaw = _shape(candidate, now) or verify_signature(candidate, verification_key(key.key), response)
     if flaw is not None:
         return flaw
-    if any(component.name == "content-digest" and not component.parameters for component in candidate.components):
+    digest = response.fields.get("content-digest")
+    if digest is not None and any(component.name == "content-digest" for component in candidate.components):
         # Coverage of a digest that nobody compares with the body would be mere decoration.
-        fault: DigestFault | None = check_content_digest(response.fields["content-digest"], body)
+        fault = check_content_digest(digest, body)
         if fault is not None:
             return Flaw(SignatureFault.COMPONENT_VALUE, f"content-digest: {fault}")
     return key.thumbprint

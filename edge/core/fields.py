@@ -44,6 +44,9 @@ STRUCTURED_TYPES: Mapping[str, str] = {
 }
 
 _MEMBER = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^",])+')
+# One member that is a String without escapes or parameters, and the same as an Item: what Signature-Agent mostly is.
+_PLAIN_MEMBER = re.compile(r'([a-z*][a-z0-9_\-.*]*)="([ !#-\[\]-~]*)"')
+_PLAIN_STRING = re.compile(r'"([ !#-\[\]-~]*)"')
 _OBSOLETE_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
 
 
@@ -109,11 +112,17 @@ def parse_repeating_dictionary(text: str) -> tuple[Dictionary, Repetition] | Mal
 
 def parse_dictionary(text: str) -> Dictionary | Malformed:
     """Read a Dictionary (RFC 9651 section 3.2); repeated keys and parameters are refused."""
+    plain = _PLAIN_MEMBER.fullmatch(text)
+    if plain is not None:
+        return {plain[1]: (plain[2], {})}
     return cast("Dictionary | Malformed", _parse_once(text, "dictionary"))
 
 
 def parse_item(text: str) -> Item | Malformed:
     """Read an Item (RFC 9651 section 3.3); repeated parameters are refused."""
+    plain = _PLAIN_STRING.fullmatch(text)
+    if plain is not None:
+        return plain[1], {}
     return cast("Item | Malformed", _parse_once(text, "item"))
 
 
@@ -135,6 +144,9 @@ def reserialise(text: str, field_type: str) -> str | Malformed:
 
 def serialise_member(member: Member) -> str:
     """One Item or Inner List as text; a Dictionary member without a value is ``?1``."""
+    value, parameters = member
+    if isinstance(value, str) and not parameters and _PLAIN_STRING.fullmatch(plain := f'"{value}"'):
+        return plain
     return http_sf.ser(cast("http_sf.ListType", [member]))
 
 

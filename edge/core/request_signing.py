@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge.core.fields import serialise_parameters, serialise_string
+from edge.core.fields import serialise_string
 from edge.core.keys import thumbprint_of
 from edge.core.message import RequestView
 from edge.core.signature_agent import WELL_KNOWN_PATH, AgentKind, AgentRef, agent_reference
@@ -92,13 +92,10 @@ def sign_request(
         member = Component("signature-agent", (("key", label),), f'"signature-agent";key="{label}"')
         field = f"{label}={value}"
     components = _covered_components(covered, member)
-    parameters: dict[str, int | str] = {
-        "created": created, "expires": expires, "keyid": keyid or thumbprint_of(private_key)
-    }  # fmt: skip
-    if nonce is not None:
-        parameters["nonce"] = nonce
-    parameters["tag"] = TAG
-    text = f"({' '.join([component.text for component in components])}){serialise_parameters(parameters)}"
+    keyid_text = serialise_string(keyid or thumbprint_of(private_key))
+    nonce_text = "" if nonce is None else f";nonce={serialise_string(nonce)}"
+    listed = " ".join([component.text for component in components])
+    text = f'({listed});created={created};expires={expires};keyid={keyid_text}{nonce_text};tag="{TAG}"'
     lines = _lines(components, request, member, value)
     lines.append(f'"@signature-params": {text}')
     signature = private_key.sign("\n".join(lines).encode("ascii"))

@@ -19,6 +19,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from edge.core.fields import Malformed, Member, Parameters, parse_dictionary, parse_item
 from edge.core.signature_base import Component
@@ -79,14 +80,22 @@ def _authority(scheme: str, authority: str, allow_loopback_http: bool) -> str | 
         host = authority.removesuffix(":443")
         return host if len(host) <= 253 and _DNS_NAME.fullmatch(host) else None
     if scheme == "http" and allow_loopback_http and _LOOPBACK.fullmatch(authority):
-        return authority
+        return authority.removesuffix(":80")
     return None
 
 
 def _reference(text: str, kind: AgentKind, allow_loopback_http: bool) -> AgentRef | Flaw:
-    found = _URL.fullmatch(text) if len(text) <= MAX_URL_LENGTH else None
+    if len(text) > MAX_URL_LENGTH:
+        return _refused(text, f"longer than {MAX_URL_LENGTH} characters")
+    return _short_reference(text, kind, allow_loopback_http)
+
+
+# An agent sends the same URL in every request: the memo of a pure function, small and bounded.
+@lru_cache(maxsize=256)
+def _short_reference(text: str, kind: AgentKind, allow_loopback_http: bool) -> AgentRef | Flaw:
+    found = _URL.fullmatch(text)
     if found is None:
-        return _refused(text, f"not an absolute URL of at most {MAX_URL_LENGTH} characters")
+        return _refused(text, "not an absolute URL")
     scheme = found["scheme"].lower()
     authority = _authority(scheme, found["authority"], allow_loopback_http)
     if authority is None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeAlias
 from urllib.parse import quote, unquote_plus
@@ -67,6 +68,8 @@ def make_component(name: BareItem, parameters: Mapping[str, BareItem]) -> Compon
     return Component(name, tuple(parameters.items()), http_sf.ser((name, dict(parameters))))
 
 
+# A signer covers the same few components in every message: the memo of a pure function, small and bounded.
+@lru_cache(maxsize=256)
 def parse_component(text: str) -> Component | Flaw:
     """Read ``@method``, ``content-type`` or a serialised identifier such as ``"signature-agent";key="sig1"``."""
     if not text.startswith('"'):
@@ -105,10 +108,9 @@ def query_parameters(query: str | None) -> list[tuple[str, str]]:
     return [(_percent_encode(unquote_plus(name)), _percent_encode(unquote_plus(value))) for name, _, value in pairs]
 
 
-def _query_parameter(component: Component, request: RequestView) -> str | Flaw:
-    parameters = dict(component.parameters)
-    name = parameters.pop("name", None)
-    if parameters or not isinstance(name, str):
+def _query_parameter(component: Component, parameters: Mapping[str, BareItem], request: RequestView) -> str | Flaw:
+    name = parameters.get("name")
+    if len(parameters) > 1 or not isinstance(name, str):
         return Flaw(SignatureFault.UNKNOWN_COMPONENT_PARAMETER, f"{component.text} needs name and nothing else")
     values = [value for key, value in query_parameters(request.query) if key == name]
     if not values:
@@ -118,19 +120,19 @@ def _query_parameter(component: Component, request: RequestView) -> str | Flaw:
     return values[0]
 
 
-def _derived_value(component: Component, message: Message) -> str | Flaw:
+def _derived_value(component: Component, parameters: Mapping[str, BareItem], message: Message) -> str | Flaw:
     if isinstance(message, Response):
         if component.name != "@status":
             return Flaw(SignatureFault.UNKNOWN_COMPONENT, f"{component.text} of a response needs ;req")
-        if component.parameters:
+        if parameters:
             return Flaw(SignatureFault.UNKNOWN_COMPONENT_PARAMETER, component.text)
         return str(message.status)
     if component.name == "@query-param":
-        return _query_parameter(component, message)
+        return _query_parameter(component, parameters, message)
     derive = _DERIVED.get(component.name)
     if derive is None:
         return Flaw(SignatureFault.UNKNOWN_COMPONENT, f"{component.text} of a request")
-    if component.parameters:
+    if parameters:
         return Flaw(SignatureFault.UNKNOWN_COMPONENT_PARAMETER, component.text)
     return derive(message)
 
@@ -162,9 +164,12 @@ def _strict(text: str, component: Component, structured_types: Mapping[str, str]
 
 
 def _field_value(
-    component: Component, message: Message, trailers: Mapping[str, str], structured_types: Mapping[str, str]
+    component: Component,
+    parameters: dict[str, BareItem],
+    message: Message,
+    trailers: Mapping[str, str],
+    structured_types: Mapping[str, str],
 ) -> str | Flaw:
-    parameters = dict(component.parameters)
     in_trailers = parameters.pop("tr", False) is True
     text = (trailers if in_trailers else message.fields).get(component.name)
     if text is None:
@@ -196,15 +201,14 @@ def component_value(
 
     ``;req`` is resolved against the request that a response answers (RFC 9421 section 2.4).
     """
-    if any(key == "req" for key, _ in component.parameters):
+    parameters = dict(component.parameters)
+    if parameters.pop("req", False):
         if not isinstance(message, Response) or message.request is None:
             return Flaw(SignatureFault.UNKNOWN_COMPONENT_PARAMETER, f"{component.text}: there is no related request")
-        rest = tuple(pair for pair in component.parameters if pair[0] != "req")
-        component = Component(component.name, rest, component.text)
         message = message.request
     if component.name.startswith("@"):
-        return _derived_value(component, message)
-    return _field_value(component, message, trailers, structured_types)
+        return _derived_value(component, parameters, message)
+    return _field_value(component, parameters, message, trailers, structured_types)
 
 
 def _is_signable(value: str) -> bool:

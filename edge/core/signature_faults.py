@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+MAX_DETAIL_LENGTH = 200
+
 
 class SignatureFault(StrEnum):
     """Which check failed."""
@@ -91,10 +93,19 @@ _SENTENCES: Mapping[SignatureFault, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """A fault with the particulars of this message; ``detail`` names the label, component or value."""
+    """A fault with the particulars of this message; ``detail`` names the label, component or value.
+
+    Much of a detail is a stranger's text on its way to a header field and a log line, so it is cut to
+    ``MAX_DETAIL_LENGTH`` characters of printable ASCII here, once.
+    """
 
     fault: SignatureFault
     detail: str
+
+    def __post_init__(self) -> None:
+        escaped = self.detail.encode("ascii", "backslashreplace").decode("ascii")
+        shown = "".join(character if character.isprintable() else "?" for character in escaped[:MAX_DETAIL_LENGTH])
+        object.__setattr__(self, "detail", shown)
 
     def __str__(self) -> str:
         return f"{self.fault.sentence} ({self.detail})" if self.detail else self.fault.sentence

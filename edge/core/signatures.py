@@ -14,6 +14,7 @@ import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias, cast
 
 import http_sf
@@ -111,6 +112,8 @@ _USUAL_PARAMETER = re.compile(r';([a-z]+)=(?:([0-9]+)|"([^"]*)")')
 _USUAL_SIGNATURE = re.compile(rf"({_LABEL})=:([A-Za-z0-9+/]{{86}}==):")
 
 
+# A crawler covers the same components in every request: the memo of a pure function, small and bounded.
+@lru_cache(maxsize=256)
 def _usual_components(text: str) -> tuple[Component, ...] | None:
     texts = text.split(" ")
     if len(texts) > MAX_COMPONENTS or len(set(texts)) != len(texts):

@@ -202,7 +202,7 @@ def _check(request: RequestView, sound: _Sound, key: PublicKey, agent_url: str) 
     try:
         key.key.verify(signature.signature, base)
     except InvalidSignature:
-        return Invalid(SignatureFault.BAD_SIGNATURE, f"label {signature.label}")
+        return _invalid(Flaw(SignatureFault.BAD_SIGNATURE, f"label {signature.label}"))
     return Verified(
         agent_url,
         sound.keyid,
@@ -244,10 +244,8 @@ def _judge(
     return problem
 
 
-def _rank(outcome: Verified | Invalid | Unverified) -> int:
+def _rank(outcome: Invalid | Unverified) -> int:
     match outcome:
-        case Verified():
-            return 3
         case Invalid():
             return 2 if outcome.verified is not None else 0
         case Unverified():
@@ -282,7 +280,7 @@ def examine(
         return Invalid(SignatureFault.NO_TAG, "")
     agent_text = fields.get("signature-agent")
     agents = None if agent_text is None else parse_signature_agent(agent_text)
-    best: Verified | Invalid | Unverified | None = None
+    best: Invalid | Unverified | None = None
     for candidate in ours:
         if isinstance(candidate, FlawedSignature):
             outcome: Verified | Invalid | Unverified = _invalid(candidate.flaw)

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from edge.core.content_digest import make_content_digest
 from edge.core.directory import (
     MAX_KEYS,
+    TAG,
     DirectoryFault,
     build_directory,
     parse_directory,
@@ -18,6 +20,7 @@ from edge.core.directory import (
 from edge.core.keys import PublicKey, new_private_key, public_half, public_key_to_jwk, public_keys_to_jwks
 from edge.core.message import Request, Response
 from edge.core.signature_faults import SignatureFault
+from edge.core.signatures import sign_message, signing_key
 from tests.support.vectors import vectors
 
 VECTORS = vectors("wba_directory")
@@ -162,6 +165,23 @@ def test_signatures_for_other_purposes_are_passed_over() -> None:
         replace(response, fields={**response.fields, "signature-input": other}), body, keys, NOW
     )
     assert (proof.proved, proof.flaws) == (frozenset(), ())
+
+
+def test_a_digest_covered_in_another_form_is_compared_too() -> None:
+    request = Request.from_parts("GET", "https://bot.example/.well-known/http-message-signatures-directory")
+    body, keys = public_keys_to_jwks([public_half(KEYS[0])]), [public_half(KEYS[0])]
+    digest = [("content-digest", make_content_digest(b"other"))]
+    for form in ('"content-digest";bs', '"content-digest";sf', '"content-digest";key="sha-256"'):
+        signed = sign_message(
+            Response.from_parts(200, digest, request),
+            signing_key(KEYS[0]),
+            label="a",
+            components=('"@authority";req', form),
+            parameters={"created": NOW, "expires": NOW + 60, "keyid": keys[0].thumbprint, "tag": TAG},
+        )
+        fields = [*digest, ("signature-input", signed.signature_input), ("signature", signed.signature)]
+        proof = verify_directory_response(Response.from_parts(200, fields, request), body, keys, NOW)
+        assert [flaw.fault for flaw in proof.flaws] == [SignatureFault.COMPONENT_VALUE]
 
 
 def test_a_directory_may_publish_when_its_keys_are_good() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http_sf
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.core.fields import (
     STRUCTURED_TYPES,
@@ -86,3 +89,36 @@ def test_serialising() -> None:
     assert serialise_parameters({}) == ""
     with pytest.raises(ValueError, match="disallowed"):
         serialise_string("é")
+
+
+PRINTABLE = st.text(st.characters(min_codepoint=31, max_codepoint=128), max_size=8)
+NEARLY_PLAIN = st.builds(
+    "{}{}{}{}".format,
+    st.sampled_from(["", "a=", "sig1=", "A=", "*=", "=", " a="]),
+    st.sampled_from(['"', ""]),
+    PRINTABLE,
+    st.sampled_from(['"', '";x', '"\n', '" ', ""]),
+)
+
+
+@settings(max_examples=400)
+@given(NEARLY_PLAIN)
+def test_the_short_way_to_read_a_plain_string_reads_what_the_parser_reads(text: str) -> None:
+    for field_type, read in (("dictionary", parse_dictionary), ("item", parse_item)):
+        try:
+            expected: object = http_sf.parse(text.encode("latin-1"), tltype=field_type)
+        except http_sf.StructuredFieldError:
+            assert isinstance(read(text), Malformed)
+        else:
+            assert read(text) == expected
+
+
+@given(PRINTABLE)
+def test_the_short_way_to_write_a_plain_string_writes_what_the_library_writes(text: str) -> None:
+    try:
+        expected = http_sf.ser(text)
+    except ValueError:
+        with pytest.raises(ValueError):
+            serialise_member((text, {}))
+    else:
+        assert serialise_member((text, {})) == expected

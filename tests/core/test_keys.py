@@ -145,6 +145,7 @@ def test_times_in_milliseconds_are_brought_to_seconds(given: object, seconds: in
         (jwk(d="AA"), KeyFault.PRIVATE_HALF_PUBLISHED),
         (jwk(x=None), KeyFault.BAD_ENCODING),
         (jwk(x="AA"), KeyFault.BAD_ENCODING),
+        (jwk(x="A" * 41), KeyFault.BAD_ENCODING),
         (jwk(x="é" * 43), KeyFault.BAD_ENCODING),
         (jwk(x="A+" * 21 + "A"), KeyFault.BAD_ENCODING),
         (jwk(x="A" * 42 + "B"), KeyFault.BAD_ENCODING),

@@ -166,6 +166,7 @@ def test_urls_that_may_not_be_fetched_are_refused(url: str) -> None:
 def test_loopback_is_let_through_for_development_only(host: str) -> None:
     assert isinstance(normalise_agent_url(f"http://{host}"), Flaw)
     assert normalise_agent_url(f"http://{host}", allow_loopback_http=True) == f"http://{host}{WELL_KNOWN}"
+    assert normalise_agent_url("http://LOCALHOST:80", allow_loopback_http=True) == f"http://localhost{WELL_KNOWN}"
     found = resolve(f'"http://{host}/keys"', "signature-agent", loopback=True)
     assert isinstance(found, AgentRef)
     assert found.kind is AgentKind.JWKS_URI

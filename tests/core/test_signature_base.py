@@ -64,6 +64,7 @@ def test_status_is_the_response_s_own() -> None:
     response = Response.from_parts(case["status"], (), get())
     assert value("@status", response) == case["expect"]["@status"]
     assert fault("@status", get()) is SignatureFault.UNKNOWN_COMPONENT
+    assert fault('"@status";sf', response) is SignatureFault.UNKNOWN_COMPONENT_PARAMETER
     assert fault('"@status";req', response) is SignatureFault.UNKNOWN_COMPONENT
 
 

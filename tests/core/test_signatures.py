@@ -168,6 +168,15 @@ def test_alg_must_agree_with_the_key() -> None:
         assert flaw is None if agrees else flaw is not None and flaw.fault is SignatureFault.ALGORITHM
 
 
+def test_a_signature_over_what_the_message_lacks_does_not_hold() -> None:
+    candidate = only('a=("x-missing")')
+    assert isinstance(candidate, LabelledSignature)
+    key = verification_key(new_private_key().public_key())
+    flaw = verify_signature(candidate, key, Request.from_parts("GET", "https://a.test/"))
+    assert flaw is not None
+    assert flaw.fault is SignatureFault.COMPONENT_MISSING
+
+
 @pytest.mark.parametrize("components", [["x-missing"], ["@nothing"], ["@method", "@method"], ['"x";new']])
 def test_what_cannot_be_signed_raises(components: list[str]) -> None:
     key = signing_key(new_private_key())

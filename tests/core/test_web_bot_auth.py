@@ -1,5 +1,7 @@
 """Who signed: verified, invalid, unverified or unsigned, and never the wrong agent."""
 
+# long: the decision table of one module, read from top to bottom
+
 from __future__ import annotations
 
 import base64
@@ -444,6 +446,14 @@ def test_which_coverage_binds_a_signature_to_its_target(covered: tuple[str, ...]
     outcome = examine(signed(covered=covered), find_key, NOW)
     assert isinstance(outcome, Verified)
     assert covers_target(outcome) is bound
+
+
+@pytest.mark.parametrize("text", ['("@authority" "é', "x" * 5000, f'("{"y" * 1500}")', '("a\x00b"', "=("])
+def test_a_detail_is_fit_for_a_header_field(text: str) -> None:
+    fields = [("signature-input", f"sig1={text}"), ("signature", "sig1=:AA==:")]
+    outcome = examine(unsigned(URL, *fields), find_key, NOW)
+    assert isinstance(outcome, Invalid)
+    assert re.fullmatch(r"[ -~]{0,200}", outcome.detail)
 
 
 def test_every_fault_has_one_sentence() -> None:
