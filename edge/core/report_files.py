@@ -1,0 +1,131 @@
+"""A month's report as files: CSV for people, JSON Lines for machines, and a manifest that pins both.
+
+Rules of this file: the same report gives the same bytes, for ever; amounts are integers or exact decimals, never
+floats; a name that a spreadsheet would run as a formula is made text.
+
+Source: RFC 4180 (CSV); OWASP, "CSV Injection".
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from edge.core.money import format_micros
+from edge.core.report import CurrencyTotal, MonthReport, ReportLine
+
+CSV_COLUMNS = (
+    "month", "publisher", "site", "crawler", "rule", "licence", "currency",
+    "pages", "reversed_pages", "earned", "reversed", "adjusted", "amount", "amount_micros",
+)  # fmt: skip
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class FileDigest:
+    """One written file: its name, how many report lines it holds, its size and its SHA-256 in hexadecimal."""
+
+    name: str
+    rows: int
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a report consists of, so that a copy can be checked years later."""
+
+    month: str
+    draft: bool
+    entry_count: int
+    totals: tuple[CurrencyTotal, ...]
+    files: tuple[FileDigest, ...]
+
+    def to_json(self) -> bytes:
+        """The manifest's canonical bytes."""
+        return _canonical_json({
+            "month": self.month,
+            "draft": self.draft,
+            "entry_count": self.entry_count,
+            "totals": {
+                total.currency: {
+                    "amount_micros": total.amount_micros,
+                    "pages": total.pages,
+                    "reversed_pages": total.reversed_pages,
+                }
+                for total in self.totals
+            },
+            "files": {
+                file.name: {"rows": file.rows, "sha256": file.sha256, "size_bytes": file.size_bytes}
+                for file in self.files
+            },
+        })
+
+
+def csv_file(report: MonthReport) -> bytes:
+    """The lines as CSV with a header, lines ended by CR LF (RFC 4180), in UTF-8."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(CSV_COLUMNS)
+    for line in report.lines:
+        writer.writerow(_csv_row(report.month.label, line))
+    return text.getvalue().encode()
+
+
+def jsonl_file(report: MonthReport) -> bytes:
+    """The lines as JSON Lines, keys sorted, amounts in micro-units."""
+    return b"".join(_canonical_json(_json_row(report.month.label, line)) for line in report.lines)
+
+
+def manifest(report: MonthReport, files: Mapping[str, bytes]) -> Manifest:
+    """Describe the written files, given by name; each holds one row per report line."""
+    digests = tuple(
+        FileDigest(name, len(report.lines), len(content), sha256(content).hexdigest())
+        for name, content in sorted(files.items())
+    )
+    return Manifest(report.month.label, report.draft, report.entry_count, report.totals, digests)
+
+
+def safe_cell(text: str) -> str:
+    """A text that no spreadsheet takes for a formula: an apostrophe goes before a start that could be one."""
+    return "'" + text if text.startswith(_FORMULA_STARTS) else text
+
+
+def _csv_row(month: str, line: ReportLine) -> list[str | int]:
+    names = (line.publisher, line.site, line.crawler, line.rule, line.licence)
+    amounts = (line.earned_micros, line.reversed_micros, line.adjusted_micros, line.amount_micros)
+    return [
+        month,
+        *(safe_cell(name) for name in names),
+        line.currency,
+        line.pages,
+        line.reversed_pages,
+        *(format_micros(amount) for amount in amounts),
+        line.amount_micros,
+    ]
+
+
+def _json_row(month: str, line: ReportLine) -> dict[str, str | int]:
+    return {
+        "month": month,
+        "publisher": line.publisher,
+        "site": line.site,
+        "crawler": line.crawler,
+        "rule": line.rule,
+        "licence": line.licence,
+        "currency": line.currency,
+        "pages": line.pages,
+        "reversed_pages": line.reversed_pages,
+        "earned_micros": line.earned_micros,
+        "reversed_micros": line.reversed_micros,
+        "adjusted_micros": line.adjusted_micros,
+        "amount_micros": line.amount_micros,
+    }
+
+
+def _canonical_json(value: Mapping[str, object]) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
