@@ -22,7 +22,7 @@ from edge.core.web_bot_auth import KeyAnswer, KeyLookup
 from edge.proxy.control import admin_app, public_app
 from edge.proxy.deliveries import OpenDeliveries
 from edge.proxy.directory_fetch import AddressGuardedFetcher
-from edge.proxy.directory_shelf import DirectoryShelf
+from edge.proxy.directory_shelf import DatabaseShelf
 from edge.proxy.gate import Gate
 from edge.proxy.key_directories import KeyDirectories
 from edge.proxy.live_policy import LivePolicy
@@ -104,7 +104,7 @@ def build_edge(settings: Settings, database: Database, ledger: Ledger, keys: Ser
     live = _live_policy(settings, database)
     fetcher = AddressGuardedFetcher(allow_loopback_http=settings.dev)
     directories = KeyDirectories(
-        fetcher, lambda: live.policy.crawlers, shelf=DirectoryShelf(database), allow_test_keys=settings.dev
+        fetcher, lambda: live.policy.crawlers, shelf=DatabaseShelf(database), allow_test_keys=settings.dev
     )
     traffic = TrafficRecorder(lambda counts: _flush(database, counts), time.time, _report)
     upstream = Upstream(

@@ -30,6 +30,9 @@ RESTART_PAUSE_SECONDS = 1.0
 BACKLOG = 4096
 
 
+Worker = Callable[[int, dict[str, socket.socket]], None]
+
+
 class AddressInUse(EdgeError):
     """A port that we cannot listen on; the message says which setting to change."""
 
@@ -113,7 +116,7 @@ def _config(listener: Listener, settings: Settings) -> uvicorn.Config:
     )
 
 
-def run_workers(target: Callable[[int, list[socket.socket]], None], sockets: list[socket.socket], count: int) -> None:
+def run_workers(target: Worker, sockets: dict[str, socket.socket], count: int) -> None:
     """Run ``target(index, sockets)`` in ``count`` processes until a signal; a worker that dies is started again."""
     context = multiprocessing.get_context("spawn")
     stopping = False

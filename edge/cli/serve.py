@@ -1,0 +1,138 @@
+"""``farebox serve``: the edge, the dashboard and the admin pages, in one process or several."""
+
+from __future__ import annotations
+
+import os
+import socket
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from edge.cli.logs import configure_logs
+from edge.cli.terminal import note
+from edge.cli.workplace import settings_here
+from edge.core.catalogue import Catalogue
+from edge.core.errors import EdgeError
+from edge.proxy.app import build_edge
+from edge.proxy.server import Listener, listen, run_listeners, run_workers
+from edge.settings import Bind, Settings, load_settings
+from edge.store import schema
+from edge.store.charges import Ledger
+from edge.store.database import Database, now_micros
+from edge.store.people import create_setup_link, has_people
+from edge.store.service_keys import load_service_keys
+from publisher_dashboard.app import create_app as create_dashboard
+
+SETUP_PATH = "/set-up/"
+
+
+class Part(StrEnum):
+    """What one process can serve alone."""
+
+    EDGE = "edge"
+    DASHBOARD = "dashboard"
+
+
+def serve(
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Edge processes; more than one needs PostgreSQL.")
+    ] = None,
+    only: Annotated[Part | None, typer.Option(help="Serve just this part.")] = None,
+) -> None:
+    """Run the edge, the dashboard and the admin pages until told to stop (SIGTERM or Ctrl+C).
+
+    An embedded SQLite database is created and brought up to date; PostgreSQL is upgraded by `farebox db upgrade`.
+    """
+    settings = settings_here()
+    if workers is not None:
+        settings = load_settings({**os.environ, "FAREBOX_WORKERS": str(workers)}, Path.cwd())
+    prepare_database(settings)
+    sockets = _open_sockets(settings, only)
+    _announce(settings, sockets)
+    if settings.workers == 1:
+        _run(settings, sockets)
+        return
+    run_workers(_work, sockets, settings.workers)
+
+
+def prepare_database(settings: Settings) -> None:
+    """Bring an embedded database up to date, and refuse to serve from any other shape than this version's."""
+    database = Database.open(settings.database_url)
+    try:
+        if settings.is_embedded:
+            schema.upgrade(database)
+        schema.check(database)
+    finally:
+        database.close()
+
+
+def _open_sockets(settings: Settings, only: Part | None) -> dict[str, socket.socket]:
+    sockets: dict[str, socket.socket] = {}
+    if only is not Part.DASHBOARD:
+        sockets["edge"] = listen(settings.edge_bind, "FAREBOX_EDGE_BIND")
+        sockets["admin"] = listen(settings.admin_bind, "FAREBOX_ADMIN_BIND")
+    if only is not Part.EDGE:
+        sockets["dashboard"] = listen(settings.dashboard_bind, "FAREBOX_DASHBOARD_BIND")
+    return sockets
+
+
+def _announce(settings: Settings, sockets: dict[str, socket.socket]) -> None:
+    for part, sock in sockets.items():
+        host, port = sock.getsockname()[:2]
+        note(f"{part:9}  http://{Bind(host, port)}")
+    if "dashboard" not in sockets:
+        return
+    database = Database.open(settings.database_url)
+    try:
+        with database.write() as connection:
+            if has_people(connection):
+                return
+            token = create_setup_link(connection, now_micros())
+    finally:
+        database.close()
+    host, port = sockets["dashboard"].getsockname()[:2]
+    address = settings.dashboard_url or f"http://{Bind(host, port)}"
+    note(f"Nobody can sign in yet. Make the first account here, once, within 24 hours: {address}{SETUP_PATH}{token}")
+
+
+def _work(index: int, sockets: dict[str, socket.socket]) -> None:
+    """One worker's life: every worker is an edge, the first one also answers operators and publishers."""
+    mine = sockets if index == 0 else {"edge": sockets["edge"]}
+    _run(settings_here(), mine)
+
+
+def _run(settings: Settings, sockets: dict[str, socket.socket]) -> None:
+    """Serve on these sockets until a signal comes."""
+    configure_logs(settings)
+    database = Database.open(settings.database_url, serving="edge" in sockets)
+    try:
+        if "edge" not in sockets:
+            run_listeners(_dashboard(settings, database, sockets), None, settings)
+            return
+        ledger = Ledger.start(database, settings.node or socket.gethostname(), _report)
+        try:
+            edge = build_edge(settings, database, ledger, load_service_keys(settings.data_dir))
+            listeners = [Listener(edge.gate, sockets["edge"], edge.protocol)]
+            if "admin" in sockets:
+                listeners.append(Listener(edge.admin, sockets["admin"]))
+            run_listeners([*listeners, *_dashboard(settings, database, sockets)], edge, settings)
+        finally:
+            ledger.close()
+    finally:
+        database.close()
+
+
+def _dashboard(settings: Settings, database: Database, sockets: dict[str, socket.socket]) -> list[Listener]:
+    if "dashboard" not in sockets:
+        return []
+    app = create_dashboard(
+        database, Catalogue.load().classify, public_url=settings.dashboard_url, operator=settings.operator
+    )
+    return [Listener(app, sockets["dashboard"])]
+
+
+def _report(error: EdgeError) -> None:
+    structlog.get_logger("farebox.ledger").error("the ledger is not selling", error=str(error))
