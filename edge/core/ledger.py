@@ -19,7 +19,7 @@ The life of a charge, in entries of one key (``attempt`` counts the openings)::
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from hashlib import sha256
@@ -300,21 +300,25 @@ def _digest(purpose: bytes, parts: Iterable[bytes]) -> bytes:
 # Sums
 
 
-def balance_changes(entries: Iterable[Entry]) -> dict[int, int]:
-    """Sum what entries do to balances: account id to micro-units, positive where the balance grows."""
-    changes: dict[int, int] = {}
+def balance_changes(entries: Iterable[Entry]) -> dict[tuple[int, str], int]:
+    """Sum what entries do to balances: (account id, currency) to micro-units, positive where the balance grows."""
+    changes: dict[tuple[int, str], int] = {}
     for entry in entries:
-        amount = entry.amount_micros
-        changes[entry.debit_account] = changes.get(entry.debit_account, 0) - amount
-        changes[entry.credit_account] = changes.get(entry.credit_account, 0) + amount
+        amount, currency = entry.amount_micros, entry.currency
+        giver, taker = (entry.debit_account, currency), (entry.credit_account, currency)
+        changes[giver] = changes.get(giver, 0) - amount
+        changes[taker] = changes.get(taker, 0) + amount
     return changes
 
 
-def check_conservation(changes: dict[int, int]) -> None:
-    """Insist that no money appears or vanishes (I1); raises ``InvariantBroken``."""
-    total = sum(changes.values())
-    if total != 0:
-        raise InvariantBroken(f"the balance changes of one batch sum to {total}, not to zero")
+def check_conservation(changes: Mapping[tuple[int, str], int]) -> None:
+    """Insist that no money appears or vanishes, per currency (I1); raises ``InvariantBroken``."""
+    totals: dict[str, int] = {}
+    for (_, currency), change in changes.items():
+        totals[currency] = totals.get(currency, 0) + change
+    for currency, total in totals.items():
+        if total != 0:
+            raise InvariantBroken(f"the {currency} balance changes of one batch sum to {total}, not to zero")
 
 
 def check_entry(entry: Entry) -> None:

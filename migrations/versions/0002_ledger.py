@@ -79,6 +79,12 @@ def create_ledger() -> None:
             nullable=True,
             comment="set once; a closed writer cannot write any more",
         ),
+        sa.Column(
+            "recovered_at_micros",
+            sa.BigInteger(),
+            nullable=True,
+            comment="set when no hold of a closed writer is left open",
+        ),
         sa.Column("head_batch", sa.BigInteger(), nullable=False, comment="the last batch: a cut-off end shows"),
         sa.Column("head_entry", sa.BigInteger(), nullable=False, comment="the last entry, likewise"),
         sa.Column("head_hash", sa.LargeBinary(length=32), nullable=False, comment="the last batch's hash, likewise"),

@@ -63,6 +63,7 @@ writer = Table(
     Column("started_at_micros", BigInteger, nullable=False, comment="one row per process life that writes"),
     Column("lease_until_micros", BigInteger, nullable=False, comment="after it others may close this writer"),
     Column("closed_at_micros", BigInteger, comment="set once; a closed writer cannot write any more"),
+    Column("recovered_at_micros", BigInteger, comment="set when no hold of a closed writer is left open"),
     Column("head_batch", BigInteger, nullable=False, comment="the last batch: a cut-off end shows"),
     Column("head_entry", BigInteger, nullable=False, comment="the last entry, likewise"),
     Column("head_hash", LargeBinary(32), nullable=False, comment="the last batch's hash, likewise"),

@@ -1,0 +1,151 @@
+"""The hash chain of one writer's batches: what makes a changed, swapped, removed or cut-off row show (I6).
+
+Rules of this file
+- An entry's canonical form is the JSON array of its fields in order, the key in hexadecimal, no spaces, UTF-8.
+- Leaves and nodes of the Merkle tree are hashed with different first bytes, so that neither can pass for the other
+  (RFC 6962, section 2.1, whose tree this is: an odd node moves up unchanged).
+- A batch's hash binds its number, its range of entries, its time and the batch before it, from zeros on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from struct import Struct
+from typing import NamedTuple
+
+import orjson
+
+from edge.core.ledger import Entry
+
+GENESIS = bytes(32)
+_PURPOSE = b"farebox batch 1"
+_NUMBERS = Struct(">QQQQQ")
+
+
+class Batch(NamedTuple):
+    """One committed batch as it is stored; entries ``first_entry`` to ``last_entry`` are its content."""
+
+    writer: int
+    number: int
+    previous_hash: bytes
+    merkle_root: bytes
+    hash: bytes
+    first_entry: int
+    last_entry: int
+    committed_at_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of one writer's chain: what the next batch continues, and what a cut-off end is found by."""
+
+    writer: int
+    batch: int
+    entry: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChainFault:
+    """The first thing wrong with one writer's chain: ``place`` names the row, ``sentence`` says what."""
+
+    place: str
+    sentence: str
+
+
+def canonical(entry: Entry) -> bytes:
+    """Write an entry in the one form that is hashed."""
+    return orjson.dumps((entry[0], entry[1], entry[2].hex(), *entry[3:]))
+
+
+def leaf_hash(form: bytes) -> bytes:
+    """Hash one entry's canonical form."""
+    return sha256(b"\0" + form).digest()
+
+
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
+    """Fold leaf hashes, at least one, into the root of their tree."""
+    if not leaves:
+        raise ValueError("an empty batch has no root")
+    level = list(leaves)
+    while len(level) > 1:
+        # Neighbours pair up; the odd one at the end moves up, which gives RFC 6962's tree.
+        paired = [sha256(b"\1" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
+        if len(level) % 2:
+            paired.append(level[-1])
+        level = paired
+    return level[0]
+
+
+def batch_hash(
+    previous_hash: bytes,
+    root: bytes,
+    writer: int,
+    number: int,
+    first_entry: int,
+    last_entry: int,
+    committed_at_micros: int,
+) -> bytes:
+    """Hash a batch onto the one before."""
+    numbers = _NUMBERS.pack(writer, number, first_entry, last_entry, committed_at_micros)
+    return sha256(_PURPOSE + previous_hash + root + numbers).digest()
+
+
+def next_batch(head: Head, forms: Sequence[bytes], committed_at_micros: int) -> Batch:
+    """Continue a chain with the canonical forms of the next entries."""
+    root = merkle_root([leaf_hash(form) for form in forms])
+    number, first, last = head.batch + 1, head.entry + 1, head.entry + len(forms)
+    sealed = batch_hash(head.hash, root, head.writer, number, first, last, committed_at_micros)
+    return Batch(head.writer, number, head.hash, root, sealed, first, last, committed_at_micros)
+
+
+def head_of(batch: Batch) -> Head:
+    """Return the chain's end after ``batch``."""
+    return Head(batch.writer, batch.number, batch.last_entry, batch.hash)
+
+
+def check_chain(head: Head, batches: Iterable[Batch], entries: Iterable[Entry]) -> ChainFault | None:
+    """Walk one writer's chain from the beginning to ``head``; return the first fault, or None.
+
+    ``batches`` and ``entries`` are that writer's rows in number order; both are read once, side by side.
+    """
+    end = Head(head.writer, 0, 0, GENESIS)
+    rows = iter(entries)
+    for batch in batches:
+        fault = _check_batch(end, batch, rows)
+        if fault is not None:
+            return fault
+        end = head_of(batch)
+    left_over = next(rows, None)
+    if left_over is not None:
+        return ChainFault(f"entry {left_over.writer}/{left_over.number}", "belongs to no batch")
+    if end != head:
+        cut = f"batch {head.writer}/{end.batch + 1}"
+        return ChainFault(cut, f"is missing: the chain ends at batch {end.batch}, its writer had reached {head.batch}")
+    return None
+
+
+def _check_batch(end: Head, batch: Batch, rows: Iterator[Entry]) -> ChainFault | None:
+    place = f"batch {batch.writer}/{batch.number}"
+    if batch.number != end.batch + 1:
+        return ChainFault(f"batch {end.writer}/{end.batch + 1}", f"is missing: {place} comes next")
+    if batch.first_entry != end.entry + 1 or batch.last_entry < batch.first_entry:
+        return ChainFault(place, f"begins at entry {batch.first_entry}, not at {end.entry + 1}")
+    leaves: list[bytes] = []
+    for number in range(batch.first_entry, batch.last_entry + 1):
+        entry = next(rows, None)
+        if entry is None or entry.number != number or entry.writer != batch.writer:
+            return ChainFault(f"entry {batch.writer}/{number}", f"is missing from {place}")
+        leaves.append(leaf_hash(canonical(entry)))
+    if merkle_root(leaves) != batch.merkle_root:
+        span = f"entries {batch.writer}/{batch.first_entry} to {batch.writer}/{batch.last_entry}"
+        return ChainFault(place, f"does not match its content: one of {span} was changed")
+    expected = batch_hash(
+        end.hash, batch.merkle_root, batch.writer, batch.number, batch.first_entry, batch.last_entry,
+        batch.committed_at_micros,
+    )
+    if batch.previous_hash != end.hash or batch.hash != expected:
+        return ChainFault(place, "does not continue the chain: it was changed or replaced")
+    return None

@@ -1,0 +1,391 @@
+"""Ledger arithmetic, fourth part: decide what each operation does to the books.
+
+Rules of this file
+- ``assume`` is for the common case: it writes what an operation does when nothing stands in its way, without
+  reading. The database's unique index and balance conditions then prove the assumption, or refuse the whole batch.
+- ``Planner`` is for the rest: it decides from balances and entries that were read under lock in the same
+  transaction, operation by operation in the order they came, each seeing what the ones before it did.
+- Both write the same entries for the same case. Refusals are answers; only an impossible order raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from edge.core.errors import EdgeError
+from edge.core.ledger import (
+    AccountSuspended,
+    ChargeOrder,
+    Credited,
+    CreditOrder,
+    CreditOutcome,
+    Entry,
+    EntryKind,
+    Held,
+    HoldOutcome,
+    InsufficientFunds,
+    Lost,
+    NoRight,
+    NotReversed,
+    Posted,
+    PostOutcome,
+    Redelivery,
+    ReferenceTaken,
+    Reversed,
+    ReverseOutcome,
+    SettleOutcome,
+    Step,
+    Voided,
+    charge_id,
+)
+from edge.core.ledger_entries import Page
+from edge.core.ledger_state import ChargeState, Phase, advance
+from edge.core.money import Money
+
+
+class OrderImpossible(EdgeError):
+    """The order names an account that does not exist or holds another currency: a mistake of the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Charge at once: the whole answer is in hand."""
+
+    order: ChargeOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Take the funds, and decide when the last byte is in."""
+
+    order: ChargeOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The held charge was earned."""
+
+    held: Held
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """The held charge was not earned."""
+
+    held: Held
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoidAbandoned:
+    """The hold of a writer that is gone goes back; ``opening`` is its entry."""
+
+    opening: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Reverse:
+    """The crawler gets its money back. With ``position``, only if that very entry is what paid."""
+
+    key: bytes
+    reason: str
+    position: tuple[int, int] | None = None
+    author: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """Money comes in from outside."""
+
+    order: CreditOrder
+
+
+Operation = Post | Hold | Settle | Void | VoidAbandoned | Reverse | Credit
+Outcome = PostOutcome | HoldOutcome | SettleOutcome | Voided | ReverseOutcome | CreditOutcome
+
+
+def key_of(operation: Operation) -> bytes:
+    """Return the key that the operation is about."""
+    match operation:
+        case Post(order) | Hold(order) | Credit(order):
+            return order.key
+        case Settle(held) | Void(held):
+            return held.order.key
+        case VoidAbandoned(opening):
+            return opening.key
+        case Reverse(key):
+            return key
+        case _:
+            assert_never(operation)
+
+
+# The common case
+
+
+def hold_currency(operation: Operation) -> str | None:
+    """Return the currency of the hold that the operation makes or resolves; None when it is about none."""
+    match operation:
+        case Hold(order):
+            return order.price.currency
+        case Settle(held) | Void(held):
+            return held.amount.currency
+        case _:
+            return None
+
+
+def can_assume(operation: Operation) -> bool:
+    """Whether ``assume`` knows what to write without reading; a shared hold or a reversal needs its entries."""
+    match operation:
+        case Post(order) | Hold(order):
+            return not order.redelivery_only
+        case Settle(held) | Void(held):
+            return held.fresh
+        case Credit():
+            return True
+        case VoidAbandoned() | Reverse():
+            return False
+        case _:
+            assert_never(operation)
+
+
+def assume(operation: Operation, page: Page, holds_accounts: Mapping[str, int]) -> Outcome:
+    """Write what the operation does to a key that nobody else has touched, and return its answer.
+
+    ``holds_accounts`` maps the currency of each operation that concerns a hold to the account where holds lie.
+    """
+    match operation:
+        case Post(order):
+            amount = order.price.amount_micros
+            entry = page.open(order, EntryKind.POST, order.publisher_account, amount, 1)
+            return Posted(charge_id(order.key), order.price, entry.writer, entry.number, True)
+        case Hold(order):
+            page.open(order, EntryKind.HOLD, holds_accounts[order.price.currency], order.price.amount_micros, 1)
+            return Held(charge_id(order.key), order.price, order, 1, True)
+        case Settle(held):
+            entry = page.settle(_opening_of(held, page, holds_accounts), held.order.publisher_account)
+            return Posted(held.charge_id, held.amount, entry.writer, entry.number, True)
+        case Void(held, reason):
+            page.void(_opening_of(held, page, holds_accounts), reason)
+            return Voided()
+        case Credit(order):
+            entry = page.credit(order)
+            return Credited(order.money, entry.writer, entry.number, True)
+        case VoidAbandoned() | Reverse():
+            raise AssertionError(f"{operation} needs to be read first")
+        case _:
+            assert_never(operation)
+
+
+def _opening_of(held: Held, page: Page, holds_accounts: Mapping[str, int]) -> Entry:
+    """Rebuild the hold's entry from the answer that it gave; its place does not matter to what follows."""
+    scratch = Page(page.writer, 0, page.recorded_at_micros)
+    holds = holds_accounts[held.amount.currency]
+    return scratch.open(held.order, EntryKind.HOLD, holds, held.amount.amount_micros, held.attempt)
+
+
+# The rest
+
+
+@dataclass(slots=True)
+class AccountState:
+    """An account as it was read under lock, and as the plan goes on changing it."""
+
+    currency: str
+    balance_micros: int
+    floor_micros: int | None
+    suspended: bool
+
+
+class Planner:
+    """Decides operations one after the other; ``page`` collects the entries.
+
+    ``accounts`` and ``charges`` hold all that the operations can touch, as read under lock; ``delivered`` says
+    whether the delivery of an entry was confirmed; ``holds_accounts`` maps a currency to its account.
+    """
+
+    __slots__ = ("_accounts", "_charges", "_delivered", "_holds_accounts", "_page")
+
+    def __init__(
+        self,
+        page: Page,
+        accounts: Mapping[int, AccountState],
+        charges: dict[bytes, ChargeState | None],
+        delivered: Callable[[tuple[int, int]], bool],
+        holds_accounts: Mapping[str, int],
+    ) -> None:
+        self._page = page
+        self._accounts = accounts
+        self._charges = charges
+        self._delivered = delivered
+        self._holds_accounts = holds_accounts
+
+    def plan(self, operation: Operation) -> Outcome:
+        """Decide one operation; raises ``OrderImpossible``, and then has written nothing for it."""
+        match operation:
+            case Post(order):
+                return self._post(order)
+            case Hold(order):
+                return self._hold(order)
+            case Settle(held):
+                return self._settle(held)
+            case Void(held, reason):
+                return self._void(held.order.key, held.attempt, reason)
+            case VoidAbandoned(opening):
+                return self._void(opening.key, opening.attempt, "its process ended before the delivery did")
+            case Reverse():
+                return self._reverse(operation)
+            case Credit(order):
+                return self._credit(order)
+            case _:
+                assert_never(operation)
+
+    def _post(self, order: ChargeOrder) -> PostOutcome:
+        state = self._charges.get(order.key)
+        if state is not None and state.phase is Phase.HELD and not order.redelivery_only:
+            # Another delivery holds this charge; ours is complete, so it is earned now, at the price first taken.
+            return self._settled(state, order.publisher_account)
+        earlier = self._earlier(order, state)
+        if earlier is not None:
+            return earlier
+        return self._open_post(order, state)
+
+    def _hold(self, order: ChargeOrder) -> HoldOutcome:
+        state = self._charges.get(order.key)
+        if state is not None and state.phase is Phase.HELD and not order.redelivery_only:
+            return Held(charge_id(order.key), _amount(state.opening), order, state.attempt, False)
+        earlier = self._earlier(order, state)
+        if earlier is not None:
+            return earlier
+        holds = self._holds_accounts[order.price.currency]
+        refusal = self._transfer(order, holds)
+        if refusal is not None:
+            return refusal
+        attempt = 1 if state is None else state.attempt + 1
+        self._note(self._page.open(order, EntryKind.HOLD, holds, order.price.amount_micros, attempt))
+        return Held(charge_id(order.key), order.price, order, attempt, True)
+
+    def _earlier(self, order: ChargeOrder, state: ChargeState | None) -> Posted | Redelivery | NoRight | None:
+        """What an earlier attempt of the same signed request gives this one; None when a new one must open."""
+        if state is not None and state.phase is Phase.LIVE:
+            answer = _posted(state, fresh=False)
+            if order.redelivery_only and self._delivered(answer.position):
+                return NoRight()
+            return answer
+        if state is not None and state.may_redeliver:
+            publisher = order.publisher_account
+            entry = self._page.open(order, EntryKind.REDELIVER, publisher, 0, state.attempt, Step.REDELIVER.value)
+            self._note(entry)
+            return Redelivery(charge_id(order.key))
+        return NoRight() if order.redelivery_only else None
+
+    def _open_post(
+        self, order: ChargeOrder, state: ChargeState | None
+    ) -> Posted | InsufficientFunds | AccountSuspended:
+        refusal = self._transfer(order, order.publisher_account)
+        if refusal is not None:
+            return refusal
+        attempt = 1 if state is None else state.attempt + 1
+        entry = self._page.open(
+            order, EntryKind.POST, order.publisher_account, order.price.amount_micros, attempt
+        )
+        return _posted(self._note(entry), fresh=True)
+
+    def _settle(self, held: Held) -> SettleOutcome:
+        """A hold that somebody voided meanwhile is replaced by a new charge of the same amount, or lost."""
+        state = self._charges.get(held.order.key)
+        if state is None:
+            return Lost("the hold is not in the books")
+        if state.is_over:
+            outcome = self._open_post(replace(held.order, price=held.amount), state)
+            return outcome if isinstance(outcome, Posted) else Lost("the hold was voided, and the account cannot pay")
+        if _amount(state.opening) != held.amount:
+            # The headers that are out state another amount than the one that is live (D1).
+            return Lost("the hold was voided, and a charge of another amount has taken its place")
+        if state.phase is Phase.HELD:
+            return self._settled(state, held.order.publisher_account)
+        return _posted(state, fresh=False)
+
+    def _settled(self, state: ChargeState, publisher_account: int) -> Posted:
+        self._move(state.opening.credit_account, publisher_account, _amount(state.opening))
+        entry = self._page.settle(state.opening, publisher_account)
+        return _posted(self._note(entry), fresh=True)
+
+    def _void(self, key: bytes, attempt: int, reason: str) -> Voided:
+        state = self._charges.get(key)
+        if state is None or state.attempt != attempt or state.phase is not Phase.HELD:
+            return Voided(settled=state is not None and state.phase is Phase.LIVE)
+        opening = state.opening
+        self._move(opening.credit_account, opening.debit_account, _amount(opening))
+        self._note(self._page.void(opening, reason))
+        return Voided()
+
+    def _reverse(self, operation: Reverse) -> ReverseOutcome:
+        state = self._charges.get(operation.key)
+        if state is None or state.phase in (Phase.HELD, Phase.VOIDED, Phase.CREDITED):
+            return NotReversed("there is no live charge of that id")
+        posted = _posted(state, fresh=False)
+        if state.phase is not Phase.LIVE:
+            return Reversed(posted.charge_id, posted.amount, False)
+        if operation.position is not None and operation.position != posted.position:
+            return NotReversed("another attempt has been charged since")
+        if operation.author is None and self._delivered(posted.position):
+            return NotReversed("its delivery was confirmed")
+        payment = state.payment or state.opening
+        self._move(payment.credit_account, state.opening.debit_account, posted.amount)
+        self._note(self._page.reverse(state, operation.reason, operation.author))
+        return Reversed(posted.charge_id, posted.amount, True)
+
+    def _credit(self, order: CreditOrder) -> CreditOutcome:
+        state = self._charges.get(order.key)
+        if state is not None:
+            entry = state.opening
+            if entry.credit_account != order.account or _amount(entry) != order.money:
+                return ReferenceTaken(entry)
+            return Credited(order.money, entry.writer, entry.number, False)
+        self._move(order.funding_account, order.account, order.money)
+        entry = self._page.credit(order)
+        self._note(entry)
+        return Credited(order.money, entry.writer, entry.number, True)
+
+    def _note(self, entry: Entry) -> ChargeState:
+        """Let the next operations see the entry; the state machine proves that it may follow."""
+        state = advance(self._charges.get(entry.key), entry)
+        self._charges[entry.key] = state
+        return state
+
+    def _transfer(self, order: ChargeOrder, credit_account: int) -> InsufficientFunds | AccountSuspended | None:
+        """Take the price from the crawler if its account allows it."""
+        payer = self._account(order.crawler_account, order.price.currency)
+        if payer.suspended:
+            return AccountSuspended()
+        left = payer.balance_micros - order.price.amount_micros
+        if payer.floor_micros is not None and left < payer.floor_micros:
+            return InsufficientFunds()
+        self._move(order.crawler_account, credit_account, order.price)
+        return None
+
+    def _move(self, debit_account: int, credit_account: int, amount: Money) -> None:
+        """Move money in the plan's own balances; both accounts are looked at before either changes."""
+        giver = self._account(debit_account, amount.currency)
+        taker = self._account(credit_account, amount.currency)
+        giver.balance_micros -= amount.amount_micros
+        taker.balance_micros += amount.amount_micros
+
+    def _account(self, account_id: int, currency: str) -> AccountState:
+        account = self._accounts.get(account_id)
+        if account is None:
+            raise OrderImpossible(f"there is no account {account_id}")
+        if account.currency != currency:
+            raise OrderImpossible(f"account {account_id} holds {account.currency}, not {currency}")
+        return account
+
+
+def _amount(entry: Entry) -> Money:
+    return Money(entry.amount_micros, entry.currency)
+
+
+def _posted(state: ChargeState, *, fresh: bool) -> Posted:
+    payment = state.payment or state.opening
+    return Posted(charge_id(payment.key), _amount(payment), payment.writer, payment.number, fresh)

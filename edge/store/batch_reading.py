@@ -1,0 +1,120 @@
+"""Read, under lock, all that a batch of operations can touch, so that it can be planned.
+
+The crawlers' accounts are locked first, in id order. Every transaction that writes an entry of a key has locked that
+key's crawler's account, so the entries read afterwards cannot change until this transaction ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import assert_never
+
+from sqlalchemy import Connection, Row, select
+
+from edge.core.ledger import Entry, Step
+from edge.core.ledger_entries import Page
+from edge.core.ledger_plan import (
+    AccountState,
+    Credit,
+    Hold,
+    Operation,
+    Planner,
+    Post,
+    Reverse,
+    Settle,
+    Void,
+    VoidAbandoned,
+    key_of,
+)
+from edge.core.ledger_state import ChargeState, fold_charge
+from edge.store.deliveries import Position
+from edge.store.tables import account, entry
+
+
+def read_planner(
+    connection: Connection,
+    page: Page,
+    operations: Sequence[Operation],
+    holds_accounts: Mapping[str, int],
+    is_delivered: Callable[[Position], bool],
+) -> Planner:
+    """Lock and read what the operations are about, and return the planner that decides them onto ``page``."""
+    keys = {key_of(operation) for operation in operations}
+    payers = _payers(connection, operations)
+    accounts = _read_accounts(connection, payers, lock=True)
+    charges = read_charges(connection, keys)
+    others = {number for operation in operations for number in _other_accounts(operation)}
+    others |= set(holds_accounts.values())
+    for state in charges.values():
+        if state is not None:
+            others |= {state.opening.credit_account, (state.payment or state.opening).credit_account}
+    accounts |= _read_accounts(connection, others - accounts.keys(), lock=False)
+    return Planner(page, accounts, charges, is_delivered, holds_accounts)
+
+
+def read_charges(connection: Connection, keys: set[bytes]) -> dict[bytes, ChargeState | None]:
+    """Return the state of each key; None for a key without entries."""
+    charges: dict[bytes, ChargeState | None] = dict.fromkeys(keys)
+    rows = connection.execute(
+        select(entry).where(entry.c.key.in_(keys)).order_by(entry.c.key, entry.c.attempt, entry.c.step)
+    )
+    for key, group in groupby(map(entry_of, rows), lambda one: one.key):
+        charges[key] = fold_charge(group)
+    return charges
+
+
+def entry_of(row: Row[tuple[object, ...]]) -> Entry:
+    """Turn a row of the entry table, all columns in order, into what the core works on."""
+    return Entry._make(row)
+
+
+def _payers(connection: Connection, operations: Sequence[Operation]) -> set[int]:
+    """The crawlers' accounts. A reversal knows only its key: which account a key belongs to never changes."""
+    payers: set[int] = set()
+    by_key: set[bytes] = set()
+    for operation in operations:
+        match operation:
+            case Post(order) | Hold(order):
+                payers.add(order.crawler_account)
+            case Settle(held) | Void(held):
+                payers.add(held.order.crawler_account)
+            case VoidAbandoned(opening):
+                payers.add(opening.debit_account)
+            case Credit(credit):
+                payers.add(credit.account)
+            case Reverse(key):
+                by_key.add(key)
+            case _:
+                assert_never(operation)
+    if by_key:
+        openings = select(entry.c.debit_account).where(entry.c.key.in_(by_key), entry.c.step == Step.OPEN.value)
+        payers |= set(connection.execute(openings).scalars())
+    return payers
+
+
+def _other_accounts(operation: Operation) -> tuple[int, ...]:
+    match operation:
+        case Post(order) | Hold(order):
+            return (order.publisher_account,)
+        case Settle(held):
+            return (held.order.publisher_account,)
+        case Credit(credit):
+            return (credit.funding_account,)
+        case Void() | VoidAbandoned() | Reverse():
+            return ()
+        case _:
+            assert_never(operation)
+
+
+def _read_accounts(connection: Connection, ids: set[int], *, lock: bool) -> dict[int, AccountState]:
+    """Read accounts; with ``lock`` their rows are ours until the transaction ends, taken in id order."""
+    if not ids:
+        return {}
+    query = (
+        select(account.c.id, account.c.currency, account.c.balance_micros, account.c.floor_micros, account.c.suspended)
+        .where(account.c.id.in_(ids))
+        .order_by(account.c.id)
+    )
+    rows = connection.execute(query.with_for_update() if lock else query)
+    return {row.id: AccountState(row.currency, row.balance_micros, row.floor_micros, row.suspended) for row in rows}

@@ -1,0 +1,58 @@
+"""Delivery marks: which entries' pages are known to have arrived, as ranges of entry numbers.
+
+Written lazily, a second late at most: what is unmarked after a crash keeps its right to be fetched again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from edge.store.tables import delivery
+
+RANGE_LENGTH_MAX = 10_000
+"""Bounds how far below an entry's number a range that covers it can begin."""
+
+Position = tuple[int, int]
+
+
+def ranges(positions: Iterable[Position]) -> list[tuple[int, int, int]]:
+    """Merge (writer, number) positions into (writer, first, last) ranges, in order."""
+    merged: list[tuple[int, int, int]] = []
+    for writer, number in sorted(set(positions)):
+        if merged:
+            last_writer, first, last = merged[-1]
+            if writer == last_writer and number == last + 1 and number - first < RANGE_LENGTH_MAX:
+                merged[-1] = (writer, first, number)
+                continue
+        merged.append((writer, number, number))
+    return merged
+
+
+def mark_delivered(connection: Connection, positions: Iterable[Position], now_micros: int) -> None:
+    """Write the marks; marking again is harmless."""
+    rows = [
+        {"writer_id": writer, "first_number": first, "last_number": last, "confirmed_at_micros": now_micros}
+        for writer, first, last in ranges(positions)
+    ]
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        connection.execute(sqlite_insert(delivery).on_conflict_do_nothing(), rows)
+    else:
+        connection.execute(postgresql_insert(delivery).on_conflict_do_nothing(), rows)
+
+
+def is_delivered(connection: Connection, position: Position) -> bool:
+    """Whether a mark covers the entry."""
+    writer, number = position
+    covering = select(delivery.c.last_number).where(
+        delivery.c.writer_id == writer,
+        delivery.c.first_number <= number,
+        delivery.c.first_number > number - RANGE_LENGTH_MAX,
+        delivery.c.last_number >= number,
+    )
+    return connection.execute(covering.limit(1)).first() is not None
