@@ -314,6 +314,13 @@ def test_an_agent_that_cannot_be_named_is_invalid(agent: str, fault: SignatureFa
     assert invalid_fault(examine(raw(text, agent=agent), find_key, NOW)) is fault
 
 
+def test_a_signature_of_another_length_is_of_another_algorithm() -> None:
+    request = signed()
+    for value in ("AA==", "A" * 128):
+        fields = {**request.fields, "signature": f"sig1=:{value}:"}
+        assert invalid_fault(examine(replace(request, fields=fields), find_key, NOW)) is SignatureFault.ALGORITHM
+
+
 # --- times
 
 
@@ -367,7 +374,7 @@ def test_without_a_key_it_is_unverified_never_that_crawler(
 
 
 def test_a_key_inside_its_own_times_is_good() -> None:
-    key = replace(PUBLIC, not_before=NOW, expires_at=NOW + 1)
+    key = replace(PUBLIC, not_before=NOW + 60, expires_at=NOW + 1)
     assert isinstance(examine(signed(), lambda agent_url, thumbprint: key, NOW), Verified)
 
 
@@ -400,6 +407,11 @@ def test_a_bad_extra_signature_harms_neither_a_good_one_nor_one_to_be_had_later(
     expired = examine(with_extra(signed(), extra, value), find_key, NOW + 100)
     assert isinstance(expired, Invalid)
     assert expired.verified is not None
+
+
+def test_of_two_equally_bad_signatures_the_first_is_reported() -> None:
+    request = with_extra(replace(signed(), path="/other"), f'x=("@method"){parameters()}', f"x=:{'A' * 86}==:")
+    assert invalid_fault(examine(request, find_key, NOW)) is SignatureFault.AUTHORITY_NOT_COVERED
 
 
 def test_two_lines_of_a_label_refuse_everything() -> None:
