@@ -112,7 +112,7 @@ def _run(settings: Settings, sockets: dict[str, socket.socket]) -> None:
         if "edge" not in sockets:
             run_listeners(_dashboard(settings, database, sockets), None, settings)
             return
-        ledger = Ledger.start(database, settings.node or socket.gethostname(), _report)
+        ledger = Ledger.open(database, node=settings.node or socket.gethostname(), report=_report)
         try:
             edge = build_edge(settings, database, ledger, load_service_keys(settings.data_dir))
             listeners = [Listener(edge.gate, sockets["edge"], edge.protocol)]

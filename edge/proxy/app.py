@@ -96,7 +96,8 @@ class Readiness:
         """None when ready, else the reason why not."""
         if self.draining:
             return "draining"
-        return None if self.ledger.is_writable else "the ledger cannot be written"
+        failure = self.ledger.failure
+        return None if failure is None else f"the ledger has stopped: {failure}"
 
 
 def build_edge(settings: Settings, database: Database, ledger: Ledger, keys: ServiceKeys) -> Edge:
@@ -129,6 +130,7 @@ def build_edge(settings: Settings, database: Database, ledger: Ledger, keys: Ser
         control=public_app(keys.jwks, lambda charge_id: receipt_of(database, keys, settings.operator, charge_id)),
         clock=time.time,
         request_body_bytes=settings.request_body_bytes,
+        report=_report,
     )
     watchman = Watchman(settings.header_deadline_seconds, settings.client_stall_seconds)
     readiness = Readiness(ledger)

@@ -21,7 +21,7 @@ class DeliveryLedger(Protocol):
     """What delivery evidence tells the ledger."""
 
     def confirm_delivery(self, position: tuple[int, int]) -> None: ...
-    def reverse(self, key: bytes, reason: str) -> Awaitable[object]: ...
+    def reverse(self, key: bytes, reason: str, *, position: tuple[int, int]) -> Awaitable[object]: ...
 
 
 class WatchedConnection(Protocol):
@@ -68,13 +68,13 @@ class OpenDeliveries:
             return
         del self._open[key]
         if verdict is Verdict.BROKEN and not charge.arrived:
-            task = asyncio.get_running_loop().create_task(self._reverse(key))
+            task = asyncio.get_running_loop().create_task(self._reverse(key, position))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _reverse(self, key: bytes) -> None:
+    async def _reverse(self, key: bytes, position: tuple[int, int]) -> None:
         try:
-            await self.ledger.reverse(key, BROKEN_REASON)
+            await self.ledger.reverse(key, BROKEN_REASON, position=position)
         except (LedgerUnavailable, InvariantBroken) as error:
             self.report(key.hex(), error)
 

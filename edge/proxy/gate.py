@@ -52,6 +52,7 @@ class Gate:
     control: ControlApp
     clock: Callable[[], float]
     request_body_bytes: int
+    report: Callable[[str, BaseException], None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3, ``http`` scopes only)."""
@@ -65,7 +66,11 @@ class Gate:
 
     def answer_at_once(self, scope: Scope) -> Answer | None:
         """The fast lane: the whole answer when it needs no waiting; else None, the judgement kept in the scope."""
-        judged = self._judge(scope)
+        try:
+            judged = self._judge(scope)
+        except Exception as error:  # a fault of ours: the crawler hears so, and the next request is served
+            self.report("judging a request", error)
+            return self.answer_bad(RefusalCode.INTERNAL_ERROR, "")
         if isinstance(judged, Answer):
             return judged
         scope["edge.judged"] = judged
@@ -114,11 +119,17 @@ class Gate:
                 decision = decide(request, judged.policy, self.knowledge, self.clock())
             await self._carry_out(decision, exchange, receive, judged.policy)
         except OriginFault as fault:
-            if exchange.started:
-                exchange.cut()  # the client must see that the answer is not complete
-                return
-            refusal = Refuse(fault.code, fault.detail, judged.policy.sites.get(request.host))
-            await exchange.answer(self.say_no(refusal, request))
+            await self._give_up(fault.code, fault.detail, exchange, judged.policy)
+        except Exception as error:  # a fault of ours: nothing is charged for what cannot be completed
+            self.report("answering a request", error)
+            await self._give_up(RefusalCode.INTERNAL_ERROR, "", exchange, judged.policy)
+
+    async def _give_up(self, code: RefusalCode, detail: str, exchange: Exchange, policy: Policy) -> None:
+        if exchange.started:
+            exchange.cut()  # the client must see that the answer is not complete
+            return
+        request = exchange.request
+        await exchange.answer(self.say_no(Refuse(code, detail, policy.sites.get(request.host)), request))
 
     async def _carry_out(self, decision: Decision, exchange: Exchange, receive: Receive, policy: Policy) -> None:
         request = exchange.request

@@ -53,7 +53,7 @@ class SellingLedger(Protocol):
     async def post(self, order: ChargeOrder) -> PostOutcome: ...
     async def hold(self, order: ChargeOrder) -> HoldOutcome: ...
     async def settle(self, held: Held) -> SettleOutcome: ...
-    async def void(self, held: Held) -> object: ...
+    async def void(self, held: Held, reason: str) -> object: ...
 
 
 def is_billable(status: int) -> bool:
@@ -149,7 +149,7 @@ class Sale:
     async def _void(self, held: Held) -> None:
         """Give the held funds back, also when this task is being cancelled; recovery does it if this fails."""
         try:
-            await asyncio.shield(self.ledger.void(held))
+            await asyncio.shield(self.ledger.void(held, "the answer could not be completed"))
         except (LedgerUnavailable, InvariantBroken):
             return
 

@@ -43,7 +43,7 @@ class FakeLedger:
     def confirm_delivery(self, position: tuple[int, int]) -> None:
         self.confirmed.append(position)
 
-    async def reverse(self, key: bytes, reason: str) -> None:
+    async def reverse(self, key: bytes, reason: str, *, position: tuple[int, int]) -> None:
         if self.down:
             raise LedgerUnavailable("down")
         self.reversed.append(key)

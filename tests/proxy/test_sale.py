@@ -133,13 +133,13 @@ class FakeLedger:
     async def settle(self, held: Held) -> Any:
         return await self.stage._outcome("settle", self.stage.settle)
 
-    async def void(self, held: Held) -> None:
+    async def void(self, held: Held, reason: str) -> None:
         await self.stage._outcome("void", None)
 
     def confirm_delivery(self, position: tuple[int, int]) -> None:
         self.stage.events.append("confirm")
 
-    async def reverse(self, key: bytes, reason: str) -> None:
+    async def reverse(self, key: bytes, reason: str, *, position: tuple[int, int]) -> None:
         self.stage.events.append("reverse")
 
 
