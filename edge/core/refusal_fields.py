@@ -1,0 +1,70 @@
+"""The header fields of a refusal: what a crawler reads, as names and values in the order in which they are sent.
+
+Pure, so that "test a URL" and ``farebox rules test`` show what the gate sends (a test holds both together).
+"""
+
+from __future__ import annotations
+
+from edge.core.decision import DemandPayment, Refuse
+from edge.core.money import Money
+from edge.core.refusals import REFUSALS, RefusalCode
+
+PROBLEM_PATH = "/.well-known/farebox/problems/"
+VARY = (
+    "Accept, Accept-Language, User-Agent, Signature-Agent, Signature-Input, Signature, crawler-exact-price, "
+    "crawler-max-price"
+)
+ACCEPT_SIGNATURE = (
+    'sig1=("@method" "@authority" "@target-uri" "signature-agent";key="sig1" "crawler-max-price")'
+    ';created;expires;nonce;tag="web-bot-auth"'
+)
+_ASKS_FOR_SIGNATURE = frozenset({400, 402})
+_DETAIL_CHARACTERS_MAX = 500
+
+
+def refusal_status(refusal: Refuse | DemandPayment) -> int:
+    """The HTTP status: the rule's own for a block, else the code's."""
+    own = refusal.status if isinstance(refusal, Refuse) else None
+    return own or REFUSALS[refusal.code].status
+
+
+def refusal_fields(refusal: Refuse | DemandPayment) -> tuple[tuple[str, str], ...]:
+    """The fields of the problem+json answer in English, without its length and request id."""
+    price, detail, retry_after_seconds = _terms(refusal)
+    text = REFUSALS[refusal.code]
+    status = refusal_status(refusal)
+    fields = [
+        ("content-type", "application/problem+json"),
+        ("cache-control", "no-store"),
+        ("vary", VARY),
+        ("content-language", "en"),
+    ]
+    if text.crawler_error is not None:
+        fields.append(("crawler-error", text.crawler_error.value))
+    if price is not None:
+        fields.append(("crawler-price", str(price)))
+    if detail and (refusal.site is None or refusal.site.error_detail):
+        fields.append(("crawler-error-detail", field_text(detail)))
+    if status in _ASKS_FOR_SIGNATURE and text.crawler_error is not None:
+        fields.append(("accept-signature", ACCEPT_SIGNATURE))
+    if retry_after_seconds is not None:
+        fields.append(("retry-after", str(retry_after_seconds)))
+    if refusal.site is not None:
+        fields.append(("link", f'<{problem_path(refusal.code)}>; rel="help"'))
+    return tuple(fields)
+
+
+def problem_path(code: RefusalCode) -> str:
+    """Where a site explains a refusal code."""
+    return f"{PROBLEM_PATH}{code.value}"
+
+
+def field_text(text: str) -> str:
+    """A header field's value out of a sentence that may quote what a stranger sent: visible ASCII only."""
+    return "".join(character if " " <= character <= "~" else "?" for character in text)[:_DETAIL_CHARACTERS_MAX]
+
+
+def _terms(refusal: Refuse | DemandPayment) -> tuple[Money | None, str, int | None]:
+    if isinstance(refusal, DemandPayment):
+        return refusal.price, "", None
+    return None, refusal.detail, refusal.retry_after_seconds

@@ -1,0 +1,222 @@
+"""Judge a request that nobody sent: "what would happen if this crawler asked for this address?"
+
+Rules of this file
+- The answer comes from ``decide()`` itself, so that what a publisher is shown is what the gate does.
+- A registered crawler is rehearsed with a real signature, made with a key that only this rehearsal believes; so the
+  offer, the coverage and the account are judged too, and nothing is assumed.
+- Nothing is charged and nobody's balance is looked at: whether there are funds is for the ledger alone.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge.core.decision import (
+    ALWAYS_FREE_PATHS,
+    Admit,
+    AskOrigin,
+    Charge,
+    Decision,
+    DemandPayment,
+    Refuse,
+    decide,
+)
+from edge.core.errors import EdgeError
+from edge.core.identity import ClaimedCrawler, Identity, RegisteredCrawler, Visitor
+from edge.core.keys import public_half
+from edge.core.ladder import identify
+from edge.core.policy import Knowledge, Policy, SitePolicy
+from edge.core.refusal_fields import refusal_fields, refusal_status
+from edge.core.request import CrawlRequest
+from edge.core.rule_index import Match, Skipped
+from edge.core.target import Target, read_target, split_absolute
+from edge.core.terms import CRAWLER_CHARGED, CRAWLER_RECEIPT, Offer
+from edge.core.web_bot_auth import sign_request
+
+# Not a secret: it proves a name to nobody but the rehearsal below, which hands out its public half.
+_REHEARSAL_KEY_SEED = b"farebox rehearses; this is no key"[:32]
+_SIGNATURE_SECONDS = 60
+_COVERED = ("@method", "@authority", "@target-uri", "signature-agent")
+
+
+class InvalidQuestion(EdgeError, ValueError):
+    """A rehearsal that cannot be held; the message says what to write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """Somebody who only says a name, by this User-Agent; a browser's is a person's."""
+
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """A registered crawler that signs as it should."""
+
+    crawler: RegisteredCrawler
+
+
+Caller = Announced | Signing
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One imagined request: ``target`` in origin form, asked for at ``host`` over ``scheme``."""
+
+    host: str
+    target: str
+    caller: Caller
+    offer: Offer | None = None
+    method: str = "GET"
+    scheme: str = "https"
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What would happen, and why.
+
+    ``decision`` is final: a charge that could only collect an earlier one counts as its refusal, because nothing was
+    bought before. ``skipped`` are the rules before ``match`` with the first reason each did not decide; both are empty
+    where rules are not asked. ``status`` is None where the origin's own is passed on, and ``fields`` are what the edge
+    says or adds. ``curl`` is a command line that asks the same (a signature stands in it as a placeholder).
+    """
+
+    question: Question
+    identity: Identity | None
+    decision: Decision
+    skipped: tuple[Skipped, ...]
+    match: Match | None
+    status: int | None
+    fields: tuple[tuple[str, str], ...]
+    curl: str
+
+
+def read_address(text: str, host: str) -> tuple[str, str]:
+    """Read the address of a page of ``host``, a URL or a path, into (scheme, origin-form target).
+
+    Raises ``InvalidQuestion``. A fragment is dropped, as browsers and crawlers do.
+    """
+    text = text.strip().partition("#")[0]
+    if text.startswith("/"):
+        return "https", text
+    absolute = split_absolute(text if "://" in text else f"https://{text}")
+    if absolute is None:
+        raise InvalidQuestion(f"Write the address of a page, such as https://{host}/articles/one.")
+    scheme, authority, target = absolute
+    if authority.lower().partition(":")[0] != host:
+        raise InvalidQuestion(f"This address is not on {host}; write a page of that site.")
+    return scheme, target
+
+
+def rehearse(
+    question: Question, policy: Policy, classify: Callable[[str], ClaimedCrawler | None], now: float
+) -> Rehearsal:
+    """Judge ``question`` at ``now`` (seconds since the epoch) under one policy."""
+    key = Ed25519PrivateKey.from_private_bytes(_REHEARSAL_KEY_SEED)
+    public = public_half(key)
+    knowledge = Knowledge(lambda agent_url, thumbprint: public, classify, allow_loopback_http=True)
+    request = _request(question, policy, key, int(now))
+    decision = decide(request, policy, knowledge, now)
+    if isinstance(decision, Charge) and decision.otherwise is not None:
+        decision = decision.otherwise
+    identity = identify(request, policy, knowledge, now) if request.host in policy.sites else None
+    skipped, match = _chain(request, policy.sites.get(request.host), identity, now)
+    status, fields = _answer(decision)
+    return Rehearsal(question, identity, decision, skipped, match, status, fields, _curl(question, request))
+
+
+def with_rules(policy: Policy, site: SitePolicy) -> Policy:
+    """The same policy with one site's part replaced: the live rules by a draft's."""
+    return replace(policy, sites={**policy.sites, site.host: site})
+
+
+def _request(question: Question, policy: Policy, key: Ed25519PrivateKey, now: int) -> CrawlRequest:
+    site = policy.sites.get(question.host)
+    scheme = (site.scheme if site else None) or question.scheme
+    path, mark, query = question.target.partition("?")
+    fields = {"host": question.host, "accept": "*/*"}
+    match question.caller:
+        case Announced(user_agent):
+            fields["user-agent"] = user_agent
+        case Signing(crawler):
+            fields["user-agent"] = crawler.name
+        case _ as never:
+            assert_never(never)
+    if question.offer is not None:
+        fields[question.offer.kind.value] = str(question.offer.price)
+    unsigned = CrawlRequest(
+        method=question.method,
+        scheme=scheme,
+        authority=question.host,
+        host=question.host,
+        target=question.target,
+        path=path,
+        query=query if mark else None,
+        fields=fields,
+        repeated={},
+        resource=read_target(question.target),
+        has_body=False,
+        peer="",
+        request_id="rehearsal",
+    )
+    if isinstance(question.caller, Announced):
+        return unsigned
+    return _signed(unsigned, question.caller.crawler, question.offer, key, now)
+
+
+def _signed(
+    unsigned: CrawlRequest, crawler: RegisteredCrawler, offer: Offer | None, key: Ed25519PrivateKey, now: int
+) -> CrawlRequest:
+    if not isinstance(unsigned.resource, Target):
+        return unsigned  # refused before anyone looks at a signature
+    covered = (*_COVERED, offer.kind.value) if offer else _COVERED
+    signature = sign_request(
+        unsigned, key, crawler.agent_url, covered, now, now + _SIGNATURE_SECONDS, allow_loopback_http=True
+    )
+    return replace(unsigned, fields={**unsigned.fields, **signature})
+
+
+def _chain(
+    request: CrawlRequest, site: SitePolicy | None, identity: Identity | None, now: float
+) -> tuple[tuple[Skipped, ...], Match | None]:
+    resource = request.resource
+    if site is None or identity is None or isinstance(identity, Visitor) or not isinstance(resource, Target):
+        return (), None
+    if resource.path in ALWAYS_FREE_PATHS or resource.ambiguity is not None:
+        return (), None
+    return site.rules.explain(resource.path, resource.query, identity, now)
+
+
+def _answer(decision: Decision) -> tuple[int | None, tuple[tuple[str, str], ...]]:
+    match decision:
+        case Refuse() | DemandPayment():
+            return refusal_status(decision), refusal_fields(decision)
+        case Charge(price=price):
+            return None, (
+                (CRAWLER_CHARGED, str(price)),
+                (CRAWLER_RECEIPT, "ch_…"),
+                ("cache-control", "private (joined to the origin's own)"),
+            )
+        case Admit() | AskOrigin():
+            return None, ()
+        case _ as never:
+            assert_never(never)
+
+
+def _curl(question: Question, request: CrawlRequest) -> str:
+    """The same request for a terminal; what only the crawler's own key can make is a placeholder."""
+    words = ["curl", "--include", "--path-as-is", f"{request.scheme}://{request.authority}{question.target}"]
+    if question.method != "GET":
+        words[2:2] = ["--request", question.method]
+    fields = {name: value for name, value in request.fields.items() if name not in ("host", "accept")}
+    if isinstance(question.caller, Signing):
+        fields = {name: "…" if name in ("signature", "signature-input") else value for name, value in fields.items()}
+    for name, value in fields.items():
+        words += ["--header", f"{name}: {value}"]
+    return " ".join(shlex.quote(word) for word in words)
