@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -22,7 +23,6 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from typer.exceptions import Abort, TyperException
 
-from edge import __version__
 from edge.client.advice import DONE, FAILED, WRONG_USAGE, document, exit_code, sentences
 from edge.client.flow import Headers, Sign, buy
 from edge.client.identity import NONCE_BYTES, CrawlerIdentity, check_agent, load_key, make_key_file, nonce_from
@@ -146,7 +146,7 @@ def get(
             _sink(out, as_json), timeout_seconds=timeout, routes=routes, use_environment=not is_local, progress=report
         ) as session,
     ):
-        sign = _signer(identity, user_agent or f"farebox-crawl/{__version__}")
+        sign = _signer(identity, user_agent or f"farebox-crawl/{version('farebox')}")
         outcome = session.run(buy(address, offer, sign, follow=FOLLOW_MAX if follow else 0))
     _tell(outcome, as_json, to_stdout=out is not None)
     raise typer.Exit(exit_code(outcome))
@@ -160,7 +160,7 @@ def main() -> None:
 def run(words: Sequence[str]) -> int:
     """Run one command; return its exit code. What went wrong is one plain sentence on stderr."""
     if list(words) == ["--version"]:
-        typer.echo(f"farebox-crawl {__version__}")
+        typer.echo(f"farebox-crawl {version('farebox')}")
         return DONE
     try:
         code = app(args=list(words) or ["--help"], prog_name="farebox-crawl", standalone_mode=False)
