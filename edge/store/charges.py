@@ -85,7 +85,7 @@ class Ledger:
         outcome: SettleOutcome = await self._ask(Settle(held))
         return outcome
 
-    async def void(self, held: Held, reason: str) -> Voided:
+    async def void(self, held: Held, reason: str = "its delivery was not completed") -> Voided:
         """Give back what was held. Idempotent; harmless when another delivery of the charge has settled it."""
         outcome: Voided = await self._ask(Void(held, reason))
         return outcome

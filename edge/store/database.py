@@ -4,9 +4,9 @@ Rules of this file
 - SQLite: WAL with ``synchronous=FULL``; one connection of this process does all its writes and checkpoints, taken in
   turns (``write``); readers are ``query_only``. SQLite 3.7.0 to 3.51.2 can lose committed rows when one connection
   writes while another checkpoints, so such a version may not serve (https://sqlite.org/wal.html#walresetbug).
-- PostgreSQL: the primary only, READ COMMITTED; ``fsync`` and ``synchronous_commit`` are checked when opened. The
-  ledger has a connection of its own with short time-outs: a node that freezes inside a transaction must let go of
-  the account rows it locked.
+- PostgreSQL: the primary only; writes in READ COMMITTED, reads in one snapshot; ``fsync`` and ``synchronous_commit``
+  are checked when opened. The ledger has a connection of its own with short time-outs: a node that freezes inside a
+  transaction must let go of the account rows it locked.
 - A connection is an SQLAlchemy ``Connection``; every other module takes one, or this class.
 """
 
@@ -94,7 +94,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Give a connection inside one read transaction."""
+        """Give a connection inside one read transaction: all its statements see the same state."""
         with self._reader.connect() as connection, connection.begin():
             yield connection
 
@@ -237,8 +237,16 @@ SELECT current_setting('fsync'), current_setting('full_page_writes'), current_se
 
 
 def _open_postgresql(url: URL) -> Database:
-    common = {"isolation_level": "READ COMMITTED", "pool_pre_ping": True}
-    engine = create_engine(url, connect_args=_postgresql_arguments(), **common)
+    arguments = _postgresql_arguments()
+    # One snapshot for all statements of a read: a report and the sums it is checked against see the same entries.
+    reader = create_engine(
+        url,
+        connect_args=arguments,
+        isolation_level="REPEATABLE READ",
+        pool_pre_ping=True,
+        execution_options={"postgresql_readonly": True},
+    )
+    writer = create_engine(url, connect_args=arguments, isolation_level="READ COMMITTED", pool_pre_ping=True)
     ledger = create_engine(
         url,
         connect_args=_postgresql_arguments(
@@ -248,7 +256,7 @@ def _open_postgresql(url: URL) -> Database:
         isolation_level="READ COMMITTED",
         pool_size=1,
     )
-    database = Database(url, engine, engine, ledger, None)
+    database = Database(url, reader, writer, ledger, None)
     try:
         _check_postgresql(database)
     except BaseException:

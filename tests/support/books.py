@@ -35,7 +35,7 @@ class Books:
     def crawler(self, number: int, *, limit_pages: int = 0) -> int:
         """Open a crawler's account: prepaid and empty, or postpaid for ``limit_pages``."""
         with self.database.write() as connection:
-            made = open_account(
+            return open_account(
                 connection,
                 f"crawler:{number}:{USD}",
                 USD,
@@ -44,7 +44,6 @@ class Books:
                 terms="postpaid" if limit_pages else "prepaid",
                 floor_micros=-limit_pages * PRICE.amount_micros,
             )
-        return made
 
     def order(
         self, crawler_account: int, signature: int | None = None, *, price: Money = PRICE, redelivery_only: bool = False

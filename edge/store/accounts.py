@@ -1,0 +1,207 @@
+"""Accounts as people handle them: opened with terms, topped up, refunded, looked at.
+
+Rules of this file
+- Money moves through the ledger's own hand, as entries; nothing here writes a balance.
+- A top-up is named by its payment's reference: the same one again is said to be done, never done twice.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection, Row, select
+
+from edge.core.ledger import (
+    Credited,
+    CreditOrder,
+    NotReversed,
+    ReferenceTaken,
+    Reversed,
+    key_of_charge_id,
+)
+from edge.core.ledger_plan import Credit, Operation, OrderImpossible, Outcome, Reverse
+from edge.core.money import Money
+from edge.store.account_rows import find_account, funding_account, open_account
+from edge.store.batch_writer import BatchWriter
+from edge.store.database import Database, now_micros
+from edge.store.policy_version import bump_policy_version
+from edge.store.problems import InvalidValue, NameTaken, StoreProblem, UnknownName
+from edge.store.tables import account
+
+REFERENCE_LENGTH_MAX = 200
+
+
+class Terms(StrEnum):
+    """How a crawler pays."""
+
+    PREPAID = "prepaid"
+    POSTPAID = "postpaid"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account as it stands. ``balance_micros`` may be negative; ``floor_micros`` None where nothing bounds it."""
+
+    account_id: int
+    code: str
+    currency: str
+    owner_kind: str
+    owner_id: int | None
+    terms: str
+    balance_micros: int
+    floor_micros: int | None
+    suspended: bool
+
+    @property
+    def available_micros(self) -> int | None:
+        """What may still be spent: down to zero when prepaid, down to the limit when postpaid."""
+        return None if self.floor_micros is None else self.balance_micros - self.floor_micros
+
+
+def open_crawler_account(
+    connection: Connection, crawler_id: int, currency: str, *, terms: Terms = Terms.PREPAID, limit: Money | None = None
+) -> int:
+    """Open a crawler's account in one currency and return its id; opening it again on the same terms is harmless.
+
+    ``limit`` is how far a postpaid account may go below zero. Raises ``InvalidValue`` for terms without sense and
+    ``NameTaken`` when the account exists on other terms.
+    """
+    floor_micros = _floor(terms, limit, currency)
+    made = open_account(
+        connection,
+        _code(crawler_id, currency),
+        currency,
+        owner_kind="crawler",
+        owner_id=crawler_id,
+        terms=terms.value,
+        floor_micros=floor_micros,
+    )
+    found = connection.execute(select(account.c.terms, account.c.floor_micros).where(account.c.id == made)).one()
+    if (found.terms, found.floor_micros) != (terms.value, floor_micros):
+        raise NameTaken(f"the crawler has a {found.terms} {currency} account already, on other terms", "terms")
+    bump_policy_version(connection, now_micros())
+    return made
+
+
+def credit(
+    database: Database,
+    crawler_id: int,
+    money: Money,
+    *,
+    reference: str,
+    author: str,
+    reason: str | None = None,
+) -> Credited:
+    """Top up a crawler's account; ``fresh`` is False when this reference was credited before.
+
+    ``author`` is the person or command that says so. Raises ``InvalidValue``, ``UnknownName`` without an account in
+    that currency, ``NameTaken`` when the reference names another top-up, and ``LedgerUnavailable``.
+    """
+    if money.amount_micros == 0:
+        raise InvalidValue("a top-up of nothing is not one; name an amount", "amount")
+    reference = _read_reference(reference)
+    with database.write() as connection:
+        number = find_account(connection, _code(crawler_id, money.currency))
+        funding = funding_account(connection, money.currency)
+    if number is None:
+        raise UnknownName(f"the crawler has no {money.currency} account; open one first", "amount")
+    order = CreditOrder(number, funding, crawler_id, money, reference, author, reason)
+    outcome = _write(database, Credit(order))
+    if isinstance(outcome, Credited):
+        return outcome
+    if not isinstance(outcome, ReferenceTaken):
+        raise AssertionError(f"a credit was answered with {outcome}")
+    taken = outcome.entry
+    raise NameTaken(
+        f"the reference {reference!r} was used for {Money(taken.amount_micros, taken.currency)} "
+        f"to account {taken.credit_account}; use the new payment's own reference",
+        "reference",
+    )
+
+
+def refund(database: Database, charge_id: str, *, reason: str, author: str) -> Reversed:
+    """Give a charge back to the crawler, as a new entry; ``fresh`` is False when it had been given back before.
+
+    Raises ``InvalidValue``, ``UnknownName`` when there is no live charge of that id, and ``LedgerUnavailable``.
+    """
+    key = key_of_charge_id(charge_id)
+    if key is None:
+        raise InvalidValue(f"{charge_id!r} is not a charge id; it looks like ch_ and 32 digits", "charge")
+    if not reason.strip():
+        raise InvalidValue("say why: a refund needs a reason", "reason")
+    outcome = _write(database, Reverse(key, reason.strip(), author=author))
+    if isinstance(outcome, Reversed):
+        return outcome
+    if not isinstance(outcome, NotReversed):
+        raise AssertionError(f"a refund was answered with {outcome}")
+    raise UnknownName(f"{charge_id} cannot be refunded: {outcome.reason}", "charge")
+
+
+def show(connection: Connection, crawler_id: int) -> list[AccountView]:
+    """A crawler's accounts, by currency."""
+    owned = (account.c.owner_kind == "crawler") & (account.c.owner_id == crawler_id)
+    return [_view(row) for row in connection.execute(select(account).where(owned).order_by(account.c.currency))]
+
+
+def balances(connection: Connection) -> list[AccountView]:
+    """Every account, by code."""
+    return [_view(row) for row in connection.execute(select(account).order_by(account.c.code))]
+
+
+def _write(database: Database, operation: Operation) -> Outcome:
+    """Write one operation as a batch of its own, in a chain of its own: commands run beside a selling edge."""
+    with _hand(database) as hand:
+        [answer] = hand.write([operation])
+    if isinstance(answer, OrderImpossible):
+        raise StoreProblem(str(answer))
+    return answer
+
+
+@contextmanager
+def _hand(database: Database) -> Iterator[BatchWriter]:
+    hand = BatchWriter(database, f"{socket.gethostname()} command")
+    try:
+        yield hand
+    finally:
+        hand.close()
+
+
+def _floor(terms: Terms, limit: Money | None, currency: str) -> int:
+    if terms is Terms.PREPAID:
+        if limit is not None:
+            raise InvalidValue("a prepaid account has no limit; leave it out, or use postpaid", "limit")
+        return 0
+    if limit is None or limit.amount_micros == 0:
+        raise InvalidValue("a postpaid account needs a limit, such as 'USD 100'", "limit")
+    if limit.currency != currency:
+        raise InvalidValue(f"the limit of a {currency} account is in {currency}", "limit")
+    return -limit.amount_micros
+
+
+def _read_reference(text: str) -> str:
+    reference = text.strip()
+    if not reference or len(reference) > REFERENCE_LENGTH_MAX or not reference.isprintable():
+        raise InvalidValue(f"a reference is one line of 1 to {REFERENCE_LENGTH_MAX} characters", "reference")
+    return reference
+
+
+def _code(crawler_id: int, currency: str) -> str:
+    return f"crawler:{crawler_id}:{currency}"
+
+
+def _view(row: Row[tuple[object, ...]]) -> AccountView:
+    return AccountView(
+        row.id,
+        row.code,
+        row.currency,
+        row.owner_kind,
+        row.owner_id,
+        row.terms,
+        row.balance_micros,
+        row.floor_micros,
+        row.suspended,
+    )

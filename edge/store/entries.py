@@ -1,0 +1,259 @@
+"""The books' read side: one charge, lists of charges, and a month's entries.
+
+Rules of this file
+- One row of a list is one attempt of one charge: its opening entry with what followed, joined by the unique index.
+- Lists go newest first and are paged by the place of the last row, so that a page does not shift while charges
+  come in.
+- A publisher's view is bounded by ``publisher_ids`` in the query itself, never by leaving rows out afterwards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tuple_
+
+from edge.core.ledger import EntryKind, Step, charge_id, key_of_charge_id
+from edge.core.ledger_state import Phase
+from edge.core.money import Money
+from edge.core.month import Month
+from edge.core.report import EntryRow, EntrySum
+from edge.store.deliveries import is_delivered
+from edge.store.tables import crawler, entry, publisher, site
+
+PAGE_LENGTH = 50
+_STREAM_CHUNK = 2_000
+_CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,9})-([0-9]{1,18})")
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeView:
+    """One attempt of one charge. Times are microseconds since the epoch; names are None where the row is gone.
+
+    ``state`` is the phase it is in; ``position`` the entry that paid, else the one that opened it.
+    """
+
+    charge_id: str
+    attempt: int
+    state: Phase
+    amount: Money
+    crawler_id: int
+    crawler: str | None
+    publisher_id: int
+    publisher: str | None
+    site_id: int
+    site: str | None
+    rule: str
+    rule_version: int
+    licence: str | None
+    target: str
+    offer: str
+    request_id: str
+    status: int
+    evidence: str | None
+    opened_at_micros: int
+    paid_at_micros: int | None
+    reversed_at_micros: int | None
+    reason: str | None
+    author: str | None
+    position: tuple[int, int]
+    opening: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeFilter:
+    """What a list is narrowed to; None does not narrow. ``until_micros`` is exclusive."""
+
+    publisher_ids: frozenset[int] | None = None
+    site_id: int | None = None
+    crawler_id: int | None = None
+    since_micros: int | None = None
+    until_micros: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargePage:
+    """A page of a list and the cursor of the next one, None on the last."""
+
+    charges: tuple[ChargeView, ...]
+    next_cursor: str | None
+
+
+def charge_by_id(
+    connection: Connection, text: str, *, publisher_ids: frozenset[int] | None = None
+) -> ChargeView | None:
+    """The latest attempt of a charge; None for an unknown id, or one of a publisher that is not among these."""
+    key = key_of_charge_id(text)
+    if key is None:
+        return None
+    query = _charges(ChargeFilter(publisher_ids)).where(entry.c.key == key)
+    row = connection.execute(query.order_by(entry.c.attempt.desc()).limit(1)).one_or_none()
+    return None if row is None else _view(row)
+
+
+def delivery_confirmed(connection: Connection, charge: ChargeView) -> bool:
+    """Whether the page that this charge paid for is known to have arrived."""
+    return is_delivered(connection, charge.position)
+
+
+def list_charges(
+    connection: Connection, narrowed: ChargeFilter, cursor: str | None = None, limit: int = PAGE_LENGTH
+) -> ChargePage:
+    """Charges, newest first. A ``cursor`` that is not one counts as none."""
+    place = (entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
+    query = _charges(narrowed).order_by(*(column.desc() for column in place)).limit(limit + 1)
+    after = _read_cursor(cursor)
+    if after is not None:
+        query = query.where(tuple_(*place) < tuple_(*after))
+    rows = connection.execute(query).all()
+    charges = tuple(_view(row) for row in rows[:limit])
+    if len(rows) <= limit:
+        return ChargePage(charges, None)
+    last = charges[-1]
+    return ChargePage(charges, f"{last.opened_at_micros}-{last.opening[0]}-{last.opening[1]}")
+
+
+def stream_charges(connection: Connection, narrowed: ChargeFilter) -> Iterator[ChargeView]:
+    """All charges of a filter, oldest first, for exports of any length; the connection is busy until the end."""
+    query = _charges(narrowed).order_by(entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
+    for row in connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)):
+        yield _view(row)
+
+
+def stream_month(
+    connection: Connection, month: Month, *, publisher_ids: frozenset[int] | None = None
+) -> Iterator[EntryRow]:
+    """Every entry recorded in the month, with names, oldest first; the connection is busy until the end."""
+    query = (
+        select(
+            entry.c.kind, entry.c.amount_micros, entry.c.currency,
+            publisher.c.name.label("publisher"), site.c.host.label("site"), crawler.c.name.label("crawler"),
+            entry.c.rule, entry.c.licence, entry.c.rule_version, entry.c.recorded_at_micros,
+        )
+        .select_from(_named())
+        .where(*_in_month(month, publisher_ids))
+        .order_by(entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
+    )
+    for kind, *rest in connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)):
+        yield EntryRow(EntryKind(kind), *rest)
+
+
+def month_sums(
+    connection: Connection, month: Month, *, publisher_ids: frozenset[int] | None = None
+) -> list[EntrySum]:
+    """The month's entries summed by the database itself: what a report is checked against."""
+    query = (
+        select(entry.c.kind, entry.c.currency, func.count(), func.sum(entry.c.amount_micros))
+        .where(*_in_month(month, publisher_ids))
+        .group_by(entry.c.kind, entry.c.currency)
+        .order_by(entry.c.kind, entry.c.currency)
+    )
+    return [EntrySum(EntryKind(kind), of, count, int(amount)) for kind, of, count, amount in connection.execute(query)]
+
+
+def _in_month(month: Month, publisher_ids: frozenset[int] | None) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [
+        entry.c.recorded_at_micros >= month.start_micros,
+        entry.c.recorded_at_micros < month.end_micros,
+    ]
+    if publisher_ids is not None:
+        conditions.append(entry.c.publisher_id.in_(publisher_ids))
+    return conditions
+
+
+def _named() -> Any:
+    return (
+        entry.outerjoin(crawler, crawler.c.id == entry.c.crawler_id)
+        .outerjoin(publisher, publisher.c.id == entry.c.publisher_id)
+        .outerjoin(site, site.c.id == entry.c.site_id)
+    )
+
+
+_resolution = entry.alias("resolution")
+_reversal = entry.alias("reversal")
+_redelivery = entry.alias("redelivery")
+
+
+def _charges(narrowed: ChargeFilter) -> Select[Any]:
+    joined = _named()
+    for alias, step in ((_resolution, Step.RESOLVE), (_reversal, Step.REVERSE), (_redelivery, Step.REDELIVER)):
+        same = (alias.c.key == entry.c.key) & (alias.c.attempt == entry.c.attempt) & (alias.c.step == step.value)
+        joined = joined.outerjoin(alias, same)
+    query = (
+        select(
+            entry,
+            crawler.c.name.label("crawler_name"), publisher.c.name.label("publisher_name"), site.c.host.label("host"),
+            _resolution.c.kind.label("resolved_as"), _resolution.c.writer_id.label("resolved_by"),
+            _resolution.c.number.label("resolved_as_number"), _resolution.c.recorded_at_micros.label("resolved_at"),
+            _resolution.c.reason.label("void_reason"),
+            _reversal.c.recorded_at_micros.label("reversed_at"), _reversal.c.reason.label("reversal_reason"),
+            _reversal.c.author.label("reversed_by"), _redelivery.c.number.label("redelivered_as"),
+        )
+        .select_from(joined)
+        .where(entry.c.step == Step.OPEN.value, entry.c.kind.in_((EntryKind.POST.value, EntryKind.HOLD.value)))
+    )
+    return query.where(*_conditions(narrowed))
+
+
+def _conditions(narrowed: ChargeFilter) -> Iterator[ColumnElement[bool]]:
+    if narrowed.publisher_ids is not None:
+        yield entry.c.publisher_id.in_(narrowed.publisher_ids)
+    if narrowed.site_id is not None:
+        yield entry.c.site_id == narrowed.site_id
+    if narrowed.crawler_id is not None:
+        yield entry.c.crawler_id == narrowed.crawler_id
+    if narrowed.since_micros is not None:
+        yield entry.c.recorded_at_micros >= narrowed.since_micros
+    if narrowed.until_micros is not None:
+        yield entry.c.recorded_at_micros < narrowed.until_micros
+
+
+def _phase(row: Row[Any]) -> Phase:
+    if row.redelivered_as is not None:
+        return Phase.REDELIVERED
+    if row.reversed_at is not None:
+        return Phase.REVERSED
+    if row.kind == EntryKind.POST or row.resolved_as == EntryKind.SETTLE:
+        return Phase.LIVE
+    return Phase.HELD if row.resolved_as is None else Phase.VOIDED
+
+
+def _view(row: Row[Any]) -> ChargeView:
+    opening = (row.writer_id, row.number)
+    settled = row.resolved_as == EntryKind.SETTLE
+    paid_at = row.recorded_at_micros if row.kind == EntryKind.POST else row.resolved_at if settled else None
+    return ChargeView(
+        charge_id=charge_id(row.key),
+        attempt=row.attempt,
+        state=_phase(row),
+        amount=Money(row.amount_micros, row.currency),
+        crawler_id=row.crawler_id,
+        crawler=row.crawler_name,
+        publisher_id=row.publisher_id,
+        publisher=row.publisher_name,
+        site_id=row.site_id,
+        site=row.host,
+        rule=row.rule,
+        rule_version=row.rule_version,
+        licence=row.licence,
+        target=row.target,
+        offer=row.offer,
+        request_id=row.request_id,
+        status=row.status,
+        evidence=row.evidence,
+        opened_at_micros=row.recorded_at_micros,
+        paid_at_micros=paid_at,
+        reversed_at_micros=row.reversed_at,
+        reason=row.reversal_reason or row.void_reason,
+        author=row.reversed_by,
+        position=(row.resolved_by, row.resolved_as_number) if settled else opening,
+        opening=opening,
+    )
+
+
+def _read_cursor(text: str | None) -> tuple[int, int, int] | None:
+    found = _CURSOR.fullmatch(text or "")
+    return None if found is None else (int(found[1]), int(found[2]), int(found[3]))
