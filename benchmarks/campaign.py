@@ -9,17 +9,15 @@ Rules of this file
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.contenders import ROOT, Ask, Contender, Trial
+from benchmarks.ledger_target import Books
 from benchmarks.load import Load, LoadResult
-from benchmarks.processes import BenchmarkFault, Running
+from benchmarks.processes import BenchmarkFault, Running, run_json
 from benchmarks.request_files import Signer, claimed, framed, people, write_signed, x402_payments
 from benchmarks.samples import Sample, Series
 
@@ -50,6 +48,7 @@ class Campaign:
     place: Path
     signer: Signer
     tell: Tell
+    books: Sequence[Books] = ()
     _rates: dict[Series, float] = field(default_factory=dict)
 
     def rounds(self, contenders: Sequence[Contender], wanted: frozenset[Series]) -> Iterator[Sample]:
@@ -60,6 +59,10 @@ class Campaign:
             if Series.VERIFY in wanted:
                 self.tell(f"round {number}: {Series.VERIFY.value}")
                 yield self._verifications(number)
+            for books in self.books:
+                if wanted & books.series:
+                    self.tell(f"round {number}: {books.name}")
+                    yield from books.round(number)
             first = (number - 1) % max(1, len(taking_part))
             for contender in taking_part[first:] + taking_part[:first]:
                 yield from self._round_of(contender, number, wanted)
@@ -107,9 +110,5 @@ class Campaign:
     def _verifications(self, number: int) -> Sample:
         words = [sys.executable, "-m", "benchmarks.verification", str(min(2, self.pace.seconds))]
         pinning = self.load.pinning
-        done = subprocess.run(
-            pinning.command(pinning.server, words), capture_output=True, text=True, check=True, cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-        seen = json.loads(done.stdout)
-        return Sample(Series.VERIFY, number, seen["count"] / seen["seconds"], seen["seconds"], seen["count"])
+        seen = run_json(pinning.command(pinning.server, words), ROOT)
+        return Sample(Series.VERIFY, number, seen["count"] / seen["seconds"], seen["seconds"], int(seen["count"]))

@@ -6,6 +6,7 @@ what a peer does not need for the task, it is not charged for.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ def peers(python: Path, origin_port: int, pinning: Pinning, logs: Path) -> tuple
             command = [str(python), "-m", "uvicorn", *(["--factory"] if factory else []), application]
             command += ["--http", "httptools", "--loop", "uvloop", "--port", str(port), "--log-level", "warning"]
             command += ["--no-access-log", "--no-proxy-headers"]
-            environment = {"PYTHONPATH": str(ROOT), "BENCH_ORIGIN": f"http://127.0.0.1:{origin_port}"}
+            environment = {**os.environ, "PYTHONPATH": str(ROOT), "BENCH_ORIGIN": f"http://127.0.0.1:{origin_port}"}
             return running(name, pinning.command(pinning.server, command), port, logs / f"{name}.log", environment)
 
         return start

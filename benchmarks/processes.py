@@ -6,6 +6,7 @@ that dies or does not answer is a `BenchmarkFault` with the end of its log.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -41,21 +42,30 @@ class Running:
 
 @contextmanager
 def running(
-    name: str, command: Sequence[str], port: int, log: Path, environment: Mapping[str, str] | None = None
+    name: str,
+    command: Sequence[str],
+    port: int,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    place: Path | None = None,
 ) -> Iterator[Running]:
-    """Start a server in a process group of its own, wait until it listens, and stop it at the end."""
+    """Start a server in a process group of its own, wait until it answers, and stop it at the end.
+
+    ``environment`` is its whole environment; None gives it ours.
+    """
     with log.open("ab") as sink:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
-            env={**os.environ, **(environment or {})},
+            env=environment,
+            cwd=place,
             start_new_session=True,
         )
     server = Running(name, port, process, log)
     try:
-        _wait_until_it_listens(server)
+        _wait_until_it_answers(server)
         yield server
     finally:
         _stop(process)
@@ -74,13 +84,17 @@ def tail(log: Path, lines: int = 15) -> str:
     return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]) if log.exists() else ""
 
 
-def _wait_until_it_listens(server: Running) -> None:
+def _wait_until_it_answers(server: Running) -> None:
+    """Whatever it answers: a socket that listens may still have nobody behind it."""
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline and server.process.poll() is None:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", server.port), timeout=1):
-            return
+        with suppress(OSError), socket.create_connection(("127.0.0.1", server.port), timeout=1) as connection:
+            connection.settimeout(START_TIMEOUT_SECONDS)
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            if connection.recv(64).startswith(b"HTTP/1.1 "):
+                return
         time.sleep(0.05)
-    raise BenchmarkFault(f"{server.name} does not listen on port {server.port}:\n{tail(server.log)}")
+    raise BenchmarkFault(f"{server.name} does not answer on port {server.port}:\n{tail(server.log)}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -92,6 +106,15 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         # Its session holds nothing but what it started itself.
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def run_json(command: Sequence[str], place: Path) -> dict[str, float]:
+    """Run a measuring process of our own and return the numbers that it printed."""
+    done = subprocess.run(command, capture_output=True, text=True, cwd=place, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise BenchmarkFault(f"`{' '.join(command)}` failed:\n{done.stderr.strip()[-2000:]}")
+    numbers: dict[str, float] = json.loads(done.stdout)
+    return numbers
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from edge.core.web_bot_auth import sign_request
 
 HOST = "pages.example"
 AGENT = "https://crawler.example"
-OFFER = "USD 0.005"
+PRICE = "USD 0.005"
+OFFER = "USD 0.01"
 PATHS = 20_000
 COVERED = ("@method", "@authority", "@target-uri", "signature-agent", "crawler-max-price")
 SIGNATURE_SECONDS = 290
