@@ -215,6 +215,7 @@ def _unproved(failure: Invalid | Unverified | None, refuse: Callable[..., Refuse
         case None:
             return refuse(RefusalCode.SIGNATURE_REQUIRED, "sign the request as accept-signature says")
         case Invalid():
-            return refuse(RefusalCode.SIGNATURE_INVALID, failure.detail)
+            reason = f"{failure.fault.sentence} ({failure.detail})" if failure.detail else failure.fault.sentence
+            return refuse(RefusalCode.SIGNATURE_INVALID, reason)
         case Unverified():
             return refuse(RefusalCode.KEY_UNAVAILABLE, failure.fault.sentence, failure.retry_after_seconds)

@@ -61,7 +61,7 @@ VARY_OF_PRICED_SITES = (
 
 
 def origin_headers(request: CrawlRequest, identity: Identity | None, via: str, *, sold: bool) -> list[tuple[str, str]]:
-    """The header fields to send to the origin: the client's, cleaned, and ours."""
+    """The header fields to send to the origin: the client's, cleaned, and ours; text is Latin-1, as received."""
     dropped = _NOT_FORWARDED_WHEN_SOLD if sold else _NOT_FORWARDED
     fields = request.fields
     connection = fields.get("connection")
@@ -71,7 +71,7 @@ def origin_headers(request: CrawlRequest, identity: Identity | None, via: str, *
     for name, value in fields.items():
         if name not in dropped:
             lines = request.repeated.get(name) if request.repeated else None
-            headers += [(name, _utf8(line)) for line in lines] if lines else [(name, _utf8(value))]
+            headers += [(name, line) for line in lines] if lines else [(name, value)]
     headers += [
         ("x-forwarded-for", request.peer),
         ("x-forwarded-proto", request.scheme),
@@ -128,10 +128,3 @@ def paid_headers(headers: list[Header], charged: bytes | None, receipt: bytes) -
     if charged is not None:
         kept.append((b"crawler-charged", charged))
     return kept
-
-
-def _utf8(value: str) -> str:
-    """A field's value such that the upstream client, which writes UTF-8, sends the bytes that came in."""
-    if value.isascii():
-        return value
-    return value.encode("latin-1").decode("utf-8", "replace")

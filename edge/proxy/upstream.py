@@ -8,23 +8,21 @@ origin does wrong becomes an ``OriginFault``, so that the gate can say it and ch
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-
-import aiohttp
-from aiohttp.client_exceptions import (
-    ClientConnectionError,
-    ClientError,
-    ClientPayloadError,
-    ClientResponseError,
-    ServerTimeoutError,
-)
-from yarl import URL
+from urllib.parse import urlsplit
 
 from edge.core.refusals import RefusalCode
 from edge.proxy.forwarding import Header
+from edge.proxy.origin_connection import ConnectionStale, OriginConnection, OriginFault
 
-CHUNK_BYTES = 64 * 1024
+SWEEP_SECONDS = 0.25
+IDLE_SECONDS = 15.0
+REPEATABLE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+__all__ = ["OriginAnswer", "OriginFault", "Upstream", "UpstreamLimits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,52 +39,66 @@ class UpstreamLimits:
     header_bytes: int = 32 * 1024
 
 
-class OriginFault(Exception):
-    """The origin could not be asked, or answered against HTTP's rules; ``code`` says which."""
-
-    def __init__(self, code: RefusalCode, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-
-
 class OriginAnswer:
     """Status and headers of the origin's answer, and its body still to be read.
 
     ``length`` is the announced length of the body in bytes, or None when it is not announced.
     """
 
-    __slots__ = ("_response", "headers", "length", "status")
+    __slots__ = ("_connection", "_upstream", "headers", "length", "status")
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self.status = response.status
-        self.headers: tuple[Header, ...] = response.raw_headers
-        length = response.headers.get("Content-Length")
-        self.length = int(length) if length is not None and length.isdigit() else None
+    def __init__(self, connection: OriginConnection, upstream: Upstream) -> None:
+        self._connection: OriginConnection | None = connection
+        self._upstream = upstream
+        self.status = connection.status
+        self.headers: Sequence[Header] = connection.headers
+        self.length = connection.length
 
     async def read(self) -> bytes:
         """The whole body; raises ``OriginFault`` when it ends short of what was announced."""
-        with _faults():
-            return await self._response.read()
+        connection = self._open_connection()
+        body = await self._next(connection)
+        if connection.is_complete:
+            return body  # nearly always: the page came in one piece
+        pieces = [body]
+        while piece := await self._next(connection):
+            pieces.append(piece)
+        return b"".join(pieces)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body piece by piece; raises ``OriginFault`` when it ends short of what was announced."""
-        stream = self._response.content
-        while True:
-            with _faults():
-                chunk = await stream.readany()
-            if chunk:
-                yield chunk
-            elif stream.at_eof():
-                return
+        connection = self._open_connection()
+        while piece := await self._next(connection):
+            yield piece
 
     def release(self) -> None:
-        """Give the connection back, or close it when the body was not read to its end."""
-        if self._response.content.is_eof():
-            self._response.release()
-        else:
-            self._response.close()
+        """End the exchange: the connection is kept when the body was read to its end, else closed."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._upstream.take_back(connection)
+
+    async def _next(self, connection: OriginConnection) -> bytes:
+        """What comes next; patience runs only while we wait for the origin, not while a slow client is served."""
+        connection.deadline = self._upstream.stall_deadline()
+        try:
+            return await connection.take()
+        finally:
+            connection.deadline = None
+
+    def _open_connection(self) -> OriginConnection:
+        if self._connection is None:
+            raise AssertionError("the answer was released before it was read")
+        return self._connection
+
+
+@dataclass(slots=True)
+class _Origin:
+    """One origin: where it is, and its connections that wait for work, the freshest last."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+    idle: list[OriginConnection]
 
 
 class Upstream:
@@ -94,69 +106,150 @@ class Upstream:
 
     def __init__(self, limits: UpstreamLimits) -> None:
         self._limits = limits
-        self._session: aiohttp.ClientSession | None = None
+        self._origins: dict[str, _Origin] = {}
+        self._busy: dict[OriginConnection, _Origin] = {}
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._tls: ssl.SSLContext | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sweeper: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Create the pool; must run inside the event loop that will use it."""
-        limits = self._limits
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=limits.connections, keepalive_timeout=15, ttl_dns_cache=10),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=limits.connect_seconds, sock_read=limits.stall_seconds
-            ),
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-            auto_decompress=False,
-            trust_env=False,
-            max_line_size=limits.header_bytes,
-            max_field_size=limits.header_bytes,
-            read_bufsize=2 * CHUNK_BYTES,
-        )
+        """Start to keep time; must run inside the event loop that will use the pool."""
+        self._loop = asyncio.get_running_loop()
+        self._sweeper = self._loop.create_task(self._sweep(), name="upstream")
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in [*self._busy, *(kept for origin in self._origins.values() for kept in origin.idle)]:
+            connection.close()
+        self._busy.clear()
 
     async def ask(
         self,
         origin: str,
         method: str,
         target: str,
-        headers: list[tuple[str, str]],
-        body: AsyncIterator[bytes] | bytes | None = None,
+        headers: Sequence[tuple[str, str]],
+        body: AsyncIterator[bytes] | None = None,
     ) -> OriginAnswer:
-        """Send one request and wait for status and headers; raises ``OriginFault``."""
-        if self._session is None:
-            raise AssertionError("Upstream.open() has not run")
-        with _faults():
-            async with asyncio.timeout(self._limits.answer_seconds):
-                response = await self._session.request(
-                    method, URL(origin + target, encoded=True), headers=headers, data=body, allow_redirects=False
-                )
-        if response.status == 101:
-            response.close()
-            raise OriginFault(RefusalCode.ORIGIN_MALFORMED, "the origin switched protocols unasked")
-        return OriginAnswer(response)
+        """Send one request and wait for status and headers; raises ``OriginFault``.
 
+        Content without a ``content-length`` among ``headers`` is sent in chunks.
+        """
+        place = self._origins.get(origin) or self._place(origin)
+        chunked = body is not None and all(name != "content-length" for name, _ in headers)
+        head = _head(method, target, headers, chunked=chunked)
+        while True:
+            connection = await self._connection(place)
+            try:
+                connection.begin(method, head, self._now() + self._limits.answer_seconds)
+                if body is not None:
+                    await _send(body, connection, chunked=chunked)
+                await connection.head()
+            except ConnectionStale:
+                self.take_back(connection)
+                if method in REPEATABLE_METHODS and body is None:
+                    continue  # closed while it was kept: the request was never seen
+                raise OriginFault(RefusalCode.ORIGIN_UNREACHABLE, "the origin closed the connection") from None
+            except BaseException:
+                connection.close()
+                self.take_back(connection)
+                raise
+            return OriginAnswer(connection, self)
 
-class _faults:
-    """Turns the client library's exceptions into ``OriginFault``; a class, because this is on the hot path."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        match error:
-            case None:
+    def take_back(self, connection: OriginConnection) -> None:
+        """End an exchange and keep its connection for the next one where that is safe."""
+        place = self._busy.pop(connection, None)
+        if connection.finish() and place is not None:
+            connection.idle_since = self._now()
+            place.idle.append(connection)
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
                 return
-            case TimeoutError() | ServerTimeoutError():
-                raise OriginFault(RefusalCode.ORIGIN_TIMEOUT, "the origin did not answer in time") from error
-            case ClientPayloadError():
-                raise OriginFault(RefusalCode.ORIGIN_MALFORMED, "the origin's body ended early") from error
-            case ClientResponseError():
-                raise OriginFault(RefusalCode.ORIGIN_MALFORMED, "the origin's answer breaks HTTP's rules") from error
-            case ClientConnectionError() | ClientError() | OSError():
-                raise OriginFault(RefusalCode.ORIGIN_UNREACHABLE, "the origin cannot be reached") from error
+
+    def stall_deadline(self) -> float:
+        """When a body that makes no progress from now on is given up."""
+        return self._now() + self._limits.stall_seconds
+
+    async def _connection(self, place: _Origin) -> OriginConnection:
+        """A kept connection that is still open, else a new one; waits while all are in use."""
+        while len(self._busy) >= self._limits.connections:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            await waiter
+        while place.idle:
+            connection = place.idle.pop()
+            if connection.is_open:
+                self._busy[connection] = place
+                return connection
+        return await self._connect(place)
+
+    async def _connect(self, place: _Origin) -> OriginConnection:
+        connection = OriginConnection(self._limits.header_bytes)
+        self._busy[connection] = place  # counted before it is there, so that the limit holds
+        try:
+            async with asyncio.timeout(self._limits.connect_seconds):
+                await asyncio.get_running_loop().create_connection(
+                    lambda: connection, place.host, place.port, ssl=place.tls
+                )
+        except TimeoutError as error:
+            self.take_back(connection)
+            raise OriginFault(RefusalCode.ORIGIN_TIMEOUT, "the origin does not accept connections") from error
+        except OSError as error:  # refused, unreachable, unknown name, or a certificate that does not hold
+            self.take_back(connection)
+            raise OriginFault(RefusalCode.ORIGIN_UNREACHABLE, "the origin cannot be reached") from error
+        except BaseException:
+            self.take_back(connection)
+            raise
+        return connection
+
+    def _place(self, origin: str) -> _Origin:
+        parts = urlsplit(origin)
+        if parts.hostname is None or parts.scheme not in ("http", "https"):
+            raise AssertionError(f"{origin!r} was checked when the site was set up")
+        tls = None
+        if parts.scheme == "https":
+            tls = self._tls = self._tls or ssl.create_default_context()
+        place = _Origin(parts.hostname, parts.port or (443 if tls else 80), tls, [])
+        self._origins[origin] = place
+        return place
+
+    async def _sweep(self) -> None:
+        """Give up what is overdue, and close what has been idle for long."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            now = self._now()
+            for connection in tuple(self._busy):
+                if connection.deadline is not None and now > connection.deadline:
+                    connection.give_up()
+            for place in self._origins.values():
+                old = [kept for kept in place.idle if now - kept.idle_since > IDLE_SECONDS or not kept.is_open]
+                for connection in old:
+                    place.idle.remove(connection)
+                    connection.close()
+
+    def _now(self) -> float:
+        if self._loop is None:
+            raise AssertionError("Upstream.open() has not run")
+        return self._loop.time()
+
+
+def _head(method: str, target: str, headers: Sequence[tuple[str, str]], *, chunked: bool) -> bytes:
+    lines = [f"{method} {target} HTTP/1.1\r\n"]
+    lines += [f"{name}: {value}\r\n" for name, value in headers]
+    lines.append("transfer-encoding: chunked\r\n\r\n" if chunked else "\r\n")
+    return "".join(lines).encode("latin-1")
+
+
+async def _send(body: AsyncIterator[bytes], connection: OriginConnection, *, chunked: bool) -> None:
+    """Send the request's content; an origin that answers early is heard at once."""
+    async for piece in body:
+        if connection.has_head:
+            return
+        await connection.send_body(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+    if chunked:
+        await connection.send_body(b"0\r\n\r\n")
