@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
-from urllib.parse import urljoin
 
 from edge.client.outcomes import (
     Bought,
@@ -27,7 +26,7 @@ from edge.client.outcomes import (
     Refused,
     Unreachable,
 )
-from edge.client.page_url import BadPageUrl, page_url
+from edge.client.page_url import BadPageUrl, redirect_target
 from edge.core.money import InvalidPrice, Money, parse_price
 from edge.core.terms import (
     CRAWLER_CHARGED,
@@ -99,7 +98,7 @@ def buy(url: str, offer: Offer | None, sign: Sign, follow: int = 0) -> Flow:
         if not isinstance(outcome, Redirected) or not outcome.location:
             break
         try:
-            target = page_url(urljoin(outcome.url, outcome.location))
+            target = redirect_target(outcome.url, outcome.location)
         except BadPageUrl as why:
             return replace(outcome, reason=str(why))
         outcome = yield from _ask(target, offer, sign)

@@ -8,6 +8,7 @@ whoever reads it first.
 from __future__ import annotations
 
 from ipaddress import ip_address
+from urllib.parse import urljoin
 
 import httpx2
 
@@ -29,11 +30,22 @@ def page_url(text: str, *, is_local: bool = False) -> str:
         raise BadPageUrl(f"{text!r} is not a URL ({why}); give it whole, such as https://news.example/page") from why
     if url.scheme not in ("https", "http") or not url.host:
         raise BadPageUrl(f"{text!r} is not a web address; give it whole, such as https://news.example/page")
+    if url.port is not None and not 0 < url.port < 65_536:
+        raise BadPageUrl(f"{text!r} has a port that does not exist; ports end at 65535.")
     if url.userinfo:
         raise BadPageUrl("The address carries a user name; take it out, the signature says who you are.")
     if url.scheme == "http" and not is_local and not is_loopback(url.host):
         raise BadPageUrl(f"{text!r} is plain http; ask for https, since an offer sent in the clear can be stolen.")
     return str(url.copy_with(fragment=None))
+
+
+def redirect_target(base: str, location: str) -> str:
+    """Where a ``Location`` leads, seen from the page that sent it. Raises ``BadPageUrl``."""
+    try:
+        target = urljoin(base, location)
+    except ValueError as why:
+        raise BadPageUrl(f"{location[:200]!r} is not an address.") from why
+    return page_url(target)
 
 
 def is_loopback(host: str) -> bool:
