@@ -1,0 +1,1 @@
+"""The operators' command line: one file per noun of ``farebox NOUN VERB``."""

@@ -1,0 +1,88 @@
+"""``farebox account``: what crawlers have and may spend."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from edge.cli.nouns import noun
+from edge.cli.rules import author
+from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_json, show_rows
+from edge.cli.workplace import opened, reading, settings_here
+from edge.core.money import InvalidPrice, Money, format_signed, parse_price
+from edge.store.accounts import AccountView, open_crawler_account
+from edge.store.accounts import credit as credit_account
+from edge.store.accounts import show as accounts_of
+from edge.store.crawlers import find_crawler
+
+app = noun("Accounts: what crawlers have and may spend.")
+
+_COLUMNS = (
+    Column("ACCOUNT", "code"),
+    Column("TERMS", "terms"),
+    Column("BALANCE", "balance", numeric=True),
+    Column("AVAILABLE", "available", numeric=True),
+    Column("SUSPENDED", "suspended"),
+)
+
+Name = Annotated[str, typer.Argument(help="The crawler's name.")]
+
+
+@app.command("show", epilog="Example: farebox account show ExampleBot")
+def show(name: Name, as_json: JsonFlag = False) -> None:
+    """Show a crawler's accounts: one for each currency."""
+    with reading() as connection:
+        known = find_crawler(connection, name)
+        rows = [account_row(account) for account in accounts_of(connection, known.crawler_id)]
+    show_rows(rows, _COLUMNS, as_json, f"{known.name} has no account; a top-up opens one")
+
+
+@app.command("credit", epilog='Example: farebox account credit ExampleBot "USD 10" --reference INV-1')
+def credit(
+    name: Name,
+    amount: Annotated[str, typer.Argument(help="How much, such as 'USD 10'.")],
+    reference: Annotated[str, typer.Option(help="The payment's own name; the same one is never credited twice.")],
+    reason: Annotated[str | None, typer.Option(help="Why, for the books.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Top up a crawler's account; opens a prepaid one in a currency that it has none in yet."""
+    money = _read_amount(amount)
+    with opened(settings_here()) as database:
+        with database.write() as connection:
+            known = find_crawler(connection, name)
+            if money.currency not in {account.currency for account in accounts_of(connection, known.crawler_id)}:
+                open_crawler_account(connection, known.crawler_id, money.currency)
+        done = credit_account(database, known.crawler_id, money, reference=reference, author=author(), reason=reason)
+        with database.read() as connection:
+            rows = [account_row(account) for account in accounts_of(connection, known.crawler_id)]
+    row = next(row for row in rows if row["currency"] == money.currency)
+    if as_json:
+        show_json({"credited": str(done.amount), "reference": reference, "fresh": done.fresh, "account": row})
+    elif done.fresh:
+        say(f"credited {done.amount} to {known.name}, its balance is {row['balance']}")
+    else:
+        say(f"{reference} was credited before, nothing was done; the balance is {row['balance']}")
+
+
+def account_row(account: AccountView) -> dict[str, Any]:
+    """An account for tables and JSON: amounts as text and in micro-units."""
+    available = account.available_micros
+    return {
+        "id": account.account_id,
+        "code": account.code,
+        "currency": account.currency,
+        "terms": account.terms,
+        "balance": format_signed(account.balance_micros, account.currency),
+        "balance_micros": account.balance_micros,
+        "available": None if available is None else format_signed(available, account.currency),
+        "available_micros": available,
+        "suspended": account.suspended,
+    }
+
+
+def _read_amount(text: str) -> Money:
+    try:
+        return parse_price(text)
+    except InvalidPrice as why:
+        raise WrongUsage(str(why)) from why

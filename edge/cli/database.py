@@ -1,0 +1,44 @@
+"""``farebox db``: bring the database to the shape that this program works with."""
+
+from __future__ import annotations
+
+from edge.cli.nouns import noun
+from edge.cli.terminal import JsonFlag, say, show_fields
+from edge.cli.workplace import opened, settings_here
+from edge.settings import Settings
+from edge.store import schema
+
+app = noun("The database's shape: make it, look at it, check it.")
+
+
+@app.command("upgrade", epilog="Example: farebox db upgrade")
+def upgrade(as_json: JsonFlag = False) -> None:
+    """Make the tables, or bring them to this program's version, in one transaction."""
+    settings = settings_here()
+    before, after = upgrade_database(settings)
+    if as_json:
+        show_fields({"before": before, "after": after}, as_json)
+    elif before == after:
+        say(f"the database is at {after} already")
+    else:
+        say(f"the database is at {after} now" + (f", it was at {before}" if before else ""))
+
+
+@app.command("current", epilog="Example: farebox db current --json")
+def current(as_json: JsonFlag = False) -> None:
+    """Show at which version the database is, and which one this program wants."""
+    with opened(settings_here(), at_any_version=True) as database:
+        show_fields({"current": schema.current(database), "wanted": schema.wanted()}, as_json)
+
+
+@app.command("check", epilog="Example: farebox db check && farebox serve")
+def check(as_json: JsonFlag = False) -> None:
+    """Fail unless the database is at the version that this program wants."""
+    with opened(settings_here()):
+        show_fields({"version": schema.wanted(), "ok": True}, as_json)
+
+
+def upgrade_database(settings: Settings) -> tuple[str | None, str]:
+    """Upgrade, and say from which revision to which; None stands for an empty database."""
+    with opened(settings, at_any_version=True) as database:
+        return schema.current(database), schema.upgrade(database)

@@ -1,0 +1,179 @@
+"""``farebox``: the operators' commands, and how they end.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done. What went wrong is one plain sentence on stderr, and says
+what to do next.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from sqlalchemy.exc import OperationalError
+from typer.completion import get_completion_inspect_parameters
+from typer.exceptions import Abort, TyperException
+
+import edge
+from edge.cli import (
+    accounts,
+    configuration,
+    crawlers,
+    database,
+    directories,
+    keys,
+    publishers,
+    receipts,
+    rules,
+    sites,
+    users,
+)
+from edge.cli.charges import charges, refund
+from edge.cli.completion import COMPLETE_VARIABLE, PROGRAM, completion
+from edge.cli.nouns import CONTEXT
+from edge.cli.reports import report
+from edge.cli.sample_origin import sample_origin
+from edge.cli.terminal import PartlyDone, ReaderLeft, WrongUsage, note, say
+from edge.cli.verify import verify
+from edge.core.errors import EdgeError
+
+DONE, FAILED, WRONG_USAGE, PARTLY_DONE, INTERRUPTED = 0, 1, 2, 3, 130
+
+app = typer.Typer(
+    name=PROGRAM,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=CONTEXT,
+)
+
+
+@app.callback(epilog="Start with: farebox demo")
+def farebox(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.", is_eager=True)] = False,
+) -> None:
+    """Charge AI crawlers for the pages they take: run the edge, set prices, read the ledger."""
+
+
+class Only(StrEnum):
+    """What one process can serve alone."""
+
+    EDGE = "edge"
+    DASHBOARD = "dashboard"
+
+
+@app.command("serve", epilog="Example: farebox serve --only edge")
+def serve(
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Edge processes; more than one needs PostgreSQL.")
+    ] = None,
+    only: Annotated[Only | None, typer.Option(help="Serve just this part.")] = None,
+) -> None:
+    """Run the edge, the dashboard and the admin pages until told to stop (SIGTERM or Ctrl+C).
+
+    An embedded SQLite database is created and brought up to date; PostgreSQL is upgraded by `farebox db upgrade`.
+    """
+    # Two web servers and their applications: no other command should wait for them to load.
+    from edge.cli import serve as serving
+
+    serving.serve(workers, serving.Part(only.value) if only else None)
+
+
+app.command("charges", epilog="Example: farebox charges --site news.example --since 7d --format csv")(charges)
+app.command("refund", epilog='Example: farebox refund ch_0123456789abcdef0123456789abcdef --reason "wrong page"')(
+    refund
+)
+app.command("report", epilog="Example: farebox report 2026-11 --format csv,jsonl --out reports")(report)
+app.command("verify", epilog="Example: farebox verify --month 2026-11")(verify)
+app.command("sample-origin", epilog="Example: farebox sample-origin --bind 127.0.0.1:8000")(sample_origin)
+app.command("completion", epilog="Example: farebox completion bash > ~/.local/share/bash-completion/farebox")(
+    completion
+)
+for _name, _group in (
+    ("config", configuration.app),
+    ("db", database.app),
+    ("publisher", publishers.app),
+    ("user", users.app),
+    ("site", sites.app),
+    ("rules", rules.app),
+    ("crawler", crawlers.app),
+    ("account", accounts.app),
+    ("receipt", receipts.app),
+    ("keys", keys.app),
+    ("directory", directories.app),
+):
+    app.add_typer(_group, name=_name)
+
+
+def main() -> None:
+    """The script's entry: run the words of the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command; return its exit code."""
+    if list(words) == ["--version"]:
+        say(f"{PROGRAM} {edge.__version__}")
+        return DONE
+    if COMPLETE_VARIABLE in os.environ:
+        get_completion_inspect_parameters()  # registers the shells that Typer can complete for
+    try:
+        command = typer.main.get_command(app)
+        result = command.main(
+            args=list(words), prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE, standalone_mode=False
+        )
+        sys.stdout.flush()
+    except (
+        EdgeError,
+        OperationalError,
+        TyperException,
+        Abort,
+        KeyboardInterrupt,
+        BrokenPipeError,
+        ReaderLeft,
+    ) as error:
+        return _ended_by(error)
+    return result if isinstance(result, int) else DONE
+
+
+def _ended_by(error: BaseException) -> int:
+    """Say what went wrong, and with which exit code that ends."""
+    match error:
+        case WrongUsage():
+            _complain(str(error))
+            return WRONG_USAGE
+        case PartlyDone():
+            _complain(str(error))
+            return PARTLY_DONE
+        case EdgeError():
+            _complain(str(error))
+            return FAILED
+        case OperationalError():
+            _complain(f"the database did not do as told ({error.orig}); try again")
+            return FAILED
+        case TyperException() if str(error).startswith("Usage: "):
+            note(str(error))  # a group without a command: its help is the answer
+            return error.exit_code
+        case TyperException():
+            _complain(f"{error.format_message().rstrip('.')}; add --help to see how the command is used")
+            return error.exit_code
+        case BrokenPipeError() | ReaderLeft():
+            # Whoever read our output has seen enough; nothing more may be written, not even by the interpreter.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return DONE
+        case _:
+            note("stopped")
+            return INTERRUPTED
+
+
+def _complain(sentence: str) -> None:
+    text = " ".join(sentence.split())
+    note(f"farebox: {text}" if text.endswith((".", "?")) else f"farebox: {text}.")
+
+
+if __name__ == "__main__":
+    main()

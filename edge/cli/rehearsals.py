@@ -1,0 +1,143 @@
+"""``farebox rules test``: what would happen if this crawler asked for this address, and why.
+
+The answer comes from ``decide()`` by way of ``edge.core.rehearsal``, so it is what the edge does.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, assert_never
+
+import typer
+
+from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_fields, show_json, show_rows
+from edge.cli.workplace import opened, settings_here
+from edge.core.decision import Admit, AskOrigin, Charge, Decision, DemandPayment, Refuse
+from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler, Visitor
+from edge.core.money import InvalidPrice, parse_price
+from edge.core.policy import Policy
+from edge.core.rehearsal import Announced, Caller, InvalidQuestion, Question, Rehearsal, Signing, read_address, rehearse
+from edge.core.terms import Offer, OfferKind
+from edge.store.policy import load_policy
+from edge.store.problems import UnknownName
+from edge.store.sites import find_site
+
+_CHAIN_COLUMNS = (Column("#", "position", numeric=True), Column("RULE", "rule"), Column("ANSWER", "answer"))
+
+
+def rehearse_address(
+    url: Annotated[str, typer.Argument(help="The address of a page, or its path.")],
+    site: Annotated[str, typer.Option(help="The site's host.")],
+    crawler: Annotated[str | None, typer.Option(help="A registered crawler that signs its request.")] = None,
+    user_agent: Annotated[str, typer.Option(help="What somebody says who does not sign.")] = "",
+    offer: Annotated[str | None, typer.Option(help="What it offers to pay, such as 'USD 0.01'.")] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="The offer is for exactly that price.")] = False,
+    method: Annotated[str, typer.Option(help="The method it uses.")] = "GET",
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what would happen to a request, which rules were passed over and why, and what the answer would carry."""
+    if crawler is not None and user_agent:
+        raise WrongUsage("--crawler signs and --user-agent does not; give one of them")
+    settings = settings_here()
+    with opened(settings) as database:
+        with database.read() as connection:
+            host = find_site(connection, site).host
+        policy = load_policy(database, allow_test_keys=settings.dev)
+    try:
+        scheme, target = read_address(url, host)
+    except InvalidQuestion as why:
+        raise WrongUsage(str(why)) from why
+    from edge.core.catalogue import Catalogue  # thousands of patterns: only who asks waits for them
+
+    question = Question(
+        host, target, _caller(policy, crawler, user_agent), _offer(offer, exact), method.upper(), scheme
+    )
+    rehearsal = rehearse(question, policy, Catalogue.load().classify, time.time())
+    report = _report(rehearsal)
+    if as_json:
+        show_json(report)
+    else:
+        _print(report)
+
+
+def _caller(policy: Policy, crawler: str | None, user_agent: str) -> Caller:
+    if crawler is None:
+        return Announced(user_agent)
+    for known in policy.crawlers.values():
+        if known.name.lower() == crawler.strip().lower():
+            return Signing(known)
+    message = f"no crawler named {crawler!r} is registered; give --user-agent for one that does not sign"
+    raise UnknownName(message, "crawler")
+
+
+def _offer(text: str | None, exact: bool) -> Offer | None:
+    if text is None:
+        return None
+    try:
+        return Offer(OfferKind.EXACT if exact else OfferKind.MAX, parse_price(text))
+    except InvalidPrice as why:
+        raise WrongUsage(str(why)) from why
+
+
+def _report(rehearsal: Rehearsal) -> dict[str, Any]:
+    match = rehearsal.match
+    chain = [
+        {"position": passed.position + 1, "rule": passed.rule.name, "answer": passed.reason}
+        for passed in rehearsal.skipped
+    ]
+    if match is not None:
+        chain.append({"position": match.position + 1, "rule": match.rule.name, "answer": "decides"})
+    return {
+        **_decision(rehearsal.decision),
+        "who": _who(rehearsal.identity),
+        "rule": match.rule.name if match else None,
+        "status": rehearsal.status,
+        "chain": chain,
+        "headers": [{"name": name, "value": value} for name, value in rehearsal.fields],
+        "curl": rehearsal.curl,
+    }
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    match decision:
+        case Admit(reason=reason, would_ask=price):
+            return {"decision": "admit", "because": reason.value, "price": str(price) if price else None}
+        case Charge(price=price):
+            return {"decision": "charge", "because": "the offer covers the price", "price": str(price)}
+        case DemandPayment(code=code, price=price):
+            return {"decision": "demand_payment", "because": code.value, "price": str(price)}
+        case Refuse(code=code, detail=detail):
+            return {"decision": "refuse", "because": f"{code.value}: {detail}", "price": None}
+        case AskOrigin():
+            return {"decision": "ask_origin", "because": "the origin names the price", "price": None}
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def _who(identity: Identity | None) -> str | None:
+    match identity:
+        case SignedCrawler(crawler=crawler):
+            return f"{crawler.name}, signed"
+        case ClaimedCrawler(name=name):
+            return f"{name or 'an unnamed bot'}, claimed"
+        case Visitor():
+            return "a person, as far as anyone can tell"
+        case None:
+            return None
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def _print(report: dict[str, Any]) -> None:
+    status = report["status"] or "the origin's own"
+    facts = {name: report[name] for name in ("decision", "because", "price", "who", "rule")}
+    show_fields({**facts, "status": status}, as_json=False)
+    if report["chain"]:
+        say("")
+        show_rows(report["chain"], _CHAIN_COLUMNS, False, "")
+    if report["headers"]:
+        say("")
+        for field in report["headers"]:
+            say(f"{field['name']}: {field['value']}")
+    say("")
+    say(report["curl"])

@@ -1,0 +1,128 @@
+"""``farebox site``: which hosts are served, and what stands behind each."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from edge.cli.nouns import noun
+from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_fields, show_json, show_rows, time_text
+from edge.cli.workplace import edge_addresses, opened, reading, settings_here, writing
+from edge.store.database import now_micros
+from edge.store.publishers import find_publisher
+from edge.store.sites import Site, SiteOptions, add_site, list_sites, remove_site, set_site
+
+app = noun("Sites: which hosts are served, and what stands behind each.")
+
+_COLUMNS = (
+    Column("HOST", "host"),
+    Column("PUBLISHER", "publisher"),
+    Column("ORIGIN", "origin"),
+    Column("CURRENCY", "currency"),
+    Column("RULES", "live_version", numeric=True),
+)
+
+Host = Annotated[str, typer.Argument(help="The host that crawlers ask, such as news.example.")]
+Currency = Annotated[str | None, typer.Option(help="Currency of every price of the site; USD for a new one.")]
+Scheme = Annotated[
+    str | None, typer.Option(help="What the public sees behind a TLS front: http or https; '' follows the connection.")
+]
+Strict = Annotated[
+    bool | None, typer.Option("--strict/--no-strict", help="A paying signature must cover the whole address.")
+]
+InBand = Annotated[
+    bool | None, typer.Option("--in-band-pricing/--no-in-band-pricing", help="The origin's crawler-price header rules.")
+]
+ErrorDetail = Annotated[
+    bool | None, typer.Option("--error-detail/--no-error-detail", help="Tell crawlers which check failed.")
+]
+CaseSensitive = Annotated[
+    bool | None, typer.Option("--case-sensitive/--case-insensitive", help="Whether rules tell /A from /a.")
+]
+Contact = Annotated[str | None, typer.Option(help="Whom refusals name; '' for nobody.")]
+
+
+@app.command(
+    "add",
+    epilog='Example: farebox site add news.example --publisher "Example News" --origin http://127.0.0.1:8000',
+)
+def add(
+    host: Host,
+    publisher: Annotated[str, typer.Option(help="The publisher that earns.")],
+    origin: Annotated[str, typer.Option(help="The server behind it, such as http://127.0.0.1:8000.")],
+    currency: Currency = None,
+    scheme: Scheme = None,
+    strict: Strict = None,
+    in_band_pricing: InBand = None,
+    error_detail: ErrorDetail = None,
+    case_sensitive: CaseSensitive = None,
+    contact: Contact = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Serve a host from now on; until rules are published everything passes for nothing."""
+    options = SiteOptions(origin, currency, scheme, strict, in_band_pricing, error_detail, case_sensitive, contact)
+    settings = settings_here()
+    with opened(settings) as database, database.write() as connection:
+        earns = find_publisher(connection, publisher)
+        edge = edge_addresses(connection, settings)
+        made = add_site(connection, host, earns.publisher_id, options, edge, now_micros())
+    if as_json:
+        show_json(_row(made))
+    else:
+        say(f"serving {made.host} from {made.origin}; set prices with `farebox rules apply FILE --site {made.host}`")
+
+
+@app.command("list", epilog="Example: farebox site list --json")
+def list_all(
+    publisher: Annotated[str | None, typer.Option(help="Only this publisher's.")] = None,
+    with_removed: Annotated[bool, typer.Option("--removed", help="Removed ones too.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the sites."""
+    with reading() as connection:
+        publisher_id = find_publisher(connection, publisher).publisher_id if publisher else None
+        rows = [_row(known) for known in list_sites(connection, publisher_id, with_removed=with_removed)]
+    show_rows(rows, _COLUMNS, as_json, "no sites yet; add one with `farebox site add HOST --publisher P --origin URL`")
+
+
+@app.command("set", epilog="Example: farebox site set news.example --origin http://127.0.0.1:9000 --strict")
+def set_options(
+    host: Host,
+    origin: Annotated[str | None, typer.Option(help="The server behind it.")] = None,
+    currency: Currency = None,
+    scheme: Scheme = None,
+    strict: Strict = None,
+    in_band_pricing: InBand = None,
+    error_detail: ErrorDetail = None,
+    case_sensitive: CaseSensitive = None,
+    contact: Contact = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Change what is named; the edge follows within a second."""
+    options = SiteOptions(origin, currency, scheme, strict, in_band_pricing, error_detail, case_sensitive, contact)
+    if options == SiteOptions():
+        raise WrongUsage("nothing to set was named; `farebox site set --help` lists what can be")
+    settings = settings_here()
+    with opened(settings) as database, database.write() as connection:
+        changed = set_site(connection, host, options, edge_addresses(connection, settings), now_micros())
+    show_fields(_row(changed), as_json)
+
+
+@app.command("remove", epilog="Example: farebox site remove news.example")
+def remove(host: Host, as_json: JsonFlag = False) -> None:
+    """Stop serving a host; its rules and its history stay."""
+    with writing() as connection:
+        removed = remove_site(connection, host, now_micros())
+    if as_json:
+        show_json(_row(removed))
+    else:
+        say(f"{removed.host} is no longer served; `farebox site add` takes it up again")
+
+
+def _row(known: Site) -> dict[str, Any]:
+    row = asdict(known)
+    row["id"] = row.pop("site_id")
+    row["created_at"] = time_text(row.pop("created_at_micros"))
+    return row

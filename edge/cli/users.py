@@ -1,0 +1,104 @@
+"""``farebox user``: who may sign in to the dashboard."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from typing import Annotated
+
+import typer
+
+from edge.cli.nouns import noun
+from edge.cli.terminal import JsonFlag, WrongUsage, note, say, show_json
+from edge.cli.workplace import writing
+from edge.store.database import now_micros
+from edge.store.passwords import Passwords, password_fault
+from edge.store.people import Person, Role, add_person, find_person, grant, set_password
+from edge.store.problems import UnknownName
+from edge.store.publishers import find_publisher, read_email
+from edge.store.sessions import end_others
+
+app = noun("Users: who may sign in to the dashboard.")
+
+Email = Annotated[str, typer.Argument(help="The address that the person signs in with.")]
+PublisherOption = Annotated[str, typer.Option(help="The publisher whose sites the person may see.")]
+RoleOption = Annotated[Role, typer.Option(help="What the person may do there.")]
+FromStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking for it.")
+]
+
+
+@app.command("add", epilog='Example: farebox user add owner@news.example --publisher "Example News" --role owner')
+def add(
+    email: Email,
+    publisher: PublisherOption,
+    role: RoleOption = Role.OWNER,
+    password_stdin: FromStdin = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Add somebody who may sign in. Without --password-stdin the password is asked for, or made up in a pipe."""
+    address = read_email(email)
+    password, made_up = _new_password(address, password_stdin)
+    password_hash = Passwords().hash(password)
+    with writing() as connection:
+        joins = find_publisher(connection, publisher)
+        person = add_person(connection, address, password_hash, now_micros())
+        grant(connection, person.person_id, joins.publisher_id, role)
+    _tell(person.email, password if made_up else None, as_json, f"{person.email} is {role.value} of {joins.name} now")
+
+
+@app.command("passwd", epilog="Example: farebox user passwd owner@news.example")
+def passwd(email: Email, password_stdin: FromStdin = False, as_json: JsonFlag = False) -> None:
+    """Give somebody a new password and end their sessions."""
+    password, made_up = _new_password(read_email(email), password_stdin)
+    password_hash = Passwords().hash(password)
+    with writing() as connection:
+        person = _known(find_person(connection, email), email)
+        set_password(connection, person.person_id, password_hash)
+        end_others(connection, person.person_id, None)
+    _tell(person.email, password if made_up else None, as_json, f"{person.email} has a new password")
+
+
+@app.command("role", epilog='Example: farebox user role owner@news.example editor --publisher "Example News"')
+def role(
+    email: Email,
+    role: Annotated[Role, typer.Argument(help="What the person may do from now on.")],
+    publisher: PublisherOption,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what somebody may do for a publisher, in place of what they could before."""
+    with writing() as connection:
+        person = _known(find_person(connection, email), email)
+        joins = find_publisher(connection, publisher)
+        grant(connection, person.person_id, joins.publisher_id, role)
+    _tell(person.email, None, as_json, f"{person.email} is {role.value} of {joins.name} now")
+
+
+def _known(person: Person | None, email: str) -> Person:
+    if person is None:
+        raise UnknownName(f"nobody signs in with {email}; add them with `farebox user add`", "email")
+    return person
+
+
+def _new_password(email: str, from_stdin: bool) -> tuple[str, bool]:
+    """A password that may be used, and whether it was made up here."""
+    if from_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    elif sys.stdin.isatty():
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        return secrets.token_urlsafe(18), True
+    fault = password_fault(password, email)
+    if fault is not None:
+        raise WrongUsage(f"this password cannot be used: {fault}")
+    return password, False
+
+
+def _tell(email: str, password: str | None, as_json: bool, sentence: str) -> None:
+    if as_json:
+        show_json({"email": email} | ({"password": password} if password else {}))
+        return
+    say(sentence)
+    if password:
+        say(f"password: {password}")
+        note("this password is shown once; the person can change it after signing in")
