@@ -77,6 +77,17 @@ class Catalogue:
         document = json.loads(text)
         return cls(document["crawlers"], document["versioned"])
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name a claim can have; what a form offers."""
+        from_package = [*self._package_literals.values(), *(crawler for _, crawler in self._package_patterns)]
+        return frozenset(crawler.name for crawler in [*self._known.values(), *from_package])
+
+    @property
+    def remembered(self) -> int:
+        """How many texts are remembered; never more than ``REMEMBERED_MAX``."""
+        return self._remembered.cache_info().currsize
+
     def classify(self, user_agent: str) -> ClaimedCrawler | None:
         """What ``user_agent`` claims; None for a person's browser. A missing one is given as empty text."""
         if len(user_agent) > USER_AGENT_CHARACTERS_MAX:

@@ -148,9 +148,7 @@ def check(report: MonthReport, sums: Iterable[EntrySum]) -> None:
                 f"the ledger's entries to {format_signed(amount_micros, currency)}"
             )
         if total.pages != pages[currency]:
-            raise ReportMismatch(
-                f"the report counts {total.pages} pages in {currency}, the ledger {pages[currency]}"
-            )
+            raise ReportMismatch(f"the report counts {total.pages} pages in {currency}, the ledger {pages[currency]}")
 
 
 def _count(tallies: dict[_LineKey, _Tally], entry: EntryRow) -> None:

@@ -47,23 +47,26 @@ class Manifest:
 
     def to_json(self) -> bytes:
         """The manifest's canonical bytes."""
-        return _canonical_json({
-            "month": self.month,
-            "draft": self.draft,
-            "entry_count": self.entry_count,
-            "totals": {
-                total.currency: {
-                    "amount_micros": total.amount_micros,
-                    "pages": total.pages,
-                    "reversed_pages": total.reversed_pages,
-                }
-                for total in self.totals
-            },
-            "files": {
-                file.name: {"rows": file.rows, "sha256": file.sha256, "size_bytes": file.size_bytes}
-                for file in self.files
-            },
-        })
+        totals = {
+            total.currency: {
+                "amount_micros": total.amount_micros,
+                "pages": total.pages,
+                "reversed_pages": total.reversed_pages,
+            }
+            for total in self.totals
+        }
+        files = {
+            file.name: {"rows": file.rows, "sha256": file.sha256, "size_bytes": file.size_bytes} for file in self.files
+        }
+        return _canonical_json(
+            {
+                "month": self.month,
+                "draft": self.draft,
+                "entry_count": self.entry_count,
+                "totals": totals,
+                "files": files,
+            }
+        )
 
 
 def csv_file(report: MonthReport) -> bytes:

@@ -46,11 +46,7 @@ def rule_fields(rule: Rule) -> dict[str, object]:
         "who": None if who == ANYONE else who_fields,
         "where": rule.where,
         "query": rule.query,
-        "when": None if when is None else {
-            "days": [DAY_NAMES[day] for day in when.days],
-            "from": clock_text(when.start_minute),
-            "to": clock_text(when.end_minute),
-        },
+        "when": None if when is None else _window_fields(when),
         "action": rule.action.value,
         "price": price_text(rule.price),
         "licence": rule.licence,
@@ -58,6 +54,11 @@ def rule_fields(rule: Rule) -> dict[str, object]:
         "block_status": None if rule.block_status == 403 else rule.block_status,
         "block_text": rule.block_text,
     }
+
+
+def _window_fields(when: Window) -> dict[str, object]:
+    days = [DAY_NAMES[day] for day in when.days]
+    return {"days": days, "from": clock_text(when.start_minute), "to": clock_text(when.end_minute)}
 
 
 def clock_text(minute: int) -> str:

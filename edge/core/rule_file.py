@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any, Literal
 
 from edge.core.errors import EdgeError
@@ -83,8 +84,8 @@ def from_document(document: Mapping[str, Any]) -> RuleSet:
         raise InvalidRuleFile(f"this document is not of format {DOCUMENT_FORMAT}; a newer farebox may have written it")
     # A site has few different prices and audiences and many rules: equal ones become one object.
     shared: dict[str, Any] = {}
-    default = document["default"]
     try:
+        default = document["default"]
         return RuleSet(
             tuple(_document_rule(entry, shared) for entry in document["rules"]),
             everything_else(Action(default["action"]), _money(default.get("price"), shared), default["name"]),
@@ -119,28 +120,28 @@ def _in_section(label: str, read: Callable[[Entry, str], Rule], entry: Entry, cu
 
 
 def _rule_document(rule: Rule) -> dict[str, Any]:
-    who, when = rule.who, rule.when
-    return _kept({
+    choice = rule.on_ledger_error
+    parts = {
         "name": rule.name,
-        "who": None if who == ANYONE else _kept({
-            "crawler": who.crawler,
-            "operator": who.operator,
-            "kind": who.kind.value if who.kind is not None else None,
-            "least": who.least.label if who.least is not None else None,
-        }),
+        "who": None if rule.who == ANYONE else _who_document(rule.who),
         "where": rule.where,
         "action": rule.action.value,
         "price": _price(rule.price),
         "licence": rule.licence,
         "enabled": None if rule.enabled else False,
-        "when": None if when is None else {
-            "days": list(when.days), "start_minute": when.start_minute, "end_minute": when.end_minute
-        },
+        "when": None if rule.when is None else asdict(rule.when),
         "query": rule.query,
-        "on_ledger_error": None if rule.on_ledger_error is LedgerErrorChoice.REFUSE else rule.on_ledger_error.value,
+        "on_ledger_error": None if choice is LedgerErrorChoice.REFUSE else choice.value,
         "block_status": None if rule.block_status == 403 else rule.block_status,
         "block_text": rule.block_text,
-    })
+    }
+    return _kept(parts)
+
+
+def _who_document(who: Who) -> dict[str, Any]:
+    kind = None if who.kind is None else who.kind.value
+    least = None if who.least is None else who.least.label
+    return _kept({"crawler": who.crawler, "operator": who.operator, "kind": kind, "least": least})
 
 
 def _document_rule(entry: Mapping[str, Any], shared: dict[str, Any]) -> Rule:

@@ -147,7 +147,9 @@ def _parts(text: str) -> list[Part]:
             continue
         if special[0] == "\\":
             if position + 1 == len(text):
-                raise InvalidWhere("a backslash at the end has nothing to protect; write \\\\ for a backslash")
+                raise InvalidWhere("a backslash at the end has nothing to protect")
+            if text[position + 1] == "/":
+                raise InvalidWhere("a slash needs no backslash before it")
             literal += text[position + 1]
             position += 2
             continue
@@ -240,8 +242,9 @@ def _library_pattern(where: Where, *, case_sensitive: bool) -> URLPattern:
     for part in where.parts:
         if part.kind is PartKind.LITERAL:
             key = match_key(part.text, case_sensitive=case_sensitive)
-            # A protected first character cannot be read as the end of a name before it.
-            text += "\\" + key[0] + _ESCAPED_IN_PATTERN.sub(r"\\\g<0>", key[1:])
+            # A protected first letter cannot be read as the end of a name before it; a slash stays bare, because
+            # only a bare one belongs to an optional group that follows.
+            text += ("\\" if key[0].isalnum() else "") + _ESCAPED_IN_PATTERN.sub(r"\\\g<0>", key)
         else:
             text += part.text if case_sensitive else _caseless_group(part.text)
     try:

@@ -1,0 +1,133 @@
+"""The month's report: what counts, in which month, and that it equals the ledger or is not written."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.core.ledger import EntryKind
+from edge.core.month import Month
+from edge.core.report import CurrencyTotal, EntryRow, EntrySum, ReportMismatch, check, fold
+
+MONTH = Month(2026, 11)
+SALE = EntryRow(
+    EntryKind.POST, 5_000, "USD", "Daily", "daily.example", "GPTBot", "long reads", "ai-train", 3, MONTH.start_micros
+)
+
+ENTRIES = st.lists(
+    st.builds(
+        EntryRow,
+        st.sampled_from(EntryKind),
+        st.integers(0, 10**12),
+        st.sampled_from(["USD", "EUR"]),
+        st.sampled_from(["Daily", "Weekly"]),
+        st.sampled_from(["a.example", "b.example"]),
+        st.sampled_from(["GPTBot", "CCBot"]),
+        st.sampled_from(["long reads", "everything else"]),
+        st.sampled_from([None, "ai-train"]),
+        st.integers(1, 3),
+        st.integers(MONTH.start_micros, MONTH.end_micros - 1),
+    ),
+    max_size=30,
+)
+
+
+def sums(entries: list[EntryRow]) -> list[EntrySum]:
+    """What the database would say: a count and a sum per kind and currency."""
+    counts = Counter((entry.kind, entry.currency) for entry in entries)
+    amounts: Counter[tuple[EntryKind, str]] = Counter()
+    for entry in entries:
+        amounts[entry.kind, entry.currency] += entry.amount_micros
+    return [EntrySum(kind, currency, counts[kind, currency], amounts[kind, currency]) for kind, currency in counts]
+
+
+@pytest.mark.parametrize(
+    ("kind", "pages", "reversed_pages", "amount_micros"),
+    [
+        (EntryKind.POST, 1, 0, 5_000),
+        (EntryKind.SETTLE, 1, 0, 5_000),
+        (EntryKind.REVERSE, 0, 1, -5_000),
+        (EntryKind.ADJUST, 0, 0, 5_000),
+    ],
+)
+def test_a_final_charge_earns_a_reversal_takes_back_and_an_adjustment_is_no_page(
+    kind: EntryKind, pages: int, reversed_pages: int, amount_micros: int
+) -> None:
+    (line,) = fold(MONTH, [replace(SALE, kind=kind)]).lines
+    assert (line.pages, line.reversed_pages, line.amount_micros) == (pages, reversed_pages, amount_micros)
+
+
+@pytest.mark.parametrize("kind", [EntryKind.HOLD, EntryKind.VOID, EntryKind.REDELIVER, EntryKind.CREDIT])
+def test_holds_voids_redeliveries_and_top_ups_are_no_pages(kind: EntryKind) -> None:
+    report = fold(MONTH, [replace(SALE, kind=kind)])
+    assert (report.lines, report.totals, report.entry_count) == ((), (), 1)
+
+
+def test_a_line_is_publisher_site_crawler_rule_and_licence_in_one_currency() -> None:
+    others = [
+        replace(SALE, publisher="Weekly"),
+        replace(SALE, site="b.example"),
+        replace(SALE, crawler="CCBot"),
+        replace(SALE, rule="everything else"),
+        replace(SALE, licence=None),
+        replace(SALE, currency="EUR"),
+        replace(SALE, rule_version=4),
+    ]
+    report = fold(MONTH, [SALE, *others])
+    assert [line.pages for line in report.lines].count(1) == 6
+    assert sum(line.pages for line in report.lines) == 8
+    assert report.totals == (CurrencyTotal("EUR", 1, 0, 5_000), CurrencyTotal("USD", 7, 0, 35_000))
+
+
+@pytest.mark.parametrize("moment", [MONTH.start_micros - 1, MONTH.end_micros])
+def test_an_entry_of_another_month_is_not_counted_by_accident(moment: int) -> None:
+    with pytest.raises(ReportMismatch, match="does not belong to 2026-11"):
+        fold(MONTH, [replace(SALE, recorded_at_micros=moment)])
+
+
+@given(ENTRIES)
+def test_a_report_agrees_with_the_ledgers_own_sums(entries: list[EntryRow]) -> None:
+    report = fold(MONTH, entries)
+    check(report, sums(entries))
+    assert report.entry_count == len(entries)
+    for total in report.totals:
+        lines = [line for line in report.lines if line.currency == total.currency]
+        assert total.amount_micros == sum(line.amount_micros for line in lines)
+
+
+@given(ENTRIES, st.randoms(use_true_random=False))
+def test_the_order_of_the_entries_changes_nothing(entries: list[EntryRow], rng: random.Random) -> None:
+    shuffled = rng.sample(entries, len(entries))
+    assert fold(MONTH, shuffled) == fold(MONTH, entries)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (SALE, "has read 2 entries, the ledger holds 3"),
+        (replace(SALE, kind=EntryKind.CREDIT), "has read 2 entries, the ledger holds 3"),
+    ],
+)
+def test_a_missing_entry_is_noticed(entry: EntryRow, message: str) -> None:
+    read = [SALE, replace(SALE, kind=EntryKind.REVERSE)]
+    with pytest.raises(ReportMismatch, match=message):
+        check(fold(MONTH, read), sums([*read, entry]))
+
+
+@pytest.mark.parametrize(
+    ("instead", "message"),
+    [
+        (replace(SALE, amount_micros=5_001), "lines sum to USD 0.005, the ledger's entries to USD 0.005001"),
+        (replace(SALE, currency="EUR"), "lines sum to USD 0.005, the ledger's entries to USD 0.00"),
+        (replace(SALE, kind=EntryKind.ADJUST), "counts 1 pages in USD, the ledger 0"),
+        (replace(SALE, kind=EntryKind.HOLD), "lines sum to USD 0.005, the ledger's entries to USD 0.00"),
+    ],
+)
+def test_a_changed_entry_is_noticed(instead: EntryRow, message: str) -> None:
+    with pytest.raises(ReportMismatch, match=message):
+        check(fold(MONTH, [SALE]), sums([instead]))
