@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select, tuple_
 
 from edge.core.ledger import EntryKind, Step, charge_id, key_of_charge_id
 from edge.core.ledger_state import Phase
@@ -72,6 +72,20 @@ class ChargeFilter:
     crawler_id: int | None = None
     since_micros: int | None = None
     until_micros: int | None = None
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeSum:
+    """What the charges of a filter come to in one currency: live ones alone count, those given back are named.
+
+    A page that is held is not earned yet, and one that was reversed is not earned any more.
+    """
+
+    currency: str
+    pages: int
+    given_back: int
+    amount_micros: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +135,21 @@ def stream_charges(connection: Connection, narrowed: ChargeFilter) -> Iterator[C
     query = _charges(narrowed).order_by(entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
     for row in connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)):
         yield _view(row)
+
+
+def sum_charges(connection: Connection, narrowed: ChargeFilter) -> list[ChargeSum]:
+    """The sums of a filter by currency: what ``list_charges`` and ``stream_charges`` of the same filter add up to."""
+    found = _charges(narrowed).subquery()
+    given_back = found.c.reversed_at.is_not(None)
+    live = ~given_back & ((found.c.kind == EntryKind.POST.value) | (found.c.resolved_as == EntryKind.SETTLE.value))
+    query = select(
+        found.c.currency,
+        func.sum(case((live, 1), else_=0)),
+        func.sum(case((given_back, 1), else_=0)),
+        func.sum(case((live, found.c.amount_micros), else_=0)),
+    ).group_by(found.c.currency)
+    rows = connection.execute(query.order_by(found.c.currency))
+    return [ChargeSum(currency, *(int(number) for number in numbers)) for currency, *numbers in rows]
 
 
 def stream_month(
@@ -205,6 +234,8 @@ def _conditions(narrowed: ChargeFilter) -> Iterator[ColumnElement[bool]]:
         yield entry.c.site_id == narrowed.site_id
     if narrowed.crawler_id is not None:
         yield entry.c.crawler_id == narrowed.crawler_id
+    if narrowed.rule is not None:
+        yield entry.c.rule == narrowed.rule
     if narrowed.since_micros is not None:
         yield entry.c.recorded_at_micros >= narrowed.since_micros
     if narrowed.until_micros is not None:

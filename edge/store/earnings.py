@@ -1,0 +1,144 @@
+"""What a publisher earned, summed for people's screens: by day, crawler, page and rule.
+
+Rules of this file
+- Earned is what was posted or settled, less what was reversed, each at its own time, as in the month's report.
+- Amounts of different currencies are never added: every sum is in one.
+- The publisher or site is always a condition of the statement, so that no sum can hold another's money.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, case, func, select
+
+from edge.core.ledger import EntryKind
+from edge.store.tables import crawler, entry, site
+
+DAY_MICROS = 86_400_000_000
+WEEK_MICROS = 7 * DAY_MICROS
+
+_EARNING = (EntryKind.POST.value, EntryKind.SETTLE.value)
+_COUNTED = (*_EARNING, EntryKind.REVERSE.value)
+_AMOUNT = func.sum(case((entry.c.kind.in_(_EARNING), entry.c.amount_micros), else_=-entry.c.amount_micros))
+_PAGES = func.sum(case((entry.c.kind.in_(_EARNING), 1), else_=0))
+_REVERSED = func.sum(case((entry.c.kind.in_(_EARNING), 0), else_=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """A sum: pages paid, pages given back, and what remains in micro-units of one currency."""
+
+    currency: str
+    pages: int
+    reversed_pages: int
+    amount_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From ``since_micros`` on, up to but not including ``until_micros`` (microseconds since the epoch, UTC)."""
+
+    since_micros: int
+    until_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlerEarned:
+    """What one crawler paid."""
+
+    crawler_id: int
+    name: str
+    operator: str
+    earned: Earned
+
+
+@dataclass(frozen=True, slots=True)
+class PageEarned:
+    """What one page earned; ``target`` is its canonical path and query."""
+
+    host: str
+    target: str
+    earned: Earned
+
+
+def earned_by_currency(connection: Connection, publisher_id: int, period: Period) -> dict[str, Earned]:
+    """A publisher's sums, one for each currency there was."""
+    rows = connection.execute(
+        select(entry.c.currency, _PAGES, _REVERSED, _AMOUNT).where(_of(publisher_id, period)).group_by(entry.c.currency)
+    )
+    return {row[0]: _earned(*row) for row in rows}
+
+
+def earned_by_day(connection: Connection, publisher_id: int, currency: str, period: Period) -> dict[int, Earned]:
+    """A publisher's sums by day, counted from 0 at the period's start; days without any are left out."""
+    day = ((entry.c.recorded_at_micros - period.since_micros) // DAY_MICROS).label("day")
+    rows = connection.execute(
+        select(day, _PAGES, _REVERSED, _AMOUNT)
+        .where(_of(publisher_id, period), entry.c.currency == currency)
+        .group_by("day")
+    )
+    return {int(number): _earned(currency, *sums) for number, *sums in rows}
+
+
+def earned_by_crawler(
+    connection: Connection, publisher_id: int, currency: str, period: Period, limit: int
+) -> list[CrawlerEarned]:
+    """The crawlers that paid most."""
+    rows = connection.execute(
+        select(entry.c.crawler_id, crawler.c.name, crawler.c.operator, _PAGES, _REVERSED, _AMOUNT.label("amount"))
+        .join(crawler, crawler.c.id == entry.c.crawler_id)
+        .where(_of(publisher_id, period), entry.c.currency == currency)
+        .group_by(entry.c.crawler_id, crawler.c.name, crawler.c.operator)
+        .order_by(_AMOUNT.desc(), entry.c.crawler_id)
+        .limit(limit)
+    )
+    return [CrawlerEarned(key, name, operator, _earned(currency, *sums)) for key, name, operator, *sums in rows]
+
+
+def earned_by_page(
+    connection: Connection, publisher_id: int, currency: str, period: Period, limit: int
+) -> list[PageEarned]:
+    """The pages that earned most."""
+    rows = connection.execute(
+        select(site.c.host, entry.c.target, _PAGES, _REVERSED, _AMOUNT)
+        .join(site, site.c.id == entry.c.site_id)
+        .where(_of(publisher_id, period), entry.c.currency == currency)
+        .group_by(site.c.host, entry.c.target)
+        .order_by(_AMOUNT.desc(), site.c.host, entry.c.target)
+        .limit(limit)
+    )
+    return [PageEarned(host, target or "/", _earned(currency, *sums)) for host, target, *sums in rows]
+
+
+def earned_by_rule(connection: Connection, site_id: int, currency: str, period: Period) -> dict[str, Earned]:
+    """A site's sums by the name of the rule that priced them."""
+    rows = connection.execute(
+        select(entry.c.rule, _PAGES, _REVERSED, _AMOUNT)
+        .where(_in(period), entry.c.site_id == site_id, entry.c.currency == currency)
+        .group_by(entry.c.rule)
+    )
+    return {name or "": _earned(currency, *sums) for name, *sums in rows}
+
+
+def first_earning_at(connection: Connection, publisher_id: int) -> int | None:
+    """When the publisher's first page was paid, in microseconds since the epoch; None before."""
+    first = select(func.min(entry.c.recorded_at_micros)).where(
+        entry.c.publisher_id == publisher_id, entry.c.kind.in_(_EARNING)
+    )
+    found: int | None = connection.execute(first).scalar_one()
+    return found
+
+
+def _of(publisher_id: int, period: Period) -> ColumnElement[bool]:
+    return _in(period) & (entry.c.publisher_id == publisher_id)
+
+
+def _in(period: Period) -> ColumnElement[bool]:
+    recorded = entry.c.recorded_at_micros
+    return (recorded >= period.since_micros) & (recorded < period.until_micros) & entry.c.kind.in_(_COUNTED)
+
+
+def _earned(currency: str, pages: object, reversed_pages: object, amount_micros: object) -> Earned:
+    # PostgreSQL sums bigints into numerics; they are whole numbers all the same.
+    return Earned(currency, int(str(pages)), int(str(reversed_pages)), int(str(amount_micros)))

@@ -1,0 +1,174 @@
+"""Who is at the door, and may they come in here?
+
+Rules of this file
+- Everything is refused unless it is allowed: a route says what it needs, and ``admit`` looks it up. The publisher
+  comes from the address and the person's memberships, never from a form; what is not theirs is 404, as if it did not
+  exist, and what their role does not cover is 403.
+- A form counts only when it was sent from our own page and carries the session's token.
+- The cookie is ``__Host-`` bound when people come over https; over loopback http browsers refuse that name.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from edge.store.people import (
+    Membership,
+    find_person,
+    forgive,
+    is_over_limit,
+    memberships,
+    record_attempt,
+    set_password,
+)
+from edge.store.problems import StoreProblem
+from edge.store.sessions import ABSOLUTE_MICROS, Session, find_session, open_session, touch
+from edge.store.sites import Site, find_site
+from publisher_dashboard.browser_safety import Address, sent_from_here
+from publisher_dashboard.visit import GRANTS, Desk, Need, Visit
+
+TOKEN_FIELD = "token"  # noqa: S105 -- the name of a form field
+PASSWORD_CHARACTERS_READ_MAX = 1000
+
+
+class Turned(Exception):
+    """Not let in: the status to answer, and a sentence that says why."""
+
+    def __init__(self, status: HTTPStatus, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+        self.why = why
+
+
+class SignInFirst(Exception):
+    """Nobody is signed in, and the page needs somebody."""
+
+
+NOT_HERE = "There is no such page, or it is not yours to see."
+
+
+def admit(desk: Desk, request: Request, need: Need, form: Mapping[str, list[str]], now_micros: int) -> Visit:
+    """Let a request in to a route with this need, or raise ``Turned`` or ``SignInFirst``."""
+    first = {name: values[0] for name, values in form.items()}
+    is_form = request.method == "POST"
+    if is_form and not sent_from_here(request.headers):
+        raise Turned(HTTPStatus.FORBIDDEN, "This form was not sent from a page of this dashboard.")
+    if need is Need.ANYONE:
+        return Visit(desk, request, now_micros, form=first, lists=form)
+    session = find_current(desk, request, now_micros)
+    if session is None:
+        raise SignInFirst
+    if is_form and not hmac.compare_digest(first.get(TOKEN_FIELD, "").encode(), session.csrf_token.encode()):
+        raise Turned(HTTPStatus.FORBIDDEN, "This form is from an older session. Load the page again, then send it.")
+    return _place(desk, request, need, session, now_micros, first, form)
+
+
+def _place(
+    desk: Desk,
+    request: Request,
+    need: Need,
+    session: Session,
+    now_micros: int,
+    first: Mapping[str, str],
+    form: Mapping[str, list[str]],
+) -> Visit:
+    """Find the publisher and site of the address among what the person may see."""
+    with desk.database.read() as connection:
+        own = memberships(connection, session.person_id)
+        site = None
+        host = request.path_params.get("host")
+        if host is not None:
+            try:
+                site = find_site(connection, host)
+            except StoreProblem:
+                raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE) from None
+    membership = _membership(own, request, site)
+    if need is not Need.SIGNED_IN:
+        if membership is None:
+            raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
+        if need not in GRANTS[membership.role]:
+            why = f"Your role for {membership.publisher_name} is {membership.role.value}, which does not cover this."
+            raise Turned(HTTPStatus.FORBIDDEN, why)
+    return Visit(desk, request, now_micros, session, own, membership, site, first, form)
+
+
+def _membership(own: tuple[Membership, ...], request: Request, site: Site | None) -> Membership | None:
+    wanted = site.publisher_id if site else request.path_params.get("publisher_id")
+    return next((one for one in own if one.publisher_id == wanted), None)
+
+
+# Cookies
+
+
+def cookie_name(address: Address) -> str:
+    """The cookie's name: bound to this very host over https (RFC 6265bis section 4.1.3.2), plain on loopback."""
+    return "__Host-farebox" if address.secure else "farebox_session"
+
+
+def find_current(desk: Desk, request: Request, now_micros: int) -> Session | None:
+    """The living session of this browser; its use is written down once a minute."""
+    token = request.cookies.get(cookie_name(desk.address))
+    if not token:
+        return None
+    with desk.database.read() as connection:
+        found = find_session(connection, token, now_micros)
+    if found is not None and found.is_due(now_micros):
+        with desk.database.write() as connection:
+            touch(connection, found, now_micros)
+    return found
+
+
+def give_cookie(response: Response, address: Address, token: str) -> None:
+    """Hand a new session to the browser."""
+    response.set_cookie(
+        cookie_name(address),
+        token,
+        max_age=ABSOLUTE_MICROS // 1_000_000,
+        path="/",
+        secure=address.secure,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def take_cookie(response: Response, address: Address) -> None:
+    """Take the session's cookie back."""
+    response.delete_cookie(cookie_name(address), path="/", secure=address.secure, httponly=True, samesite="lax")
+
+
+# Signing in
+
+
+@dataclass(frozen=True, slots=True)
+class TooMany:
+    """Too many tries; the password was not even looked at."""
+
+
+def sign_in(visit: Visit, email: str, password: str) -> str | TooMany | None:
+    """Try to sign in; a new session's token, or None, which does not say whether the person exists.
+
+    Raises ``Busy`` when too many passwords are being checked.
+    """
+    desk, now_micros = visit.desk, visit.now_micros
+    address = visit.request.client.host if visit.request.client else ""
+    with desk.database.write() as connection:
+        attempt = record_attempt(connection, email, address, now_micros)
+    with desk.database.read() as connection:
+        if is_over_limit(connection, attempt):
+            return TooMany()
+        person = find_person(connection, email)
+    given = password[:PASSWORD_CHARACTERS_READ_MAX]
+    if not desk.passwords.verify(person.password_hash if person else None, given) or person is None:
+        return None
+    renewed = desk.passwords.hash(given) if desk.passwords.is_outdated(person.password_hash) else None
+    with desk.database.write() as connection:
+        forgive(connection, attempt)
+        if renewed is not None:
+            set_password(connection, person.person_id, renewed)
+        return open_session(connection, person.person_id, visit.request.headers.get("user-agent", ""), now_micros)

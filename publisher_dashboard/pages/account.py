@@ -1,0 +1,79 @@
+"""One's own account: the password, and where one is signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from starlette.responses import Response
+
+from edge.store.people import Role, find_person, forgive, is_over_limit, record_attempt, set_password
+from edge.store.sessions import end, open_session, sessions_of
+from edge.store.sessions import end_others as end_other_sessions
+from publisher_dashboard.auth import give_cookie
+from publisher_dashboard.pages.set_up import new_password_faults
+from publisher_dashboard.visit import Visit
+
+_COVERS = {
+    Role.OWNER: "see, change prices, download",
+    Role.EDITOR: "see, change prices, download",
+    Role.BILLING: "see, download",
+    Role.VIEWER: "see",
+}
+
+
+def show(visit: Visit) -> Response:
+    """The account page."""
+    return _page(visit, {})
+
+
+def change_password(visit: Visit) -> Response:
+    """Change the password; every other session ends, and this one gets a new token."""
+    person, form = visit.person, visit.form
+    address = visit.request.client.host if visit.request.client else ""
+    with visit.desk.database.write() as connection:
+        attempt = record_attempt(connection, person.email, address, visit.now_micros)
+    with visit.desk.database.read() as connection:
+        limited = is_over_limit(connection, attempt)
+        known = find_person(connection, person.email)
+    if limited:
+        return _page(visit, {"current": "Too many tries. Wait a quarter of an hour, then try again."})
+    if not visit.desk.passwords.verify(known.password_hash if known else None, form.get("current", "")):
+        return _page(visit, {"current": "This is not your current password."})
+    errors = new_password_faults(form, person.email)
+    if errors:
+        return _page(visit, errors)
+    password_hash = visit.desk.passwords.hash(form["password"])
+    with visit.desk.database.write() as connection:
+        forgive(connection, attempt)
+        set_password(connection, person.person_id, password_hash)
+        end_other_sessions(connection, person.person_id, None)
+        token = open_session(
+            connection, person.person_id, visit.request.headers.get("user-agent", ""), visit.now_micros
+        )
+    response = visit.go("/account", "password")
+    give_cookie(response, visit.desk.address, token)
+    return response
+
+
+def end_session(visit: Visit) -> Response:
+    """End one of one's own sessions."""
+    with visit.desk.database.write() as connection:
+        for one in sessions_of(connection, visit.person.person_id, visit.now_micros):
+            if one.handle == visit.form.get("session"):
+                end(connection, one)
+    return visit.go("/account", "session-ended")
+
+
+def end_others(visit: Visit) -> Response:
+    """End all of one's own sessions but this one."""
+    with visit.desk.database.write() as connection:
+        end_other_sessions(connection, visit.person.person_id, visit.person.token_hash)
+    return visit.go("/account", "sessions-ended")
+
+
+def _page(visit: Visit, errors: Mapping[str, str]) -> Response:
+    with visit.desk.database.read() as connection:
+        sessions = sessions_of(connection, visit.person.person_id, visit.now_micros)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK
+    return visit.render("account.html", status, sessions=sessions, errors=errors, covers=_COVERS)

@@ -1,0 +1,210 @@
+"""Charges: what was sold to whom, narrowed by what stands in the address, as a table, a sum, a file, or one of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from starlette.responses import Response, StreamingResponse
+
+from edge.core.ledger_state import Phase
+from edge.core.money import format_micros
+from edge.core.report_files import safe_cell
+from edge.store.charge_story import account_parties, charge_entries
+from edge.store.crawlers import list_crawlers
+from edge.store.entries import (
+    ChargeFilter,
+    ChargeView,
+    charge_by_id,
+    delivery_confirmed,
+    list_charges,
+    stream_charges,
+    sum_charges,
+)
+from edge.store.sites import Site, list_sites
+from publisher_dashboard.auth import NOT_HERE, Turned
+from publisher_dashboard.rendering import at
+from publisher_dashboard.visit import Visit
+
+STATES: Mapping[Phase, str] = {
+    Phase.LIVE: "paid",
+    Phase.HELD: "under way",
+    Phase.VOIDED: "not completed",
+    Phase.REVERSED: "given back",
+    Phase.REDELIVERED: "given back, fetched again",
+    Phase.CREDITED: "credit",
+}
+CSV_COLUMNS = (
+    "charged_at", "charge_id", "state", "site", "target", "crawler", "rule", "rule_version", "licence", "offer",
+    "currency", "price", "earned", "earned_micros", "request_id",
+)  # fmt: skip
+_CSV_ROWS_PER_CHUNK = 500
+_CURSOR = re.compile(r"[0-9]{1,18}-[0-9]{1,9}-[0-9]{1,18}")
+_FILTERS = ("site", "crawler", "rule", "from", "to")
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What the address narrows the list to: the filter, what was typed, and what of it makes no sense."""
+
+    filter: ChargeFilter
+    form: Mapping[str, str]
+    errors: Mapping[str, str]
+
+    @property
+    def query(self) -> str:
+        """The same narrowing as a query string, without empty parts."""
+        return urlencode({name: value for name, value in self.form.items() if value})
+
+
+def show(visit: Visit) -> Response:
+    """The table, its sum, and the way to the next page."""
+    narrowing, sites, crawlers = _narrow(visit)
+    cursor = visit.query("after") if _CURSOR.fullmatch(visit.query("after")) else None
+    with visit.desk.database.read() as connection:
+        page = list_charges(connection, narrowing.filter, cursor)
+        sums = sum_charges(connection, narrowing.filter)
+    path = visit.publisher_path("charges")
+    following = urlencode({"after": page.next_cursor}) if page.next_cursor else ""
+    query = narrowing.query
+    return visit.render(
+        "charges.html",
+        HTTPStatus.UNPROCESSABLE_ENTITY if narrowing.errors else HTTPStatus.OK,
+        charges=page.charges,
+        sums=sums,
+        form=narrowing.form,
+        errors=narrowing.errors,
+        filters=query,
+        states=STATES,
+        site_options=[(one.host, one.host) for one in sites],
+        crawler_options=[(name, name) for name in crawlers],
+        next_page=f"{path}?{'&'.join(part for part in (query, following) if part)}" if following else None,
+        first_page=f"{path}{'?' if query else ''}{query}" if cursor else None,
+    )
+
+
+def show_one(visit: Visit) -> Response:
+    """One charge: what was sold, in which state it is, and its entries."""
+    own = frozenset({visit.publisher.publisher_id})
+    with visit.desk.database.read() as connection:
+        charge = charge_by_id(connection, str(visit.request.path_params["charge_id"]), publisher_ids=own)
+        if charge is None:
+            raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
+        entries = charge_entries(connection, charge.charge_id)
+        parties = account_parties(connection, entries)
+        arrived = delivery_confirmed(connection, charge)
+    return visit.render(
+        "charge.html",
+        charge=charge,
+        entries=entries,
+        parties=parties,
+        states=STATES,
+        explanation=_explain(charge, arrived=arrived),
+    )
+
+
+def download(visit: Visit) -> Response:
+    """Exactly the charges of this filter as CSV, written while it is read, so that its length does not matter."""
+    narrowing, _, _ = _narrow(visit)
+    if narrowing.errors:
+        raise Turned(HTTPStatus.UNPROCESSABLE_ENTITY, " ".join(narrowing.errors.values()))
+    headers = {"content-disposition": 'attachment; filename="charges.csv"'}
+    return StreamingResponse(_csv(visit, narrowing.filter), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _narrow(visit: Visit) -> tuple[Narrowing, list[Site], list[str]]:
+    """Read the filter from the address. An unknown site or crawler matches nothing, rather than everything."""
+    form = {name: visit.query(name) for name in _FILTERS}
+    with visit.desk.database.read() as connection:
+        sites = list_sites(connection, visit.publisher.publisher_id, with_removed=True)
+        crawlers = {one.name: one.crawler_id for one in list_crawlers(connection)}
+    errors: dict[str, str] = {}
+    since = _day(form["from"], "from", errors)
+    until = _day(form["to"], "to", errors)
+    if since is not None and until is not None and since > until:
+        errors["to"] = "This day is before the first one."
+    hosts = {one.host: one.site_id for one in sites}
+    narrowed = ChargeFilter(
+        publisher_ids=frozenset({visit.publisher.publisher_id}),
+        site_id=hosts.get(form["site"], -1) if form["site"] else None,
+        crawler_id=crawlers.get(form["crawler"], -1) if form["crawler"] else None,
+        since_micros=_micros(since) if since else None,
+        until_micros=_micros(until + timedelta(days=1)) if until else None,
+        rule=form["rule"] or None,
+    )
+    return Narrowing(narrowed, form, errors), sites, list(crawlers)
+
+
+def _day(text: str, field: str, errors: dict[str, str]) -> date | None:
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        errors[field] = "Write a day like 2026-11-20."
+        return None
+    if not 1970 <= day.year <= 9000:
+        errors[field] = "Write a day between 1970 and 9000."
+        return None
+    return day
+
+
+def _micros(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
+
+
+def _csv(visit: Visit, narrowed: ChargeFilter) -> Iterator[str]:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(CSV_COLUMNS)
+    with visit.desk.database.read() as connection:
+        for number, charge in enumerate(stream_charges(connection, narrowed), 1):
+            writer.writerow(_csv_row(charge))
+            if number % _CSV_ROWS_PER_CHUNK == 0:
+                yield text.getvalue()
+                text.seek(0)
+                text.truncate()
+    yield text.getvalue()
+
+
+def _csv_row(charge: ChargeView) -> list[str | int]:
+    """One charge; ``earned`` is its price while it is live, else nothing: the column sums to what the screen says."""
+    earned = charge.amount.amount_micros if charge.state is Phase.LIVE else 0
+    names = (charge.site, charge.target, charge.crawler, charge.rule)
+    return [
+        at(charge.opened_at_micros).isoformat(timespec="microseconds"),
+        charge.charge_id,
+        charge.state.value,
+        *(safe_cell(name or "") for name in names),
+        charge.rule_version,
+        safe_cell(charge.licence or ""),
+        safe_cell(charge.offer),
+        charge.amount.currency,
+        format_micros(charge.amount.amount_micros),
+        format_micros(earned),
+        earned,
+        safe_cell(charge.request_id),
+    ]
+
+
+def _explain(charge: ChargeView, *, arrived: bool) -> str:
+    match charge.state:
+        case Phase.LIVE:
+            return f"Paid. {'The page is known to have arrived.' if arrived else 'The delivery is not confirmed yet.'}"
+        case Phase.HELD:
+            return "The price is set aside while the page is being delivered; it is earned when all has arrived."
+        case Phase.VOIDED:
+            return "The delivery was not completed, so nothing was charged."
+        case Phase.REVERSED:
+            by = f", by {charge.author}" if charge.author else ""
+            return f"Given back{by}. The money is the crawler’s again."
+        case Phase.REDELIVERED:
+            return "Given back after a broken delivery; the crawler has since fetched the page for nothing."
+        case Phase.CREDITED:
+            return "A credit."

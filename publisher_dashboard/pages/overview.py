@@ -1,0 +1,108 @@
+"""The month so far, for one publisher; and the list of its sites."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from edge.core.month import Month
+from edge.core.refusals import REFUSALS
+from edge.store.earnings import (
+    DAY_MICROS,
+    Earned,
+    Period,
+    earned_by_crawler,
+    earned_by_currency,
+    earned_by_day,
+    earned_by_page,
+)
+from edge.store.entries import ChargeFilter, list_charges
+from edge.store.rulesets import find_draft
+from edge.store.sites import list_sites
+from edge.store.traffic import HOUR_MICROS, read_traffic
+from publisher_dashboard.chart import draw
+from publisher_dashboard.pages.charges import STATES
+from publisher_dashboard.rendering import month_name
+from publisher_dashboard.visit import Visit
+
+TOP = 5
+LATEST = 6
+_PASSED = ("admitted", "charged")
+
+
+def home(visit: Visit) -> Response:
+    """Go to the first publisher, or say that there is none."""
+    if not visit.memberships:
+        return visit.render("nothing_yours.html")
+    said = visit.query("said")
+    path = f"/publishers/{visit.memberships[0].publisher_id}"
+    return visit.go(f"{path}?said=welcome" if said == "welcome" else path)
+
+
+def show(visit: Visit) -> Response:
+    """This month's figures, the days, the latest charges, the best crawlers and pages."""
+    month = Month.of(visit.now_micros)
+    so_far = Period(month.start_micros, visit.now_micros + 1)
+    publisher_id = visit.publisher.publisher_id
+    with visit.desk.database.read() as connection:
+        sums = earned_by_currency(connection, publisher_id, so_far)
+        sites = list_sites(connection, publisher_id)
+        drafts = [one for one in sites if find_draft(connection, one.site_id) is not None]
+        currency = _currency(visit.query("currency"), sums, [one.currency for one in sites])
+        before = earned_by_currency(connection, publisher_id, _same_days_before(month, visit.now_micros))
+        days = earned_by_day(connection, publisher_id, currency, so_far)
+        crawlers = earned_by_crawler(connection, publisher_id, currency, so_far, TOP)
+        pages = earned_by_page(connection, publisher_id, currency, so_far, TOP)
+        latest = list_charges(connection, ChargeFilter(frozenset({publisher_id})), limit=LATEST).charges
+        hour = visit.now_micros - visit.now_micros % HOUR_MICROS + HOUR_MICROS
+        traffic = read_traffic(connection, month.start_micros, hour, frozenset(one.site_id for one in sites))
+    refused: dict[str, int] = {}
+    for one in traffic:
+        if one.key.outcome not in _PASSED:
+            refused[one.key.outcome] = refused.get(one.key.outcome, 0) + one.requests
+    length = (month.end_micros - month.start_micros) // DAY_MICROS
+    today = (visit.now_micros - month.start_micros) // DAY_MICROS
+    earned = sums.get(currency, Earned(currency, 0, 0, 0))
+    return visit.render(
+        "overview.html",
+        month=month,
+        month_name=month_name(month),
+        currency=currency,
+        currencies=sorted(sums),
+        earned=earned,
+        average=earned.amount_micros // earned.pages if earned.pages else 0,
+        before=before.get(currency),
+        chart=draw(days, currency, length, today),
+        today=today + 1,
+        crawlers=crawlers,
+        pages=pages,
+        latest=latest,
+        refused=sorted(refused.items(), key=lambda one: -one[1]),
+        sites=sites,
+        drafts=drafts,
+        states=STATES,
+        titles={code.value: text.title for code, text in REFUSALS.items()},
+    )
+
+
+def sites(visit: Visit) -> Response:
+    """Every site of the publisher, with what is live and what waits."""
+    with visit.desk.database.read() as connection:
+        found = list_sites(connection, visit.publisher.publisher_id)
+        drafts = {one.site_id for one in found if find_draft(connection, one.site_id) is not None}
+    return visit.render("sites.html", sites=found, drafts=drafts)
+
+
+def _currency(wanted: str, sums: dict[str, Earned], of_sites: list[str]) -> str:
+    """The currency to show: the one asked for, else the one with most pages, else the first site's."""
+    if wanted in sums:
+        return wanted
+    if sums:
+        return max(sums.values(), key=lambda one: one.pages).currency
+    return of_sites[0] if of_sites else "USD"
+
+
+def _same_days_before(month: Month, now_micros: int) -> Period:
+    """The same length of the month before, so that like is compared with like."""
+    before = Month.of(month.start_micros - 1)
+    elapsed = min(now_micros - month.start_micros, before.end_micros - before.start_micros)
+    return Period(before.start_micros, before.start_micros + elapsed)

@@ -1,0 +1,88 @@
+"""The ordered list of a site's rules: what stands there, and the small changes made right in it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from starlette.responses import Response
+
+from edge.core.money import InvalidPrice
+from edge.core.rule_shadow import shadowed
+from edge.store.earnings import WEEK_MICROS, Period, earned_by_rule
+from publisher_dashboard.auth import Turned
+from publisher_dashboard.edition import Wanted, look, save
+from publisher_dashboard.forms import read_price
+from publisher_dashboard.presets import PRESETS, SUGGESTED_PRICE_MICROS, preset_rules
+from publisher_dashboard.rule_list import Direction
+from publisher_dashboard.rule_list import move as move_rule
+from publisher_dashboard.rule_list import remove as remove_rule
+from publisher_dashboard.rule_list import switch as switch_rule
+from publisher_dashboard.visit import Visit
+
+
+def show(visit: Visit) -> Response:
+    """The list, with its draft banner; before the first rules, the presets."""
+    edition, cased = look(visit), visit.place.case_sensitive_paths
+    with visit.desk.database.read() as connection:
+        week = Period(visit.now_micros - WEEK_MICROS, visit.now_micros + 1)
+        sums = earned_by_rule(connection, visit.place.site_id, visit.place.currency, week)
+    return visit.render(
+        "rules.html",
+        edition=edition,
+        rules=edition.rules,
+        changes=edition.changes,
+        changed={change.after.name: change for change in edition.changes if change.after is not None},
+        shadows={one.position: one.by_position for one in shadowed(edition.rules, case_sensitive=cased)},
+        sums=sums,
+    )
+
+
+def move(visit: Visit) -> Response:
+    """Move a rule up or down."""
+    name = visit.form.get("rule", "")
+    try:
+        direction = Direction(visit.form.get("direction", ""))
+    except ValueError:
+        raise Turned(HTTPStatus.BAD_REQUEST, "A rule can be moved up, down, to the top or to the bottom.") from None
+    wanted = Wanted(f"move “{name}” {direction.value}", name)
+    return save(visit, lambda rules: move_rule(rules, name, direction), wanted, "moved")
+
+
+def switch(visit: Visit) -> Response:
+    """Turn a rule on or off."""
+    name, enabled = visit.form.get("rule", ""), visit.form.get("enabled") == "on"
+    wanted = Wanted(f"turn “{name}” {'on' if enabled else 'off'}", name)
+    return save(visit, lambda rules: switch_rule(rules, name, enabled=enabled), wanted, "switched")
+
+
+def remove(visit: Visit) -> Response:
+    """Take a rule out of the draft."""
+    name = visit.form.get("rule", "")
+    wanted = Wanted(f"take “{name}” out", name)
+    return save(visit, lambda rules: remove_rule(rules, name), wanted, "deleted")
+
+
+def show_presets(visit: Visit) -> Response:
+    """The presets to begin with, watching first."""
+    return _presets(visit, {"preset": "watch", "price": "", "unit": "page"}, {})
+
+
+def take_preset(visit: Visit) -> Response:
+    """Put a preset into the draft, in place of what is there."""
+    try:
+        price = read_price(visit.form, visit.place.currency)
+    except InvalidPrice as wrong:
+        return _presets(visit, dict(visit.form), {"price": f"{wrong}."})
+    chosen = preset_rules(visit.form.get("preset", ""), price) if price else None
+    if price is None or chosen is None:
+        missing = {"price": "Say a price per page."} if price is None else {"preset": "Choose one of these."}
+        return _presets(visit, dict(visit.form), missing)
+    return save(visit, lambda rules: chosen, Wanted("begin with a preset"), "preset")
+
+
+def _presets(visit: Visit, form: dict[str, str], errors: dict[str, str]) -> Response:
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK
+    suggested = SUGGESTED_PRICE_MICROS
+    return visit.render(
+        "presets.html", status, presets=PRESETS, form=form, errors=errors, edition=look(visit), suggested=suggested
+    )

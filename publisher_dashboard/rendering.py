@@ -1,0 +1,155 @@
+"""Turn values into pages: templates, the spelling of money and time, and static files with hashed names.
+
+Rules of this file
+- Everything that comes from outside is escaped (autoescape); nothing is marked safe but what is made here.
+- Money is written from integers, to the last micro-unit that is not zero: $0.0025, never $0.00.
+- Times are UTC and say so.
+- A static file's name holds a hash of its bytes, so that a browser may keep it for ever and never keeps an old one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from babel.numbers import format_currency
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from edge.core.money import Money, format_micros
+from edge.core.month import Month
+
+LOCALE = "en_US"
+_HERE = Path(__file__).resolve().parent
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DECIMALS_MIN = 2
+_MINUTE_MICROS = 60_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """A file as it is served: its hashed name, type and bytes."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+class Rendering:
+    """The templates and static files of one dashboard, read when it is made."""
+
+    def __init__(self) -> None:
+        files = [_static_file(path) for path in sorted((_HERE / "static").iterdir()) if path.is_file()]
+        self.static_files: Mapping[str, StaticFile] = {file.name: file for _, file in files}
+        urls = {original: f"/static/{file.name}" for original, file in files}
+        self._templates = Environment(
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals.update(static=urls.__getitem__, decimals=decimals)
+        self._templates.filters.update(
+            money=money, money_cell=money_cell, price=price, per_thousand=per_thousand, count=count, moment=moment,
+            day=day, ago=ago, plural=plural, ordinal=ordinal,
+        )  # fmt: skip
+
+    def page(self, template: str, context: Mapping[str, Any]) -> str:
+        """Render ``templates/<template>``."""
+        return self._templates.get_template(template).render(context)
+
+
+def _static_file(path: Path) -> tuple[str, StaticFile]:
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return path.name, StaticFile(f"{path.stem}.{digest}{path.suffix}", media_type, content)
+
+
+# Money
+
+
+def money(amount_micros: int, currency: str) -> str:
+    """Write an amount as people do: ``$1,234.50``, ``$0.0025``, ``-$3.00``."""
+    return format_currency(Decimal(format_micros(amount_micros)), currency, locale=LOCALE, decimal_quantization=False)
+
+
+def price(amount: Money | None) -> str:
+    """Write a price per page; a dash where there is none."""
+    return "–" if amount is None else money(amount.amount_micros, amount.currency)
+
+
+def per_thousand(amount: Money | None) -> str:
+    """Write what a thousand pages cost at that price."""
+    return "–" if amount is None else money(amount.amount_micros * 1000, amount.currency)
+
+
+def decimals(amounts_micros: Iterable[int]) -> int:
+    """How many decimals the finest of these amounts needs; a column is set by it."""
+    return max((len(format_micros(amount).partition(".")[2]) for amount in amounts_micros), default=_DECIMALS_MIN)
+
+
+def money_cell(amount_micros: int, currency: str, places: int) -> Markup:
+    """An amount for a column: what is missing to ``places`` decimals stands there unseen, so that points align."""
+    missing = places - len(format_micros(amount_micros).partition(".")[2])
+    unseen = Markup('<span class="unseen" aria-hidden="true">{}</span>').format("0" * missing) if missing > 0 else ""
+    return Markup("{}{}").format(money(amount_micros, currency), unseen)
+
+
+def count(number: int) -> str:
+    """Write a count with grouped thousands."""
+    return f"{number:,}"
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """Write ``1 change`` or ``3 changes``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+# Time
+
+
+def at(micros: int) -> datetime:
+    """The aware UTC time of microseconds since the epoch."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def moment(micros: int) -> Markup:
+    """A time to the second, in UTC, readable by machines too."""
+    time = at(micros)
+    text = f"{time.day} {time:%b %Y, %H:%M:%S}"
+    return Markup('<time datetime="{}">{} UTC</time>').format(time.isoformat(timespec="seconds"), text)
+
+
+def day(micros: int) -> Markup:
+    """A day with the minute, for lists."""
+    time = at(micros)
+    text = f"{time.day} {time:%b %Y, %H:%M}"
+    return Markup('<time datetime="{}">{} UTC</time>').format(time.isoformat(timespec="minutes"), text)
+
+
+def month_name(month: Month) -> str:
+    """``November 2026``."""
+    return f"{at(month.start_micros):%B %Y}"
+
+
+def ordinal(number: int) -> str:
+    """``1st``, ``2nd``, ``13th``."""
+    ending = "th" if 11 <= number % 100 <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def ago(micros: int, now_micros: int) -> str:
+    """How long ago, roughly: ``just now``, ``5 minutes ago``, ``3 days ago``."""
+    minutes = max(0, now_micros - micros) // _MINUTE_MICROS
+    for size, word in ((24 * 60, "day"), (60, "hour"), (1, "minute")):
+        if minutes >= size:
+            return f"{plural(minutes // size, word)} ago"
+    return "just now"

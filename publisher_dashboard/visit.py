@@ -1,0 +1,168 @@
+"""What a page gets: one person's request, already let in, with everything it may work with.
+
+Rules of this file
+- A page never reads who is asking, or for which publisher, from a form or a query: ``publisher_dashboard.auth`` puts
+  person, membership and site here after it has looked them up.
+- A page returns an answer; it does not know about cookies, headers or templates' surroundings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from edge.core.identity import ClaimedCrawler
+from edge.store.database import Database
+from edge.store.passwords import Passwords
+from edge.store.people import Membership, Role
+from edge.store.rulesets import find_draft
+from edge.store.sessions import Session
+from edge.store.sites import Site, list_sites
+from publisher_dashboard.browser_safety import Address
+from publisher_dashboard.rendering import Rendering
+
+
+class Need(StrEnum):
+    """What a route asks of whoever comes."""
+
+    ANYONE = "anyone"
+    SIGNED_IN = "signed in"
+    SEE = "see"
+    EDIT = "edit"
+    EXPORT = "export"
+
+
+GRANTS: Mapping[Role, frozenset[Need]] = {
+    Role.OWNER: frozenset({Need.SEE, Need.EDIT, Need.EXPORT}),
+    Role.EDITOR: frozenset({Need.SEE, Need.EDIT, Need.EXPORT}),
+    Role.BILLING: frozenset({Need.SEE, Need.EXPORT}),
+    Role.VIEWER: frozenset({Need.SEE}),
+}
+"""What each role may do for its publisher: change prices, take numbers out, or look."""
+
+NOTICES: Mapping[str, str] = {
+    "added": "The rule was added to the draft.",
+    "changed": "The rule was changed in the draft.",
+    "moved": "The rule was moved in the draft.",
+    "switched": "The rule was switched in the draft.",
+    "deleted": "The rule was taken out of the draft.",
+    "preset": "The preset is in the draft. Nothing is live until you publish.",
+    "discarded": "The draft was discarded; the live rules are as they were.",
+    "same": "Nothing was different, so nothing was changed.",
+    "published": "Published. The edge follows within a second.",
+    "rolled-back": "Rolled back. The edge follows within a second.",
+    "welcome": "Welcome. Your account is ready.",
+    "password": "Your password was changed, and every other session was ended.",
+    "session-ended": "The session was ended.",
+    "sessions-ended": "Every other session was ended.",
+}
+"""What a page may be told to say after a redirect, by the word in its address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all pages of one dashboard share. ``clock`` gives seconds since the epoch."""
+
+    database: Database
+    clock: Callable[[], float]
+    classify: Callable[[str], ClaimedCrawler | None]
+    address: Address
+    passwords: Passwords
+    operator: str
+    rendering: Rendering
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request that was let in. ``form`` holds the first value of each field, ``lists`` all of them."""
+
+    desk: Desk
+    request: Request
+    now_micros: int
+    session: Session | None = None
+    memberships: tuple[Membership, ...] = ()
+    membership: Membership | None = None
+    site: Site | None = None
+    form: Mapping[str, str] = field(default_factory=dict)
+    lists: Mapping[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def person(self) -> Session:
+        """The session of whoever is signed in; only on routes that ask for it."""
+        assert self.session is not None, "the route does not ask for a person"
+        return self.session
+
+    @property
+    def publisher(self) -> Membership:
+        """The publisher of this address; only on routes below one."""
+        assert self.membership is not None, "the route is not below a publisher"
+        return self.membership
+
+    @property
+    def place(self) -> Site:
+        """The site of this address; only on routes below one."""
+        assert self.site is not None, "the route is not below a site"
+        return self.site
+
+    @property
+    def now(self) -> float:
+        """The time of this visit in seconds since the epoch."""
+        return self.now_micros / 1_000_000
+
+    def query(self, name: str) -> str:
+        """A parameter of the address, stripped; empty when it is not there."""
+        return str(self.request.query_params.get(name, "")).strip()
+
+    def may(self, need: Need) -> bool:
+        """Whether the role for this publisher covers ``need``."""
+        return self.membership is not None and need in GRANTS[self.membership.role]
+
+    def render(self, template: str, status: int = HTTPStatus.OK, **context: Any) -> Response:
+        """The page, inside its frame."""
+        frame = self._frame() if self.session is not None else {"session": None}
+        values = {"operator": self.desk.operator, "now_micros": self.now_micros, **frame, **context}
+        return HTMLResponse(self.desk.rendering.page(template, values), status)
+
+    def go(self, path: str, said: str | None = None) -> Response:
+        """Send the browser to another page of ours after a form, which may then say one of ``NOTICES``."""
+        assert said is None or said in NOTICES
+        where = f"{path}{'&' if '?' in path else '?'}{urlencode({'said': said})}" if said else path
+        return RedirectResponse(where, HTTPStatus.SEE_OTHER)
+
+    def site_path(self, *parts: str) -> str:
+        """An address below this site."""
+        return "/".join(("/sites", quote(self.place.host, safe=""), *parts))
+
+    def publisher_path(self, *parts: str) -> str:
+        """An address below this publisher."""
+        return "/".join(("/publishers", str(self.publisher.publisher_id), *parts))
+
+    def _frame(self) -> dict[str, Any]:
+        """What surrounds every page: who, where, and where else one may go."""
+        membership = self.membership or (self.memberships[0] if self.memberships else None)
+        with self.desk.database.read() as connection:
+            sites = {one.publisher_id: list_sites(connection, one.publisher_id) for one in self.memberships}
+            own = sites[membership.publisher_id] if membership else []
+            current = self.site or (own[0] if len(own) == 1 else None)
+            draft = find_draft(connection, current.site_id) if current else None
+        return {
+            "session": self.session,
+            "memberships": self.memberships,
+            "membership": membership,
+            "sites_of": sites,
+            "current": current,
+            "own_sites": own,
+            "has_draft": draft is not None,
+            "path": self.request.url.path,
+            "may_edit": self.may(Need.EDIT),
+            "may_export": self.may(Need.EXPORT),
+            "notice": NOTICES.get(self.query("said")),
+            "csrf": self.session.csrf_token if self.session else "",
+        }

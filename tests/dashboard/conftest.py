@@ -1,0 +1,163 @@
+"""A newsroom on each database, and browsers that are signed in to it without being browsers."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from httpx2 import Response
+from starlette.testclient import TestClient
+
+from edge.core.catalogue import Catalogue
+from edge.store import schema
+from edge.store.database import Database
+from publisher_dashboard.app import create_app
+from tests.support.newsroom import NOW, PASSWORD, Newsroom, build, quick_passwords
+from tests.support.postgres import PostgresServer
+
+ORIGIN = "http://127.0.0.1:8403"
+FROM_HERE = {"sec-fetch-site": "same-origin", "origin": ORIGIN}
+
+
+@dataclass(slots=True)
+class Clock:
+    """A clock that stands still until it is told otherwise; seconds since the epoch."""
+
+    now: float = NOW.timestamp()
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_minutes(self, minutes: float) -> None:
+        self.now += 60 * minutes
+
+
+@dataclass(slots=True)
+class Browser:
+    """One person's way to the dashboard: keeps cookies, sends forms as a page of ours would."""
+
+    client: TestClient
+    csrf: str = ""
+    history: list[Response] = field(default_factory=list)
+
+    def get(self, path: str, **options: object) -> Response:
+        return self.client.get(path, follow_redirects=False, **options)  # type: ignore[arg-type]
+
+    def post(self, path: str, form: dict[str, object] | None = None, **headers: str) -> Response:
+        values = {"token": self.csrf, **(form or {})}
+        return self.client.post(path, data=values, headers={**FROM_HERE, **headers}, follow_redirects=False)
+
+    def sign_in(self, email: str, password: str = PASSWORD) -> Response:
+        answer = self.post("/sign-in", {"email": email, "password": password})
+        if answer.status_code == 303:
+            self.csrf = token_in(self.get("/account").text)
+        return answer
+
+    def edition(self, host: str = "harbour.example") -> str:
+        return hidden_in(self.get(f"/sites/{host}/rules/new").text, "edition")
+
+
+def hidden_in(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert found is not None, f"no field {name} in the page"
+    return found[1]
+
+
+def token_in(page: str) -> str:
+    return hidden_in(page, "token")
+
+
+@dataclass(slots=True)
+class House:
+    """A running dashboard over a newsroom."""
+
+    database: Database
+    newsroom: Newsroom
+    clock: Clock
+    new_browser: Callable[..., Browser]
+
+    def signed_in(self, email: str = "owner@harbour.example") -> Browser:
+        browser = self.new_browser()
+        assert browser.sign_in(email).status_code == 303
+        return browser
+
+
+def prepare(url: str) -> None:
+    database = Database.open(url)
+    schema.upgrade(database)
+    build(database)
+    database.close()
+
+
+def migrate(url: str) -> None:
+    database = Database.open(url)
+    schema.upgrade(database)
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    return Catalogue.load()
+
+
+@pytest.fixture(scope="session")
+def newsroom_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Newsroom]:
+    path = tmp_path_factory.mktemp("newsroom") / "farebox.db"
+    database = Database.open(f"sqlite:///{path}")
+    schema.upgrade(database)
+    newsroom = build(database)
+    database.close()
+    return path, newsroom
+
+
+@pytest.fixture
+def sqlite_newsroom_url(newsroom_file: tuple[Path, Newsroom], tmp_path: Path) -> str:
+    path = tmp_path / "newsroom.db"
+    shutil.copyfile(newsroom_file[0], path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgres_newsroom_url(postgres_server: PostgresServer) -> Iterator[str]:
+    name = postgres_server.create_database(template=postgres_server.template("newsroom", prepare))
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def newsroom_url(request: pytest.FixtureRequest) -> str:
+    fixture = {"sqlite": "sqlite_newsroom_url", "postgresql": "postgres_newsroom_url"}[request.param]
+    url: str = request.getfixturevalue(fixture)
+    return url
+
+
+@pytest.fixture
+def house(newsroom_url: str, newsroom_file: tuple[Path, Newsroom], catalogue: Catalogue) -> Iterator[House]:
+    # The seed makes the same newsroom on both databases, so that the ids of one are those of the other.
+    yield from open_house(newsroom_url, newsroom_file[1], catalogue)
+
+
+@pytest.fixture
+def quick_house(
+    sqlite_newsroom_url: str, newsroom_file: tuple[Path, Newsroom], catalogue: Catalogue
+) -> Iterator[House]:
+    """On SQLite alone, for what does not touch the store's dialect."""
+    yield from open_house(sqlite_newsroom_url, newsroom_file[1], catalogue)
+
+
+def open_house(url: str, newsroom: Newsroom, catalogue: Catalogue, public_url: str | None = None) -> Iterator[House]:
+    database, clock, passwords = Database.open(url), Clock(), quick_passwords()
+    app = create_app(
+        database, catalogue.classify, public_url=public_url, operator="harbour", clock=clock, passwords=passwords
+    )
+
+    def new_browser(address: str = "203.0.113.7") -> Browser:
+        return Browser(TestClient(app, base_url=public_url or ORIGIN, client=(address, 50_000)))
+
+    yield House(database, newsroom, clock, new_browser)
+    passwords.close()
+    database.close()
