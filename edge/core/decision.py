@@ -142,7 +142,9 @@ def decide(
 
 
 def _ambiguous(site: SitePolicy, identity: Identity, resource: Target) -> Refuse:
-    detail = f"{resource.ambiguity}; ask for {resource.canonical_hint} instead"
+    reason = resource.ambiguity or "this is not the canonical spelling of the address"
+    hint = resource.canonical_hint
+    detail = f"{reason}; ask for {hint} instead" if hint is not None else f"{reason}; ask for a plain spelling"
     return Refuse(RefusalCode.AMBIGUOUS_TARGET, detail, site, identity)
 
 

@@ -134,7 +134,9 @@ def either_form(test: PathTest, key: str) -> bool:
 
 def path_key(path: str, *, case_sensitive: bool) -> str:
     """The key form of a canonical path: as rules compare it, without a slash at the end."""
-    return match_key(path, case_sensitive=case_sensitive).removesuffix("/")
+    if "%" in path or case_sensitive:
+        return match_key(path, case_sensitive=case_sensitive).removesuffix("/")
+    return path.lower().removesuffix("/")  # what match_key says of a plain path, without the call
 
 
 def query_test(query: str, case_sensitive: bool) -> QueryTest:

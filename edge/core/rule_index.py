@@ -61,12 +61,11 @@ class RuleIndex:
         compiled = self._compiled
         if compiled is None:
             compiled = self._compiled = _Compiled(self)
-        rules = self.rule_set.rules
-        best = len(rules)
+        best = len(self.rule_set.rules)
         if groups := compiled.groups_of(identity):
             key = path_key(path, case_sensitive=self._case_sensitive)
             best = compiled.table.lowest(key, query, groups, now, best)
-        return Match(best, rules[best] if best < len(rules) else self.rule_set.default)
+        return compiled.matches[best]
 
     def explain(
         self, path: str, query: str | None, identity: Identity, now: float
@@ -98,7 +97,7 @@ class RuleIndex:
 class _Compiled:
     """What matching needs: the groups of crawlers the rules speak of, and the table of their addresses."""
 
-    __slots__ = ("_groups", "_listeners", "_names", "_operators", "table")
+    __slots__ = ("_groups", "_listeners", "_names", "_operators", "matches", "table")
 
     def __init__(self, index: RuleIndex) -> None:
         self._groups: dict[Who, int] = {}
@@ -108,6 +107,7 @@ class _Compiled:
             if rule.enabled:
                 group = self._groups.setdefault(rule.who, len(self._groups))
                 self.table.add(position, group, rule)
+        self.matches = [Match(position, rule) for position, rule in enumerate(index.rule_set)]
         self._names = frozenset(who.crawler.casefold() for who in self._groups if who.crawler is not None)
         self._operators = frozenset(who.operator.casefold() for who in self._groups if who.operator is not None)
 
@@ -115,13 +115,13 @@ class _Compiled:
         """The groups that ``identity`` belongs to."""
         if isinstance(identity, Visitor):
             return ()
-        name, operator, kind, rung = _claims(identity)
+        crawler = identity.crawler if isinstance(identity, SignedCrawler) else identity
         # Names that no rule mentions are all alike, so what is remembered is bounded by the rules, not by traffic.
         listener: _Listener = (
-            folded if self._names and (folded := name.casefold()) in self._names else None,
-            folded if self._operators and (folded := operator.casefold()) in self._operators else None,
-            id(kind),  # a member of an enumeration is one object; its hash is a Python call
-            rung is Rung.SIGNED,
+            folded if self._names and (folded := crawler.name.casefold()) in self._names else None,
+            folded if self._operators and (folded := crawler.operator.casefold()) in self._operators else None,
+            id(crawler.kind),  # a member of an enumeration is one object; its hash is a Python call
+            crawler is not identity,  # signed: the only rung above a claim that exists so far
         )
         groups = self._listeners.get(listener)
         if groups is None:
