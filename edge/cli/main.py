@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -81,6 +82,21 @@ def serve(
     from edge.cli import serve as serving
 
     serving.serve(workers, serving.Part(only.value) if only else None)
+
+
+@app.command("demo", epilog="Example: farebox demo --no-serve")
+def demo(
+    folder: Annotated[
+        Path | None, typer.Option(help="A new folder to keep the demo's files in; else a temporary one.")
+    ] = None,
+    serve: Annotated[
+        bool | None, typer.Option("--serve/--no-serve", help="Go on serving at the end; else only on a terminal.")
+    ] = None,
+) -> None:
+    """Show the main job end to end: a crawler is refused with a price, pays, and appears in the books."""
+    from edge.cli import demo as showing
+
+    showing.demo(folder, serve)
 
 
 app.command("charges", epilog="Example: farebox charges --site news.example --since 7d --format csv")(charges)

@@ -6,10 +6,8 @@ import os
 import socket
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
 import structlog
-import typer
 
 from edge.cli.logs import configure_logs
 from edge.cli.terminal import note
@@ -36,16 +34,8 @@ class Part(StrEnum):
     DASHBOARD = "dashboard"
 
 
-def serve(
-    workers: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Edge processes; more than one needs PostgreSQL.")
-    ] = None,
-    only: Annotated[Part | None, typer.Option(help="Serve just this part.")] = None,
-) -> None:
-    """Run the edge, the dashboard and the admin pages until told to stop (SIGTERM or Ctrl+C).
-
-    An embedded SQLite database is created and brought up to date; PostgreSQL is upgraded by `farebox db upgrade`.
-    """
+def serve(workers: int | None, only: Part | None) -> None:
+    """Serve until a signal comes; ``workers`` None means as the settings say, ``only`` None everything."""
     settings = settings_here()
     if workers is not None:
         settings = load_settings({**os.environ, "FAREBOX_WORKERS": str(workers)}, Path.cwd())
