@@ -79,3 +79,12 @@ def news(farebox: Farebox) -> Farebox:
     added = farebox("site", "add", "news.example", "--publisher", "Example News", "--origin", "http://127.0.0.1:9000")
     assert added.code == 0, added.err
     return farebox
+
+
+@pytest.fixture
+def shop(news: Farebox) -> Farebox:
+    """The same, with the registered crawler ExampleBot, which has USD 10."""
+    added = news("crawler", "add", "ExampleBot", "--agent", "https://bot.example", "--kind", "training")
+    assert added.code == 0, added.err
+    assert news("account", "credit", "ExampleBot", "USD 10", "--reference", "INV-1").code == 0
+    return news

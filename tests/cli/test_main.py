@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -123,17 +124,11 @@ def test_a_taught_shell_gets_the_words_that_fit(tmp_path: Path) -> None:
 
 
 def test_the_first_steps_work_as_processes_on_a_file(tmp_path: Path) -> None:
-    for words in (
-        ("db", "upgrade"),
-        ("publisher", "add", "Example News", "--email", "owner@news.example"),
-        ("site", "add", "news.example", "--publisher", "example news", "--origin", "http://127.0.0.1:9000"),
-    ):
-        done = farebox_process(*words, cwd=tmp_path)
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    listed = farebox_process("site", "list", cwd=tmp_path)
-    assert listed.stdout.splitlines()[1].split() == [
-        *("news.example", "Example", "News", "http://127.0.0.1:9000", "USD", "-")
-    ]
+    made = farebox_process("db", "upgrade", cwd=tmp_path)
+    assert (made.returncode, made.stderr) == (0, "")
+    added = farebox_process("publisher", "add", "Example News", "--email", "owner@news.example", "--json", cwd=tmp_path)
+    assert (added.returncode, added.stderr) == (0, "")
+    assert json.loads(added.stdout)["name"] == "Example News"
 
 
 def test_a_reader_that_leaves_early_is_not_an_error(tmp_path: Path) -> None:

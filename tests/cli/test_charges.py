@@ -1,0 +1,232 @@
+"""``farebox charges``, ``refund``, ``receipt``, ``report`` and ``verify``: the ledger as operators read it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from hashlib import sha256
+from pathlib import Path
+
+import orjson
+import pytest
+
+from edge.core.keys import new_private_key
+from edge.core.receipts import sign_receipt
+from tests.cli.conftest import Farebox
+from tests.cli.ledger import NOVEMBER, break_delivery, sell
+from tests.core.test_receipts import RECEIPT
+
+DAY = 86_400_000_000
+
+
+def test_charges_are_listed_newest_first(shop: Farebox, workplace: Path) -> None:
+    (first,) = sell(workplace, 5000)
+    (second,) = sell(workplace, 7500, first=2, at_micros=NOVEMBER + DAY)
+    rows = shop("charges", "--json").json
+    assert [row["charge_id"] for row in rows] == [second, first]
+    assert (rows[1]["price"], rows[1]["site"], rows[1]["crawler"], rows[1]["state"]) == (
+        *("USD 0.005", "news.example", "ExampleBot"),
+        "live",
+    )
+    lines = shop("charges").out.splitlines()
+    assert lines[0].split() == ["TIME", "CHARGE", "STATE", "CRAWLER", "SITE", "TARGET", "RULE", "AMOUNT"]
+    assert lines[1].startswith("2026-11-17T12:00:00Z  " + second)
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        (("--site", "news.example"), 3),
+        (("--crawler", "examplebot"), 3),
+        (("--crawler", "Other"), 0),
+        (("--since", "2026-11-17"), 2),
+        (("--since", "2026-11-16T12:00:01Z", "--until", "2026-11-17T13:00+01:00"), 0),
+        (("--until", "2026-11-17T12:00"), 1),
+        (("--limit", "2"), 2),
+    ],
+)
+def test_filters_narrow_what_is_listed(shop: Farebox, workplace: Path, words: tuple[str, ...], count: int) -> None:
+    assert shop("crawler", "add", "Other", "--agent", "https://other.example").code == 0
+    for number in range(3):
+        sell(workplace, 5000, first=number + 1, at_micros=NOVEMBER + number * DAY)
+    assert len(shop("charges", *words, "--json").json) == count
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (("--since", "yesterday"), 2, "write 2026-11-20"),
+        (("--site", "other.example"), 1, "farebox site list"),
+        (("--crawler", "Nobody"), 1, "farebox crawler list"),
+        (("--format", "xml"), 2, "jsonl"),
+    ],
+)
+def test_a_filter_that_fits_nothing_says_so(shop: Farebox, words: tuple[str, ...], code: int, sentence: str) -> None:
+    result = shop("charges", *words)
+    assert (result.code, result.out) == (code, "")
+    assert sentence in result.err
+
+
+def test_exports_hold_everything_and_no_formula(shop: Farebox, workplace: Path) -> None:
+    sell(workplace, *[5000] * 1200, rule="=SUM(A1)")
+    rows = list(csv.DictReader(io.StringIO(shop("charges", "--format", "csv").out, newline="")))
+    assert len(rows) == 1200
+    assert sum(int(row["amount_micros"]) for row in rows) == 1200 * 5000
+    assert rows[0]["rule"] == "'=SUM(A1)"
+    assert rows[0]["amount"] == "0.005"
+    lines = [json.loads(line) for line in shop("charges", "--format", "jsonl").out.splitlines()]
+    assert [line["charge_id"] for line in lines] == [row["charge_id"] for row in rows]
+    assert lines[0]["rule"] == "=SUM(A1)"
+
+
+def test_what_a_stranger_asked_for_cannot_drive_the_terminal(shop: Farebox, workplace: Path) -> None:
+    sell(workplace, 5000, target="/\x1b[2Jgone")
+    assert "\x1b" not in shop("charges").out
+
+
+def test_a_refund_gives_the_money_back_once(shop: Farebox, workplace: Path) -> None:
+    (charge,) = sell(workplace, 5000)
+    assert "gave USD 0.005 back" in shop("refund", charge, "--reason", "wrong page").out
+    assert "nothing was done" in shop("refund", charge, "--reason", "wrong page").out
+    (row,) = shop("charges", "--json").json
+    assert (row["state"], row["reason"]) == ("reversed", "wrong page")
+    assert shop("account", "show", "ExampleBot", "--json").json[0]["balance"] == "USD 10.00"
+    assert "ch_" in shop("refund", "x", "--reason", "y").err
+    assert shop("refund", "ch_" + "0" * 32, "--reason", "y").code == 1
+
+
+# Receipts
+
+
+def test_a_receipt_is_shown_and_verifies_against_keys_and_ledger(shop: Farebox, workplace: Path) -> None:
+    (charge,) = sell(workplace, 5000)
+    shown = shop("receipt", "show", charge, "--json").json
+    assert (shown["claims"]["jti"], shown["claims"]["price"]) == (charge, "USD 0.005")
+    (workplace / "receipt.jws").write_text(shop("receipt", "show", charge, "--token").out)
+    assert "the ledger says the same" in shop("receipt", "verify", "receipt.jws").out
+    assert "the ledger holds this charge" in shop("receipt", "verify", charge).out
+    assert charge in shop("receipt", "show", charge).out
+
+
+def test_a_receipt_verifies_with_the_published_keys_alone(
+    shop: Farebox, workplace: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (charge,) = sell(workplace, 5000)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "receipt.jws").write_text(shop("receipt", "show", charge, "--token").out)
+    (elsewhere / "jwks.json").write_text(shop("keys", "show", "--json").out)
+    monkeypatch.chdir(elsewhere)
+    checked = shop("receipt", "verify", "receipt.jws", "--keys", "jwks.json", "--json")
+    assert checked.code == 0, checked.err
+    assert checked.json["claims"]["jti"] == charge
+
+
+def test_a_reversed_charge_is_told_to_whoever_holds_its_receipt(shop: Farebox, workplace: Path) -> None:
+    (charge,) = sell(workplace, 5000)
+    (workplace / "receipt.jws").write_text(shop("receipt", "show", charge, "--token").out)
+    break_delivery(workplace, charge)
+    assert "was reversed since" in shop("receipt", "verify", "receipt.jws").out
+
+
+def test_a_receipt_that_is_not_ours_is_refused(shop: Farebox, workplace: Path) -> None:
+    sell(workplace, 5000)
+    (workplace / "forged.jws").write_text(sign_receipt(RECEIPT, new_private_key()))
+    result = shop("receipt", "verify", "forged.jws")
+    assert (result.code, result.out) == (1, "")
+    assert "do not accept it" in result.err
+    assert shop("receipt", "verify", "nowhere.jws").code == 1
+    assert "farebox charges" in shop("receipt", "show", "ch_" + "0" * 32).err
+
+
+# The month
+
+
+def test_a_month_is_reported_per_publisher_crawler_and_rule(shop: Farebox, workplace: Path) -> None:
+    charges = sell(workplace, 5000, 5000, 7500)
+    break_delivery(workplace, charges[2])
+    sell(workplace, 1000, first=9, at_micros=NOVEMBER + 20 * DAY)
+    report = shop("report", "2026-11", "--json").json
+    (line,) = report["lines"]
+    assert (line["publisher"], line["site"], line["crawler"], line["rule"], line["licence"]) == (
+        *("Example News", "news.example", "ExampleBot", "long reads"),
+        "ai-train",
+    )
+    assert (line["pages"], line["reversed_pages"], line["amount"]) == (3, 1, "USD 0.01")
+    assert "total USD 0.01: 3 pages, 1 reversed" in shop("report", "2026-11").out
+    assert shop("report", "2026-12", "--json").json["totals"][0]["amount_micros"] == 1000
+
+
+def test_a_month_that_is_not_over_is_a_draft(shop: Farebox) -> None:
+    result = shop("report", "9000-01")
+    assert result.code == 0
+    assert "this is a draft" in result.err
+    assert shop("report", "2020-01", "--json").json["draft"] is False
+
+
+def test_one_reader_sees_only_what_is_theirs(shop: Farebox, workplace: Path) -> None:
+    sell(workplace, 5000)
+    assert shop("publisher", "add", "Other", "--email", "o@other.example").code == 0
+    assert shop("crawler", "add", "Rival", "--agent", "https://rival.example").code == 0
+    assert shop("report", "2026-11", "--publisher", "Other", "--json").json["lines"] == []
+    assert len(shop("report", "2026-11", "--publisher", "example news", "--json").json["lines"]) == 1
+    assert shop("report", "2026-11", "--crawler", "Rival", "--json").json["lines"] == []
+    assert len(shop("report", "2026-11", "--crawler", "examplebot", "--json").json["lines"]) == 1
+
+
+def test_files_are_written_with_a_manifest_and_the_same_bytes_again(shop: Farebox, workplace: Path) -> None:
+    sell(workplace, 5000, 7500)
+    assert shop("report", "2026-11", "--out", "reports").code == 0
+    written = {path.name: path.read_bytes() for path in (workplace / "reports").iterdir()}
+    assert set(written) == {"report-2026-11.csv", "report-2026-11.jsonl", "manifest.json"}
+    manifest = orjson.loads(written["manifest.json"])
+    for name, described in manifest["files"].items():
+        assert described["sha256"] == sha256(written[name]).hexdigest()
+    assert manifest["totals"]["USD"]["amount_micros"] == 12_500
+    assert shop("report", "2026-11", "--out", "reports").code == 0
+    assert {path.name: path.read_bytes() for path in (workplace / "reports").iterdir()} == written
+
+
+def test_one_format_can_go_to_a_pipe(shop: Farebox, workplace: Path) -> None:
+    sell(workplace, 5000)
+    assert shop("report", "2026-11", "--format", "csv").out.startswith("month,publisher,site,crawler")
+    assert json.loads(shop("report", "2026-11", "--format", "jsonl").out)["amount_micros"] == 5000
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (("November",), 1, "write it like 2026-11"),
+        (("2026-11", "--format", "pdf"), 2, "choose from csv, jsonl"),
+        (("2026-11", "--format", "csv,jsonl"), 2, "--out"),
+        (("2026-11", "--publisher", "Example News", "--crawler", "ExampleBot"), 2, "not both"),
+        (("2026-11", "--publisher", "Nobody"), 1, "farebox publisher add"),
+        (("2026-11", "--out", "farebox.db"), 1, "choose another --out"),
+    ],
+)
+def test_a_report_that_cannot_be_made_says_why(shop: Farebox, words: tuple[str, ...], code: int, sentence: str) -> None:
+    result = shop("report", *words)
+    assert (result.code, result.out) == (code, "")
+    assert sentence in result.err
+
+
+def test_verify_says_that_the_books_hold(shop: Farebox, workplace: Path) -> None:
+    sell(workplace, 5000, 7500)
+    result = shop("verify", "--month", "2026-11")
+    assert result.code == 0
+    assert "the books hold: 3 entries" in result.out
+    assert "2026-11: USD 0.0125" in result.out
+    assert shop("verify", "--json").json["ok"] is True
+
+
+def test_verify_fails_and_names_what_was_changed(shop: Farebox, workplace: Path) -> None:
+    sell(workplace, 5000)
+    connection = sqlite3.connect(workplace / "farebox.db")
+    connection.execute("UPDATE account SET balance_micros = balance_micros + 1 WHERE code LIKE 'publisher:%'")
+    connection.commit()
+    connection.close()
+    result = shop("verify")
+    assert result.code == 1
+    assert "I5: account publisher:1:USD" in result.err
+    assert shop("verify", "--json").json["ok"] is False
