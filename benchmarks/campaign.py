@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.contenders import ROOT, Ask, Contender, Trial
 from benchmarks.ledger_target import Books
 from benchmarks.load import Load, LoadResult
-from benchmarks.processes import BenchmarkFault, Running, run_json
+from benchmarks.processes import BenchmarkFault, Running, measured_json
 from benchmarks.request_files import Signer, claimed, framed, people, write_signed, x402_payments
 from benchmarks.samples import Sample, Series
 
@@ -109,6 +109,6 @@ class Campaign:
 
     def _verifications(self, number: int) -> Sample:
         words = [sys.executable, "-m", "benchmarks.verification", str(min(2, self.pace.seconds))]
-        pinning = self.load.pinning
-        seen = run_json(pinning.command(pinning.server, words), ROOT)
-        return Sample(Series.VERIFY, number, seen["count"] / seen["seconds"], seen["seconds"], int(seen["count"]))
+        seen, cores = measured_json(words, self.load.pinning, ROOT)
+        count, seconds = int(seen["count"]), seen["seconds"]
+        return Sample(Series.VERIFY, number, count / seconds, seconds, count, cores=cores)

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from benchmarks.contenders import Ask, Contender, Trial
 from benchmarks.load import Expectation
@@ -128,17 +127,12 @@ class Farebox:
 
     def _charges(self) -> float:
         """Live charges, by what is gone from the prepaid credit."""
-        account = json.loads(self._command("account", "show", CRAWLER, "--json"))
-        spent = parse_price(CREDIT).amount_micros - balance_micros(account)
+        (account,) = json.loads(self._command("account", "show", CRAWLER, "--json"))
+        spent: int = parse_price(CREDIT).amount_micros - account["balance_micros"]
         return spent / parse_price(PRICE).amount_micros
 
     def _command(self, *words: str) -> str:
         return run_command([str(COMMAND), *words], self._environment, self.place)
-
-
-def balance_micros(account: Mapping[str, Any]) -> int:
-    """The balance in what ``farebox account show --json`` prints."""
-    return int(account["balance_micros"])
 
 
 def run_command(command: list[str], environment: Mapping[str, str], place: Path) -> str:

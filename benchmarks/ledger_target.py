@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import psutil
 
 from benchmarks.contenders import ROOT
 from benchmarks.machine import Pinning
-from benchmarks.processes import run_json
+from benchmarks.processes import measured_json
 from benchmarks.samples import Sample, Series
 from tests.support.postgres import PostgresServer, running_postgres
 
@@ -40,10 +40,10 @@ class Books:
         """Measure both, one after the other, on the server's core."""
         with self.fresh() as urls:
             words = [sys.executable, "-m", "benchmarks.ledger_rates", *urls, str(self.seconds)]
-            seen = run_json(self.pinning.command(self.pinning.server, words), ROOT)
+            seen, cores = measured_json(words, self.pinning, ROOT)
         raw = max(seen["row_by_row"], seen["all_in_one"])
         for series, rate in ((self.ledger, seen["ledger"]), (self.raw, raw)):
-            yield Sample(series, number, rate, seen["count"] / rate, int(seen["count"]))
+            yield Sample(series, number, rate, seen["count"] / rate, int(seen["count"]), cores=cores)
 
 
 def sqlite_books(place: Path, pinning: Pinning, seconds: int) -> Books:
@@ -82,4 +82,5 @@ def _pin(server: PostgresServer, pinning: Pinning) -> None:
     if pinning.load is not None:
         postmaster = psutil.Process(server.process.pid)
         for process in (postmaster, *postmaster.children()):
-            process.cpu_affinity([pinning.load])
+            with suppress(psutil.NoSuchProcess):  # a child of the start-up that has done its work
+                process.cpu_affinity([pinning.load])

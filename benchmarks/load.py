@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-import psutil
 
 from benchmarks.machine import Pinning
 from benchmarks.origin import find_program
-from benchmarks.processes import BenchmarkFault, CoreClock, Running, tail
+from benchmarks.processes import BenchmarkFault, CoreClock, Running, cpu_seconds, tail
 from benchmarks.samples import Cores
 
 SCRIPT = Path(__file__).resolve().parent / "load.lua"
@@ -55,7 +54,7 @@ class Load:
         Raises ``BenchmarkFault`` when an answer is not as expected, a connection fails or nothing was answered.
         """
         command = self._command(server, requests, expected, seconds, repeat=repeat)
-        clock = CoreClock(self.pinning.server, self.pinning.load, psutil.Process(server.process.pid))
+        clock = CoreClock(self.pinning.server, self.pinning.load, partial(cpu_seconds, server))
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         cores = clock.since()
         lines = done.stdout.strip().splitlines()

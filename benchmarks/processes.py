@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from benchmarks.machine import Pinning
 from benchmarks.samples import Cores
 
 START_TIMEOUT_SECONDS = 60.0
@@ -108,13 +110,22 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def run_json(command: Sequence[str], place: Path) -> dict[str, float]:
-    """Run a measuring process of our own and return the numbers that it printed."""
+def measured_json(words: Sequence[str], pinning: Pinning, place: Path) -> tuple[dict[str, float], Cores | None]:
+    """Run a measuring process on the server's core; return the numbers that it printed, and how quiet it was."""
+    clock = CoreClock(pinning.server, pinning.load, _cpu_seconds_of_the_ended)
+    command = pinning.command(pinning.server, words)
     done = subprocess.run(command, capture_output=True, text=True, cwd=place, stdin=subprocess.DEVNULL)
+    cores = clock.since()
     if done.returncode != 0:
         raise BenchmarkFault(f"`{' '.join(command)}` failed:\n{done.stderr.strip()[-2000:]}")
     numbers: dict[str, float] = json.loads(done.stdout)
-    return numbers
+    return numbers, cores
+
+
+def _cpu_seconds_of_the_ended() -> float:
+    """What our child processes that have ended had used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +138,12 @@ class _Reading:
 
 
 class CoreClock:
-    """Sees what two cores and one process tree do from when it is made."""
+    """Sees what two cores do from when it is made, and how much of it is the measured thing's ``own`` time."""
 
-    def __init__(self, server_core: int | None, load_core: int | None, server: psutil.Process) -> None:
+    def __init__(self, server_core: int | None, load_core: int | None, own: Callable[[], float]) -> None:
         self._server_core = server_core
         self._load_core = load_core
-        self._server = server
+        self._own = own
         self._began = self._read()
 
     def since(self) -> Cores | None:
@@ -159,13 +170,14 @@ class CoreClock:
             (times.user + times.nice + times.system + times.irq + times.softirq, times.steal)
             for times in psutil.cpu_times(percpu=True)
         )
-        return _Reading(time.monotonic(), _cpu_seconds(self._server), cores)
+        return _Reading(time.monotonic(), self._own(), cores)
 
 
-def _cpu_seconds(server: psutil.Process) -> float:
-    """What a process and those it started have used, in seconds of processor time."""
+def cpu_seconds(server: Running) -> float:
+    """What a server and the processes it started have used, in seconds of processor time."""
     total = 0.0
-    for process in (server, *server.children(recursive=True)):
+    parent = psutil.Process(server.process.pid)
+    for process in (parent, *parent.children(recursive=True)):
         with suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
             total += times.user + times.system

@@ -15,6 +15,7 @@ from benchmarks.samples import Figure, Sample, Series, figure, medians
 
 NOISE = 0.05
 FULL = 0.97
+BUSY = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,19 +153,22 @@ def machine_list(machine: Mapping[str, Any], settings: Mapping[str, Any]) -> str
 
 
 def doubts(samples: Iterable[Sample]) -> list[str]:
-    """What the samples themselves say against the run: others on the server's core, a load core that was full."""
-    loaded = [sample for sample in samples if sample.cores is not None]
-    noisy = [sample for sample in loaded if sample.cores is not None and sample.cores.foreign > NOISE]
-    full = {sample.series.value for sample in loaded if sample.cores is not None and sample.cores.load > FULL}
+    """What the samples themselves say against the run: others on the server's core, or a load that was the limit."""
+    seen = [(sample, sample.cores) for sample in samples if sample.cores is not None]
+    noisy = [cores.foreign for _, cores in seen if cores.foreign > NOISE]
+    loaded = [(sample.series.value, cores) for sample, cores in seen if sample.p50_ms is not None]
+    full = {name for name, cores in loaded if cores.load > FULL}
+    idle = {name for name, cores in loaded if cores.server < BUSY}
     found = []
     if noisy:
-        worst = max(sample.cores.foreign for sample in noisy if sample.cores is not None)
         found.append(
-            f"The machine was not quiet: in {len(noisy)} of {len(loaded)} rounds something else took more than "
-            f"{NOISE:.0%} of the server's core (at worst {worst:.0%})."
+            f"The machine was not quiet: in {len(noisy)} of {len(seen)} rounds something else took more than "
+            f"{NOISE:.0%} of the server's core (at worst {max(noisy):.0%})."
         )
     if full:
-        found.append(f"The core of the load was full, so these rates may be its own limit: {', '.join(sorted(full))}.")
+        found.append(f"The load's core was full, so these rates may be its own limit: {', '.join(sorted(full))}.")
+    if idle:
+        found.append(f"The server's core was not full, so these rates are too low: {', '.join(sorted(idle))}.")
     return found
 
 

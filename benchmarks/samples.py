@@ -58,7 +58,7 @@ class Cores:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One round of one series: the rate, and for requests the latencies and the cores."""
+    """One round of one series: the rate, how quiet the cores were, and for requests the latencies."""
 
     series: Series
     round: int
@@ -71,8 +71,10 @@ class Sample:
 
     @property
     def cpu_us(self) -> float | None:
-        """Microseconds of processor time that the server used for one request."""
-        return None if self.cores is None else self.cores.own * self.duration_seconds * 1e6 / self.count
+        """Microseconds of processor time that the server used for one request; None for what is not requests."""
+        if self.cores is None or self.p50_ms is None:
+            return None
+        return self.cores.own * self.duration_seconds * 1e6 / self.count
 
     def as_document(self) -> dict[str, Any]:
         """The sample as JSON takes it."""

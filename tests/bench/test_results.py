@@ -53,14 +53,23 @@ def test_every_table_line_has_as_many_cells_as_its_head() -> None:
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
-def test_a_noisy_machine_and_a_full_load_core_are_said() -> None:
+def test_a_noisy_machine_and_a_load_that_was_the_limit_are_said() -> None:
     noisy = sample(Series.FLOOR_402, 1, 100, replace(QUIET, foreign=0.3))
     full = sample(Series.EDGE_402, 1, 100, replace(QUIET, load=0.99))
-    said = " ".join(doubts([noisy, full]))
-    assert "1 of 2 rounds" in said
-    assert "at worst 30%" in said
-    assert "farebox 402" in said
+    idle = sample(Series.X402_402, 1, 100, replace(QUIET, server=0.6))
+    said = doubts([noisy, full, idle])
+    assert "1 of 3 rounds" in said[0]
+    assert "at worst 30%" in said[0]
+    assert "farebox 402" in said[1]
+    assert "x402 402" in said[2]
+    assert len(said) == 3
+
+
+def test_a_quiet_run_has_no_doubts_and_a_measuring_process_needs_no_full_core() -> None:
     assert doubts([sample(Series.FLOOR_402, 1, 100)]) == []
+    waiting = Sample(Series.LEDGER_SQLITE, 1, 100.0, 1.0, 100, cores=replace(QUIET, server=0.6, load=0.99))
+    assert waiting.cpu_us is None
+    assert doubts([waiting]) == []
 
 
 def test_json_keeps_every_round_and_the_verdicts() -> None:
