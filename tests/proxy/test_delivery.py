@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -27,6 +28,10 @@ def write(watch: DeliveryWatch, sock: socket.socket, data: bytes) -> None:
     watch.written += len(data)
 
 
+def note(told: list[tuple[int, Verdict]], number: int, verdict: Verdict) -> None:
+    told.append((number, verdict))
+
+
 def read_all(client: socket.socket, length: int) -> None:
     while length:
         length -= len(client.recv(length))
@@ -34,7 +39,8 @@ def read_all(client: socket.socket, length: int) -> None:
 
 def test_what_the_peer_took_is_delivered(pair: Pair) -> None:
     ours, client = pair
-    watch, verdicts = DeliveryWatch(ours), []
+    watch = DeliveryWatch(ours)
+    verdicts: list[Verdict] = []
     write(watch, ours, b"x" * 1000)
     read_all(client, 1000)
     watch.expect(verdicts.append)
@@ -45,10 +51,11 @@ def test_what_the_peer_took_is_delivered(pair: Pair) -> None:
 
 def test_several_answers_are_settled_in_their_order(pair: Pair) -> None:
     ours, client = pair
-    watch, told = DeliveryWatch(ours), []
+    watch = DeliveryWatch(ours)
+    told: list[tuple[int, Verdict]] = []
     for number in range(3):
         write(watch, ours, b"x" * 10)
-        watch.expect(lambda verdict, number=number: told.append((number, verdict)))
+        watch.expect(partial(note, told, number))
     read_all(client, 30)
     watch.look()
     assert told == [(number, Verdict.DELIVERED) for number in range(3)]
@@ -56,7 +63,8 @@ def test_several_answers_are_settled_in_their_order(pair: Pair) -> None:
 
 def test_bytes_that_never_left_are_broken_when_the_connection_ends(pair: Pair) -> None:
     ours, client = pair
-    watch, verdicts = DeliveryWatch(ours), []
+    watch = DeliveryWatch(ours)
+    verdicts: list[Verdict] = []
     write(watch, ours, b"x" * 10)
     read_all(client, 10)
     watch.written += 5_000_000  # handed to the transport, which never could send them
@@ -68,7 +76,8 @@ def test_bytes_that_never_left_are_broken_when_the_connection_ends(pair: Pair) -
 
 def test_a_reset_after_the_last_byte_was_taken_is_still_delivered(pair: Pair) -> None:
     ours, client = pair
-    watch, verdicts = DeliveryWatch(ours), []
+    watch = DeliveryWatch(ours)
+    verdicts: list[Verdict] = []
     write(watch, ours, b"x" * 1000)
     read_all(client, 1000)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
@@ -82,7 +91,8 @@ def test_a_reader_that_stalls_leaves_the_delivery_open(pair: Pair) -> None:
     ours, client = pair
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     ours.setblocking(False)
-    watch, verdicts = DeliveryWatch(ours), []
+    watch = DeliveryWatch(ours)
+    verdicts: list[Verdict] = []
     watch.written = ours.send(b"x" * 5_000_000) + 4_000_000
     watch.expect(verdicts.append)
     watch.look()
@@ -97,7 +107,8 @@ def test_without_evidence_nothing_is_claimed() -> None:
 
     assert bytes_acknowledged(NoTcp()) is None
     assert bytes_acknowledged(None) is None
-    watch, verdicts = DeliveryWatch(NoTcp()), []
+    watch = DeliveryWatch(NoTcp())
+    verdicts: list[Verdict] = []
     watch.written = 10
     watch.expect(verdicts.append)
     watch.close()
