@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -130,18 +130,19 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(words: Sequence[str]) -> int:
-    """Run one command; return its exit code."""
+def run(words: Sequence[str], call: Callable[..., object] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    ``call`` is the ``main`` of the tree of commands; whoever runs many spares building it again.
+    """
     if list(words) == ["--version"]:
         say(f"{PROGRAM} {edge.__version__}")
         return DONE
     if COMPLETE_VARIABLE in os.environ:
         get_completion_inspect_parameters()  # registers the shells that Typer can complete for
     try:
-        command = typer.main.get_command(app)
-        result = command.main(
-            args=list(words), prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE, standalone_mode=False
-        )
+        call = call or typer.main.get_command(app).main
+        result = call(args=list(words), prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE, standalone_mode=False)
         sys.stdout.flush()
     except (
         EdgeError,

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
-from edge.cli.main import run
-from edge.store import schema
-from edge.store.database import Database
+from edge.cli.main import app, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,34 +30,59 @@ class Result:
 
 
 Farebox = Callable[..., Result]
+Call = Callable[..., object]
+
+FIRST_STEPS = (
+    ("db", "upgrade"),
+    ("publisher", "add", "Example News", "--email", "owner@news.example"),
+    ("site", "add", "news.example", "--publisher", "Example News", "--origin", "http://127.0.0.1:9000"),
+    ("crawler", "add", "ExampleBot", "--agent", "https://bot.example", "--kind", "training"),
+    ("account", "credit", "ExampleBot", "USD 10", "--reference", "INV-1"),
+)
+UPGRADED, WITH_A_SITE, WITH_A_CRAWLER = 1, 3, 5
+"""How many of the first steps a database has behind it."""
 
 
 @pytest.fixture(scope="session")
-def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("ledger") / "farebox.db"
-    database = Database.open(f"sqlite:///{path}")
-    schema.upgrade(database)
-    database.close()
-    return path
+def call() -> Call:
+    main: Call = typer.main.get_command(app).main
+    return main
+
+
+@pytest.fixture(scope="session")
+def ledgers(tmp_path_factory: pytest.TempPathFactory, call: Call) -> dict[int, Path]:
+    """A database after each number of first steps, made by the commands themselves."""
+    place = tmp_path_factory.mktemp("ledgers")
+    ledgers = {}
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        settle(monkeypatch, place)
+        for number, words in enumerate(FIRST_STEPS, start=1):
+            assert run(words, call) == 0, words
+            ledgers[number] = shutil.copyfile(place / "farebox.db", place / f"{number}.db")
+    return ledgers
+
+
+def settle(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    """Work in a directory, with no setting in the environment."""
+    for name in [name for name in os.environ if name.startswith("FAREBOX_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(place)
 
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty directory without settings, where the commands work."""
-    for name in os.environ:
-        if name.startswith("FAREBOX_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
+    settle(monkeypatch, tmp_path)
     return tmp_path
 
 
 @pytest.fixture
-def farebox_anywhere(workplace: Path, capsys: pytest.CaptureFixture[str]) -> Farebox:
+def farebox_anywhere(workplace: Path, call: Call, capsys: pytest.CaptureFixture[str]) -> Farebox:
     """Runs one command where there is no database yet."""
 
     def command(*words: str) -> Result:
         capsys.readouterr()
-        code = run(words)
+        code = run(words, call)
         out, err = capsys.readouterr()
         return Result(code, out, err)
 
@@ -66,25 +90,21 @@ def farebox_anywhere(workplace: Path, capsys: pytest.CaptureFixture[str]) -> Far
 
 
 @pytest.fixture
-def farebox(farebox_anywhere: Farebox, workplace: Path, empty_ledger: Path) -> Farebox:
+def farebox(farebox_anywhere: Farebox, workplace: Path, ledgers: dict[int, Path]) -> Farebox:
     """Runs one command on an empty, upgraded database."""
-    shutil.copyfile(empty_ledger, workplace / "farebox.db")
+    shutil.copyfile(ledgers[UPGRADED], workplace / "farebox.db")
     return farebox_anywhere
 
 
 @pytest.fixture
-def news(farebox: Farebox) -> Farebox:
-    """The same, with one publisher and its site news.example."""
-    assert farebox("publisher", "add", "Example News", "--email", "owner@news.example").code == 0
-    added = farebox("site", "add", "news.example", "--publisher", "Example News", "--origin", "http://127.0.0.1:9000")
-    assert added.code == 0, added.err
-    return farebox
+def news(farebox_anywhere: Farebox, workplace: Path, ledgers: dict[int, Path]) -> Farebox:
+    """The same, with the publisher Example News and its site news.example."""
+    shutil.copyfile(ledgers[WITH_A_SITE], workplace / "farebox.db")
+    return farebox_anywhere
 
 
 @pytest.fixture
-def shop(news: Farebox) -> Farebox:
+def shop(farebox_anywhere: Farebox, workplace: Path, ledgers: dict[int, Path]) -> Farebox:
     """The same, with the registered crawler ExampleBot, which has USD 10."""
-    added = news("crawler", "add", "ExampleBot", "--agent", "https://bot.example", "--kind", "training")
-    assert added.code == 0, added.err
-    assert news("account", "credit", "ExampleBot", "USD 10", "--reference", "INV-1").code == 0
-    return news
+    shutil.copyfile(ledgers[WITH_A_CRAWLER], workplace / "farebox.db")
+    return farebox_anywhere
