@@ -24,6 +24,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from edge.core.identity import ClaimedCrawler
 from edge.store.database import Database
 from edge.store.passwords import Busy, Passwords
+from edge.store.people import memberships
 from publisher_dashboard.auth import SignInFirst, Turned, admit, find_current
 from publisher_dashboard.browser_safety import Address, SecurityHeaders
 from publisher_dashboard.pages import (
@@ -172,7 +173,8 @@ def turned_away(desk: Desk, request: Request, status: HTTPStatus, why: str, now_
     visit = Visit(desk, request, now_micros)
     session = find_current(desk, request, now_micros)
     if session is not None:
-        visit = replace(visit, session=session)
+        with desk.database.read() as connection:
+            visit = replace(visit, session=session, memberships=memberships(connection, session.person_id))
     return visit.render("turned_away.html", status, what=status, why=why)
 
 

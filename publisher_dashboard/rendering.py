@@ -24,6 +24,7 @@ from markupsafe import Markup
 
 from edge.core.money import Money, format_micros
 from edge.core.month import Month
+from publisher_dashboard.browser_names import browser_name
 
 LOCALE = "en_US"
 _HERE = Path(__file__).resolve().parent
@@ -58,7 +59,7 @@ class Rendering:
         self._templates.globals.update(static=urls.__getitem__, decimals=decimals)
         self._templates.filters.update(
             money=money, money_cell=money_cell, price=price, per_thousand=per_thousand, count=count, moment=moment,
-            day=day, ago=ago, plural=plural, ordinal=ordinal,
+            day=day, ago=ago, plural=plural, ordinal=ordinal, browser=browser_name,
         )  # fmt: skip
 
     def page(self, template: str, context: Mapping[str, Any]) -> str:
