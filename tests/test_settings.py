@@ -124,3 +124,31 @@ def test_every_setting_says_what_it_does() -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         setattr(Settings(), "workers", 2)  # noqa: B010 -- what mypy would refuse must fail at run time too
+
+
+def test_the_documented_table_is_what_the_settings_are() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "operations.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split("|")]
+        for line in page.splitlines()
+        if line.startswith("| `FAREBOX_")
+    ]
+    documented = {name.strip("`"): (default.strip("`"), meaning) for name, default, meaning in rows}
+    assert documented == {
+        f"FAREBOX_{name.upper()}": (shown_default(value), Settings.model_fields[name].description)
+        for name, value in Settings().model_dump(mode="json").items()
+    }
+
+
+def shown_default(value: object) -> str:
+    match value:
+        case None:
+            return "none"
+        case "" | []:
+            return "empty"
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)
