@@ -108,7 +108,7 @@ class Gate:
 
     async def _act(self, judged: Judged, scope: Scope, receive: Receive, send: Send) -> None:
         request, decision = judged.request, judged.decision
-        exchange = Exchange(request, scope.get("edge.connection"), send)
+        exchange = Exchange(request, scope.get("edge.connection"), send, scope.get("edge.cycle"))
         try:
             if decision is None:
                 await self.control(scope, receive, send)

@@ -8,6 +8,7 @@ bodies are made only of the closed list's texts, the one reason and the request'
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from typing import assert_never
 
@@ -30,8 +31,13 @@ _PAGE_POLICY = (b"content-security-policy", b"default-src 'none'; style-src 'uns
 Refusal = Refuse | DemandPayment
 
 
-def _status_line(status: int) -> bytes:
-    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
+@cache
+def status_line(status: int) -> bytes:
+    """The first line of an answer; an unknown status has no phrase."""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
     return f"HTTP/1.1 {status} {phrase}\r\n".encode()
 
 
@@ -138,7 +144,7 @@ class Refusals:
         headers = [(name.encode(), value.encode()) for name, value in fields.items()]
         if form is BodyForm.HTML:
             headers.append(_PAGE_POLICY)
-        head = _status_line(status) + b"".join(b"%b: %b\r\n" % pair for pair in headers)
+        head = status_line(status) + b"".join(b"%b: %b\r\n" % pair for pair in headers)
         return Template(status, tuple(headers), head, before, after)
 
     def _contact_of(self, site: SitePolicy | None) -> str | None:

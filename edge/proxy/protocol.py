@@ -21,7 +21,8 @@ from uvicorn.server import ServerState
 from edge.core.refusals import RefusalCode
 from edge.core.target import TARGET_BYTES_MAX
 from edge.proxy.delivery import DeliveryWatch
-from edge.proxy.messages import Answer
+from edge.proxy.forwarding import Header
+from edge.proxy.messages import Answer, status_line
 from edge.proxy.read_request import HEADER_BYTES_MAX, HEADER_FIELDS_MAX
 
 WATCH_SECONDS = 0.25
@@ -110,7 +111,7 @@ class EdgeProtocol(HttpToolsProtocol):
             return
         self.waiting_for_head_since = None
         answer = self._answer_bad(code, detail)
-        self.transport.write(answer.to_bytes(self._common_head() + b"connection: close\r\n", with_body=True))
+        self.transport.write(answer.to_bytes(self._common_head(), with_body=True))
         self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
@@ -128,20 +129,38 @@ class EdgeProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         answer = self._answer_at_once(cycle.scope)  # type: ignore[arg-type]
         if answer is None:
+            # Kept beside the scope: self.cycle may belong to a later, pipelined request by then.
+            cycle.scope["edge.cycle"] = cycle  # type: ignore[typeddict-unknown-key]
             super()._start_asgi_task(cycle, app)
             return
         if "edge.close" in cycle.scope:
             cycle.keep_alive = False
-        head = self._common_head() if cycle.keep_alive else self._common_head() + b"connection: close\r\n"
-        self.transport.write(answer.to_bytes(head, with_body=cycle.scope["method"] != "HEAD"))
+        self._write_whole(cycle, answer.to_bytes(self._common_head(cycle), cycle.scope["method"] != "HEAD"))
+
+    def send_whole(self, cycle: RequestResponseCycle, status: int, headers: list[Header], body: bytes) -> None:
+        """Send a whole answer at once, its length among ``headers``; nothing of it may have been sent before."""
+        head = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+        self._write_whole(cycle, b"".join((status_line(status), head, self._common_head(cycle), b"\r\n", body)))
+
+    def _write_whole(self, cycle: RequestResponseCycle, data: bytes) -> None:
+        """What uvicorn's ``send`` does for both messages of an answer, for bytes that are checked already."""
+        if cycle.response_started:
+            raise AssertionError("an answer is sent once")
         cycle.response_started = cycle.response_complete = True
-        cycle.more_body = False
-        if not cycle.keep_alive:
-            self.transport.close()
+        cycle.waiting_for_100_continue = False
+        if not cycle.disconnected:
+            self.transport.write(data)
+            if not cycle.keep_alive:
+                self.transport.close()
+        cycle.message_event.set()
         self.on_response_complete()
 
-    def _common_head(self) -> bytes:
-        return b"".join(b"%b: %b\r\n" % pair for pair in self.server_state.default_headers)
+    def _common_head(self, cycle: RequestResponseCycle | None = None) -> bytes:
+        """The lines that every answer carries: the date, and the end of the connection where it ends."""
+        lines = [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
+        if cycle is None or not cycle.keep_alive:
+            lines.append(b"connection: close\r\n")
+        return b"".join(lines)
 
     def pause_writing(self) -> None:
         self.paused_since = self.loop.time()

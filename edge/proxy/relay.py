@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
 from edge.core.request import CrawlRequest
 from edge.proxy.forwarding import Header
 from edge.proxy.messages import Answer
@@ -20,16 +22,34 @@ NO_BODY_STATUSES = frozenset({204, 304})
 class Exchange:
     """One request being answered: where it came from, how to answer it, and whether that has begun.
 
-    ``connection`` is None under a server that is not ours; then nothing can be cut and deliveries stay unproved.
+    ``connection`` and ``cycle`` (uvicorn's name for one answer on it) are None under a server that is not ours; then
+    nothing can be cut and deliveries stay unproved.
     """
 
-    __slots__ = ("_send", "connection", "request", "started")
+    __slots__ = ("_cycle", "_send", "connection", "request", "started")
 
-    def __init__(self, request: CrawlRequest, connection: EdgeProtocol | None, send: Send) -> None:
+    def __init__(
+        self,
+        request: CrawlRequest,
+        connection: EdgeProtocol | None,
+        send: Send,
+        cycle: RequestResponseCycle | None = None,
+    ) -> None:
         self.request = request
         self.connection = connection
         self.started = False
         self._send = send
+        self._cycle = cycle
+
+    async def whole(self, status: int, headers: list[Header], body: bytes) -> None:
+        """Send a whole answer with its length; in one write where the server is ours."""
+        headers.append((b"content-length", str(len(body)).encode()))
+        if self.connection is not None and self._cycle is not None:
+            self.started = True
+            self.connection.send_whole(self._cycle, status, headers, body)
+            return
+        await self.start(status, headers)
+        await self.body(body, last=True)
 
     async def start(self, status: int, headers: list[Header]) -> None:
         """Send the status line and the header fields."""
@@ -70,16 +90,15 @@ async def relay(answer: OriginAnswer, headers: list[Header], exchange: Exchange)
             await exchange.body(b"", last=True)
             return
         if length is not None and length <= WHOLE_BODY_BYTES_MAX:
-            body = await answer.read()
-            headers.append((b"content-length", str(len(body)).encode()))
-            await exchange.start(answer.status, headers)
-            await exchange.body(body, last=True)
+            await exchange.whole(answer.status, headers, await answer.read())
             return
         if length is not None:
             headers.append((b"content-length", str(length).encode()))
         await exchange.start(answer.status, headers)
         async for chunk in answer.chunks():
             await exchange.body(chunk, last=False)
+            if exchange.client_gone:
+                return  # nobody reads on; the origin need not send the rest
         await exchange.body(b"", last=True)
     finally:
         answer.release()

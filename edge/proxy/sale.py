@@ -99,10 +99,7 @@ class Sale:
         outcome = await self.ledger.post(order)
         if not isinstance(outcome, Posted | Redelivery):
             return _refusal(outcome, charge)
-        headers = _sold_headers(answer, outcome, exchange)
-        headers.append((b"content-length", str(len(body)).encode()))
-        await exchange.start(answer.status, headers)
-        await exchange.body(body, last=True)
+        await exchange.whole(answer.status, _sold_headers(answer, outcome, exchange), body)
         self.deliveries.watch(exchange.connection, order.key, outcome)
         return None
 
