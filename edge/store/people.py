@@ -235,15 +235,12 @@ def is_over_limit(connection: Connection, attempt: Attempt) -> bool:
     """
     limits = (ATTEMPTS_PER_ACCOUNT_AND_ADDRESS, ATTEMPTS_PER_ADDRESS, ATTEMPTS_PER_ACCOUNT)
     recent = sign_in_attempt.c.attempted_at_micros > attempt.attempted_at_micros - ATTEMPT_WINDOW_MICROS
-    counts: dict[bytes, int] = dict(
-        connection.execute(
-            select(sign_in_attempt.c.subject_hash, func.count())
-            .where(sign_in_attempt.c.subject_hash.in_(attempt.subjects), recent)
-            .group_by(sign_in_attempt.c.subject_hash)
-        )
-        .tuples()
-        .all()
+    rows = connection.execute(
+        select(sign_in_attempt.c.subject_hash, func.count())
+        .where(sign_in_attempt.c.subject_hash.in_(attempt.subjects), recent)
+        .group_by(sign_in_attempt.c.subject_hash)
     )
+    counts: dict[bytes, int] = {bytes(subject): number for subject, number in rows}
     return any(counts.get(subject, 0) > most for subject, most in zip(attempt.subjects, limits, strict=True))
 
 
