@@ -30,6 +30,15 @@ class WatchedConnection(Protocol):
     deliveries: DeliveryWatch
 
 
+class Answered(Protocol):
+    """An exchange whose answer was sold; ``lost`` when its connection broke before all was handed over."""
+
+    @property
+    def connection(self) -> WatchedConnection | None: ...
+    @property
+    def lost(self) -> bool: ...
+
+
 @dataclass(slots=True)
 class _Open:
     """Deliveries of one charge that have not ended yet, and whether one has arrived."""
@@ -50,13 +59,16 @@ class OpenDeliveries:
     _open: dict[bytes, _Open] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def watch(self, connection: WatchedConnection | None, key: bytes, sold: Posted | Redelivery) -> None:
-        """Follow one answer whose last byte has just been handed over."""
-        if connection is None or not isinstance(sold, Posted):
+    def watch(self, answered: Answered, key: bytes, sold: Posted | Redelivery) -> None:
+        """Follow one answer whose last byte has just been handed over, or could not be any more."""
+        if answered.connection is None or not isinstance(sold, Posted):
             return
         position = sold.position
         self._open.setdefault(key, _Open()).count += 1
-        connection.deliveries.expect(lambda verdict: self._ended(key, position, verdict))
+        if answered.lost:
+            self._ended(key, position, Verdict.BROKEN)
+        else:
+            answered.connection.deliveries.expect(lambda verdict: self._ended(key, position, verdict))
 
     def _ended(self, key: bytes, position: tuple[int, int], verdict: Verdict) -> None:
         charge = self._open[key]

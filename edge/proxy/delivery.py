@@ -50,12 +50,13 @@ class DeliveryWatch:
     acknowledged byte on the side that connected, so the base is read once, before anything is written.
     """
 
-    __slots__ = ("_base", "_open", "_sock", "written")
+    __slots__ = ("_base", "_final", "_open", "_sock", "written")
 
     def __init__(self, sock: Socket | None) -> None:
         self._sock = sock
         self._base = bytes_acknowledged(sock)
         self._open: list[tuple[int, Callable[[Verdict], None]]] = []
+        self._final: Verdict | None = None
         self.written = 0
 
     @property
@@ -67,6 +68,8 @@ class DeliveryWatch:
         """Call ``tell`` once it is known whether everything written so far arrived; at once where it is known."""
         self._open.append((self.written, tell))
         self.look()
+        if self._final is not None:
+            self._settle_rest(self._final)
 
     def look(self) -> None:
         """Settle what has been acknowledged by now."""
@@ -78,9 +81,11 @@ class DeliveryWatch:
 
     def close(self) -> None:
         """The connection is gone: what was not acknowledged by now never arrived."""
-        acknowledged = self._acknowledged()
-        verdict = Verdict.UNKNOWN if acknowledged is None else Verdict.BROKEN
         self.look()
+        self._final = Verdict.UNKNOWN if self._acknowledged() is None else Verdict.BROKEN
+        self._settle_rest(self._final)
+
+    def _settle_rest(self, verdict: Verdict) -> None:
         while self._open:
             self._open.pop(0)[1](verdict)
 

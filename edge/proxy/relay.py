@@ -73,6 +73,11 @@ class Exchange:
         """Whether the connection is closed or closing; unknown counts as not gone."""
         return self.connection is not None and self.connection.transport.is_closing()
 
+    @property
+    def lost(self) -> bool:
+        """Whether the connection broke before the answer was handed over whole: then it cannot have arrived."""
+        return self._cycle is not None and self._cycle.disconnected
+
     def cut(self) -> None:
         """Break the connection off, so that the client sees that the answer is not complete."""
         if self.connection is not None:

@@ -100,7 +100,7 @@ class Sale:
         if not isinstance(outcome, Posted | Redelivery):
             return _refusal(outcome, charge)
         await exchange.whole(answer.status, _sold_headers(answer, outcome, exchange), body)
-        self.deliveries.watch(exchange.connection, order.key, outcome)
+        self.deliveries.watch(exchange, order.key, outcome)
         return None
 
     async def _sell_streamed(
@@ -131,7 +131,7 @@ class Sale:
                 return None
             settled = True
             await exchange.body(tail, last=True)
-            self.deliveries.watch(exchange.connection, order.key, final)
+            self.deliveries.watch(exchange, order.key, final)
             return None
         except OriginFault:
             return None

@@ -24,10 +24,14 @@ class FakeWatch:
 
 
 class FakeConnection:
+    """Both the exchange and its connection, as far as deliveries look at them."""
+
     deliveries: DeliveryWatch
 
-    def __init__(self) -> None:
+    def __init__(self, *, lost: bool = False) -> None:
         self.deliveries = FakeWatch()  # type: ignore[assignment]  # the two share the one method in use
+        self.connection = self
+        self.lost = lost
 
     def end(self, verdict: Verdict) -> None:
         for tell in self.deliveries.tells:  # type: ignore[attr-defined]
@@ -103,3 +107,15 @@ def test_what_was_given_for_nothing_is_not_followed() -> None:
     OpenDeliveries(ledger, lambda what, error: None).watch(connection, KEY, Redelivery("ch_1"))
     connection.end(Verdict.BROKEN)
     assert ledger.reversed == []
+
+
+def test_an_answer_that_could_not_be_handed_over_is_reversed() -> None:
+    ledger = FakeLedger()
+    deliveries = OpenDeliveries(ledger, lambda what, error: None)
+
+    async def run() -> None:
+        deliveries.watch(FakeConnection(lost=True), KEY, SOLD)
+        await deliveries.finish()
+
+    asyncio.run(run())
+    assert ledger.reversed == [KEY]

@@ -87,6 +87,19 @@ def test_a_reset_after_the_last_byte_was_taken_is_still_delivered(pair: Pair) ->
     assert verdicts == [Verdict.DELIVERED]
 
 
+def test_what_is_asked_after_the_end_is_judged_by_what_had_arrived(pair: Pair) -> None:
+    ours, client = pair
+    watch = DeliveryWatch(ours)
+    verdicts: list[Verdict] = []
+    write(watch, ours, b"x" * 10)
+    read_all(client, 10)
+    watch.close()
+    watch.expect(verdicts.append)
+    watch.written += 1
+    watch.expect(verdicts.append)
+    assert verdicts == [Verdict.DELIVERED, Verdict.BROKEN]
+
+
 def test_a_reader_that_stalls_leaves_the_delivery_open(pair: Pair) -> None:
     ours, client = pair
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
