@@ -20,7 +20,7 @@ function init(arguments)
    expected_status = tonumber(arguments[2])
    expects_charge = arguments[3] == "charged"
    repeats = arguments[4] == "repeat"
-   sent, answered, wrong_status, wrong_charge, first_wrong = 0, 0, 0, 0, 0
+   sent, answered, wrong_status, wrong_charge, first_wrong, exhausted = 0, 0, 0, 0, 0, 0
 end
 
 function request()
@@ -30,7 +30,10 @@ function request()
          file:seek("set", 0)
          length = file:read(8)
       else
-         wrk.thread:stop() -- the loop ends after this turn, in which the last request may go out again
+         -- The loop ends after this turn, in which the last request may go out again; wrk itself waits its time out,
+         -- so the rate of this run means nothing.
+         exhausted = 1
+         wrk.thread:stop()
          return last
       end
    end
@@ -51,7 +54,7 @@ function response(status, headers)
 end
 
 function done(summary, latency)
-   local total = { sent = 0, answered = 0, wrong_status = 0, wrong_charge = 0, first_wrong = 0 }
+   local total = { sent = 0, answered = 0, wrong_status = 0, wrong_charge = 0, first_wrong = 0, exhausted = 0 }
    for _, thread in ipairs(threads) do
       for name, value in pairs(total) do
          total[name] = value + thread:get(name)
@@ -59,10 +62,10 @@ function done(summary, latency)
    end
    io.write(string.format(
       '{"duration_seconds": %.6f, "requests": %d, "bytes": %d, "p50_ms": %.3f, "p99_ms": %.3f, "max_ms": %.3f, ' ..
-      '"sent": %d, "answered": %d, "wrong_status": %d, "wrong_charge": %d, "first_wrong": %d, ' ..
+      '"sent": %d, "answered": %d, "wrong_status": %d, "wrong_charge": %d, "first_wrong": %d, "exhausted": %d, ' ..
       '"socket_errors": %d, "timeouts": %d}\n',
       summary.duration / 1e6, summary.requests, summary.bytes,
       latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
-      total.sent, total.answered, total.wrong_status, total.wrong_charge, total.first_wrong,
+      total.sent, total.answered, total.wrong_status, total.wrong_charge, total.first_wrong, total.exhausted,
       summary.errors.connect + summary.errors.read + summary.errors.write, summary.errors.timeout))
 end

@@ -27,9 +27,10 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What one run of wrk saw; latencies in milliseconds."""
+    """What one run of wrk saw; latencies in milliseconds. With ``ran_out`` the requests did not last: no rate."""
 
     answered: int
+    ran_out: bool
     duration_seconds: float
     p50_ms: float
     p99_ms: float
@@ -49,7 +50,7 @@ class Load:
     pinning: Pinning
 
     def run(self, server: Running, requests: Path, expected: Expectation, seconds: int, *, repeat: bool) -> LoadResult:
-        """Send ``requests`` for ``seconds``; with ``repeat`` they start again at their end, else the run ends there.
+        """Send ``requests`` for ``seconds``; with ``repeat`` they start again at their end, else they may run out.
 
         Raises ``BenchmarkFault`` when an answer is not as expected, a connection fails or nothing was answered.
         """
@@ -64,6 +65,7 @@ class Load:
         _check(seen, server, expected)
         return LoadResult(
             answered=int(seen["answered"]),
+            ran_out=bool(seen["exhausted"]),
             duration_seconds=seen["duration_seconds"],
             p50_ms=seen["p50_ms"],
             p99_ms=seen["p99_ms"],

@@ -10,7 +10,7 @@ from benchmarks.measures import Result, Verdict
 from benchmarks.samples import Figure
 
 WIDTH = 860
-_LEFT, _RIGHT, _ROW, _TOP = 250, 150, 26, 44
+_LEFT, _RIGHT, _ROW, _TOP = 262, 166, 26, 44
 _STYLE = """\
 svg { font: 13px system-ui, sans-serif; background: #fff; }
 text { fill: #1d2330; } .quiet { fill: #667; } .head { font-weight: 600; font-size: 15px; }
@@ -72,7 +72,7 @@ def _rates(figures: Sequence[Figure], top: int) -> list[str]:
     return drawn
 
 
-def _short(text: str, room: int = 32) -> str:
+def _short(text: str, room: int = 30) -> str:
     return text if len(text) <= room else text[: room - 1].rstrip(" ,:") + "…"
 
 
