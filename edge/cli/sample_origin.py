@@ -49,8 +49,10 @@ async def _serve(host: str, port: int) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     address = server.sockets[0].getsockname()
     note(f"sample origin: http://{address[0]}:{address[1]} serves {', '.join(sorted(sample_pages()))}")
-    async with server:
+    try:
         await stopped.wait()
+    finally:
+        server.close()  # and not wait: a connection that is kept open says nothing for half a minute
 
 
 async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
