@@ -4,28 +4,21 @@ Rules of this file
 - ``create_app`` takes plain values and builds everything; importing builds nothing.
 - A route that is not in ``ROUTES`` does not exist. What each needs is stated beside it, so that the whole of who may
   do what can be read here; tests walk this table.
-- Pages are plain functions that may wait for the database: they run on threads, the event loop only reads and writes.
+- What a route with a need means for a request is ``publisher_dashboard.serving`` and ``publisher_dashboard.auth``.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from http import HTTPStatus
-from urllib.parse import parse_qs, quote
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from edge.core.identity import ClaimedCrawler
 from edge.store.database import Database
-from edge.store.passwords import Busy, Passwords
-from edge.store.people import memberships
-from publisher_dashboard.auth import SignInFirst, Turned, admit, find_current
+from edge.store.passwords import Passwords
 from publisher_dashboard.browser_safety import Address, SecurityHeaders
 from publisher_dashboard.pages import (
     account,
@@ -42,12 +35,8 @@ from publisher_dashboard.pages import (
     try_url,
 )
 from publisher_dashboard.rendering import Rendering
-from publisher_dashboard.visit import Desk, Need, Visit
-
-FORM_BYTES_MAX = 64 * 1024
-FORM_FIELDS_MAX = 200
-
-Page = Callable[[Visit], Response]
+from publisher_dashboard.serving import Page, endpoint, unknown_page
+from publisher_dashboard.visit import Desk, Need
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,84 +123,9 @@ def create_app(
         rendering=Rendering(),
     )
     app = FastAPI(title="farebox dashboard", docs_url=None, redoc_url=None, openapi_url=None)
+    app.router.redirect_slashes = False
     for route in ROUTES:
-        app.add_route(route.path, _endpoint(desk, route), methods=[route.method], include_in_schema=False)
-    app.add_exception_handler(HTTPException, _unknown_page(desk))
+        app.add_route(route.path, endpoint(desk, route.need, route.page), methods=[route.method])
+    app.add_exception_handler(HTTPException, unknown_page(desk))
     app.add_middleware(SecurityHeaders, secure=desk.address.secure)
     return app
-
-
-def _endpoint(desk: Desk, route: Route) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(request: Request) -> Response:
-        if not desk.address.answers_to(request.headers.get("host", "")):
-            return PlainTextResponse("This dashboard does not answer to that name.\n", HTTPStatus.MISDIRECTED_REQUEST)
-        body = await _read_body(request)
-        if body is None:
-            return PlainTextResponse("This form is too large.\n", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        return await run_in_threadpool(_serve, desk, route, request, body)
-
-    return answer
-
-
-def _serve(desk: Desk, route: Route, request: Request, body: bytes) -> Response:
-    now_micros = int(desk.clock() * 1_000_000)
-    try:
-        visit = admit(desk, request, route.need, _read_form(body), now_micros)
-        return route.page(visit)
-    except SignInFirst:
-        return _to_sign_in(request)
-    except Turned as turned:
-        return turned_away(desk, request, turned.status, turned.why, now_micros)
-    except Busy as busy:
-        answer = turned_away(desk, request, HTTPStatus.SERVICE_UNAVAILABLE, str(busy), now_micros)
-        answer.headers["retry-after"] = "5"
-        return answer
-
-
-def turned_away(desk: Desk, request: Request, status: HTTPStatus, why: str, now_micros: int) -> Response:
-    """A page that says no: in the frame for somebody who is signed in, else on its own."""
-    visit = Visit(desk, request, now_micros)
-    session = find_current(desk, request, now_micros)
-    if session is not None:
-        with desk.database.read() as connection:
-            visit = replace(visit, session=session, memberships=memberships(connection, session.person_id))
-    return visit.render("turned_away.html", status, what=status, why=why)
-
-
-def _to_sign_in(request: Request) -> Response:
-    """After signing in one comes back here, unless it was a form: what was typed in it is gone either way."""
-    if request.method != "GET":
-        return RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
-    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    where = "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='/')}"
-    return RedirectResponse(where, HTTPStatus.SEE_OTHER)
-
-
-def _unknown_page(desk: Desk) -> Callable[[Request, Exception], Awaitable[Response]]:
-    async def answer(request: Request, error: Exception) -> Response:
-        status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
-        why = "There is no such page." if status is HTTPStatus.NOT_FOUND else f"{status.phrase}."
-        now_micros = int(desk.clock() * 1_000_000)
-        return await run_in_threadpool(turned_away, desk, request, status, why, now_micros)
-
-    return answer
-
-
-async def _read_body(request: Request) -> bytes | None:
-    """The body of a form, or None when it is too large; nothing is read where none belongs."""
-    if request.method != "POST":
-        return b""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > FORM_BYTES_MAX:
-            return None
-    return body
-
-
-def _read_form(body: bytes) -> dict[str, list[str]]:
-    try:
-        text = body.decode("utf-8")
-        return parse_qs(text, keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX)
-    except ValueError:
-        raise Turned(HTTPStatus.BAD_REQUEST, "This form cannot be read.") from None

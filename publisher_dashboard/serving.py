@@ -1,0 +1,118 @@
+"""From a request to an answer: read the form, let in or turn away, run the page, and survive what breaks.
+
+Rules of this file
+- Pages are plain functions that may wait for the database: they run on threads, the event loop only reads and writes.
+- What breaks is logged and answered with one sentence; nothing of it reaches the browser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from http import HTTPStatus
+from urllib.parse import parse_qs, quote, unquote
+
+import structlog
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from edge.store.passwords import Busy
+from edge.store.people import memberships
+from publisher_dashboard.auth import SignInFirst, Turned, admit, find_current
+from publisher_dashboard.visit import Desk, Need, Visit
+
+FORM_BYTES_MAX = 64 * 1024
+FORM_FIELDS_MAX = 200
+
+Page = Callable[[Visit], Response]
+
+
+def endpoint(desk: Desk, need: Need, page: Page) -> Callable[[Request], Awaitable[Response]]:
+    """What the framework calls for one route."""
+
+    async def answer(request: Request) -> Response:
+        if not desk.address.answers_to(request.headers.get("host", "")):
+            return PlainTextResponse("This dashboard does not answer to that name.\n", HTTPStatus.MISDIRECTED_REQUEST)
+        body = await _read_body(request)
+        if body is None:
+            return PlainTextResponse("This form is too large.\n", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return await run_in_threadpool(_serve, desk, need, page, request, body)
+
+    return answer
+
+
+def unknown_page(desk: Desk) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """What the framework calls when no route fits."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
+        why = "There is no such page." if status is HTTPStatus.NOT_FOUND else f"{status.phrase}."
+        return await run_in_threadpool(_turned_away, desk, request, status, why)
+
+    return answer
+
+
+def _serve(desk: Desk, need: Need, page: Page, request: Request, body: bytes) -> Response:
+    try:
+        return page(admit(desk, request, need, _read_form(request, body), _now_micros(desk)))
+    except SignInFirst:
+        return _to_sign_in(request)
+    except Turned as turned:
+        return _turned_away(desk, request, turned.status, turned.why)
+    except Busy as busy:
+        answer = _turned_away(desk, request, HTTPStatus.SERVICE_UNAVAILABLE, str(busy))
+        answer.headers["retry-after"] = "5"
+        return answer
+    except Exception:
+        structlog.get_logger("farebox.dashboard").exception("a page broke", path=request.url.path)
+        return PlainTextResponse("Something broke here; it was written down.\n", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _turned_away(desk: Desk, request: Request, status: HTTPStatus, why: str) -> Response:
+    """A page that says no: in the frame for somebody who is signed in, else on its own."""
+    now_micros = _now_micros(desk)
+    visit = Visit(desk, request, now_micros)
+    session = find_current(desk, request, now_micros)
+    if session is not None:
+        with desk.database.read() as connection:
+            visit = replace(visit, session=session, memberships=memberships(connection, session.person_id))
+    return visit.render("turned_away.html", status, what=status, why=why)
+
+
+def _to_sign_in(request: Request) -> Response:
+    """After signing in one comes back here, unless it was a form: what was typed in it is gone either way."""
+    if request.method == "POST":
+        return RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    where = "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='/')}"
+    return RedirectResponse(where, HTTPStatus.SEE_OTHER)
+
+
+async def _read_body(request: Request) -> bytes | None:
+    """The body of a form, or None when it is too large; nothing is read where none belongs."""
+    if request.method != "POST":
+        return b""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_BYTES_MAX:
+            return None
+    return body
+
+
+def _read_form(request: Request, body: bytes) -> dict[str, list[str]]:
+    """The fields of a form. NUL is no text: PostgreSQL cannot keep it and nobody types it."""
+    try:
+        form = parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX)
+    except ValueError:
+        raise Turned(HTTPStatus.BAD_REQUEST, "This form cannot be read.") from None
+    sent = [unquote(str(request.url)), *form, *(value for values in form.values() for value in values)]
+    if any("\0" in text for text in sent):
+        raise Turned(HTTPStatus.BAD_REQUEST, "This contains a character that is no text.")
+    return form
+
+
+def _now_micros(desk: Desk) -> int:
+    return int(desk.clock() * 1_000_000)
