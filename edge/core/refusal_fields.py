@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from edge.core.decision import DemandPayment, Refuse
 from edge.core.money import Money
+from edge.core.policy import SitePolicy
 from edge.core.refusals import REFUSALS, RefusalCode
 
 PROBLEM_PATH = "/.well-known/farebox/problems/"
@@ -16,10 +17,11 @@ VARY = (
 )
 ACCEPT_SIGNATURE = (
     'sig1=("@method" "@authority" "@target-uri" "signature-agent";key="sig1" "crawler-max-price")'
-    ';created;expires;nonce;tag="web-bot-auth"'
+    ';created;expires;tag="web-bot-auth"'
 )
 _ASKS_FOR_SIGNATURE = frozenset({400, 402})
 _DETAIL_CHARACTERS_MAX = 500
+_LINKABLE = ("https://", "http://", "mailto:")
 
 
 def refusal_status(refusal: Refuse | DemandPayment) -> int:
@@ -43,15 +45,34 @@ def refusal_fields(refusal: Refuse | DemandPayment) -> tuple[tuple[str, str], ..
         fields.append(("crawler-error", text.crawler_error.value))
     if price is not None:
         fields.append(("crawler-price", str(price)))
-    if detail and (refusal.site is None or refusal.site.error_detail):
+    if detail and _may_tell(refusal):
         fields.append(("crawler-error-detail", field_text(detail)))
     if status in _ASKS_FOR_SIGNATURE and text.crawler_error is not None:
         fields.append(("accept-signature", ACCEPT_SIGNATURE))
     if retry_after_seconds is not None:
         fields.append(("retry-after", str(retry_after_seconds)))
     if refusal.site is not None:
-        fields.append(("link", f'<{problem_path(refusal.code)}>; rel="help"'))
+        fields.append(("link", _links(refusal.code, refusal.site)))
     return tuple(fields)
+
+
+def told_detail(refusal: Refuse | DemandPayment) -> str:
+    """The one reason as the body tells it, in the publisher's own letters; empty where it may not be told."""
+    _, detail, _ = _terms(refusal)
+    return detail if _may_tell(refusal) else ""
+
+
+def _may_tell(refusal: Refuse | DemandPayment) -> bool:
+    """Which check failed is the site's to tell or not; what a publisher wrote for the blocked is meant for them."""
+    return refusal.site is None or refusal.site.error_detail or refusal.code is RefusalCode.CRAWLER_BLOCKED
+
+
+def _links(code: RefusalCode, site: SitePolicy) -> str:
+    links = [f'<{problem_path(code)}>; rel="help"']
+    contact = site.contact or ""
+    if code is RefusalCode.INSUFFICIENT_CREDITS and contact.isascii() and contact.startswith(_LINKABLE):
+        links.append(f'<{contact}>; rel="payment"')
+    return ", ".join(links)
 
 
 def problem_path(code: RefusalCode) -> str:

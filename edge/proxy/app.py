@@ -29,12 +29,13 @@ from edge.proxy.live_policy import LivePolicy
 from edge.proxy.messages import Refusals
 from edge.proxy.protocol import EdgeProtocol, Watchman, protocol_factory
 from edge.proxy.read_request import RequestReader
-from edge.proxy.sale import Sale
+from edge.proxy.sale import HasRight, Sale
 from edge.proxy.traffic import TrafficRecorder
 from edge.proxy.upstream import Upstream, UpstreamLimits
 from edge.settings import Settings
 from edge.store.charges import Ledger
 from edge.store.database import Database
+from edge.store.entries import was_charged
 from edge.store.policy import current_version, load_policy
 from edge.store.receipts import receipt_of
 from edge.store.service_keys import ServiceKeys
@@ -125,7 +126,7 @@ def build_edge(settings: Settings, database: Database, ledger: Ledger, keys: Ser
         reader=RequestReader(secrets.token_hex(4), [str(network) for network in settings.trusted_proxies]),
         refusals=Refusals(settings.operator, RefusalTexts.load(), settings.contact),
         upstream=upstream,
-        sale=Sale(ledger, deliveries, settings.body_buffer_bytes, evidence),
+        sale=Sale(ledger, deliveries, settings.body_buffer_bytes, evidence, _right_finder(database)),
         traffic=traffic,
         control=public_app(keys.jwks, lambda charge_id: receipt_of(database, keys, settings.operator, charge_id)),
         clock=time.time,
@@ -168,6 +169,14 @@ def _key_finder(live: LivePolicy, directories: KeyDirectories) -> KeyLookup:
         return key if key is not None else directories.find(agent_url, thumbprint)
 
     return find_key
+
+
+def _right_finder(database: Database) -> HasRight:
+    async def has_right(key: bytes) -> bool:
+        """Whether this request was charged before; read outside the ledger's queue, because most were not."""
+        return await asyncio.to_thread(was_charged, database, key)
+
+    return has_right
 
 
 def _flush(database: Database, counts: Mapping[TrafficKey, int]) -> None:

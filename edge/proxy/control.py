@@ -9,17 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from html import escape
 
-from fastapi import FastAPI, HTTPException, Response
+import orjson
+from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from edge.core.refusals import REFUSALS, RefusalCode
 
 JWKS_TYPE = "application/jwk-set+json"
 RECEIPT_TYPE = "application/jose"
 KEYS_CACHE_SECONDS = 3600
+
+_CODES = frozenset(code.value for code in RefusalCode)
 
 ReceiptOf = Callable[[str], str | None]
 
@@ -56,6 +61,10 @@ def public_app(jwks: Callable[[], bytes], receipt_of: ReceiptOf) -> FastAPI:
     """The key set, receipts by id, and a page for each refusal code, below ``/.well-known/``."""
     app = _bare_app("farebox")
 
+    @app.exception_handler(HTTPException)
+    async def problem_of(request: Request, error: HTTPException) -> Response:
+        return _problem(error.status_code, str(error.detail))
+
     @app.get("/.well-known/farebox/jwks.json")
     def keys() -> Response:
         headers = {"cache-control": f"public, max-age={KEYS_CACHE_SECONDS}"}
@@ -65,7 +74,7 @@ def public_app(jwks: Callable[[], bytes], receipt_of: ReceiptOf) -> FastAPI:
     def receipt(charge_id: str) -> Response:
         token = receipt_of(charge_id)
         if token is None:
-            raise HTTPException(404, detail=REFUSALS[RefusalCode.RECEIPT_UNKNOWN].detail)
+            raise HTTPException(404, detail=RefusalCode.RECEIPT_UNKNOWN.value)
         return Response(token, media_type=RECEIPT_TYPE, headers={"cache-control": "no-store"})
 
     @app.get("/.well-known/farebox/problems/{code}")
@@ -73,10 +82,20 @@ def public_app(jwks: Callable[[], bytes], receipt_of: ReceiptOf) -> FastAPI:
         try:
             page = _problem_page(RefusalCode(code))
         except ValueError:
-            raise HTTPException(404, detail="There is no such problem code.") from None
+            raise HTTPException(404, detail="There is no such page.") from None
         return HTMLResponse(page, headers=_PAGE_HEADERS)
 
     return app
+
+
+def _problem(status: int, detail: str) -> Response:
+    """An RFC 9457 body for what these routes refuse; ``detail`` is a refusal code where there is one, else words."""
+    known = REFUSALS.get(RefusalCode(detail)) if detail in _CODES else None
+    problem = {"type": "about:blank", "title": known.title if known else detail, "status": status}
+    if known:
+        problem |= {"detail": known.detail, "code": detail}
+    headers = {"cache-control": "no-store"}
+    return Response(orjson.dumps(problem), status, headers, media_type="application/problem+json")
 
 
 class _EdgeCollector(Collector):

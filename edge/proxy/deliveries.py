@@ -14,6 +14,8 @@ from typing import Protocol
 from edge.core.ledger import InvariantBroken, LedgerUnavailable, Posted, Redelivery
 from edge.proxy.delivery import DeliveryWatch, Verdict
 
+GRACE_SECONDS = 2.0
+"""How long a reversal waits for other processes, whose delivery marks are written once a second."""
 BROKEN_REASON = "the connection broke before everything was acknowledged"
 
 
@@ -56,6 +58,7 @@ class OpenDeliveries:
 
     ledger: DeliveryLedger
     report: Callable[[str, BaseException], None]
+    grace_seconds: float = GRACE_SECONDS
     _open: dict[bytes, _Open] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -85,6 +88,8 @@ class OpenDeliveries:
             task.add_done_callback(self._tasks.discard)
 
     async def _reverse(self, key: bytes, position: tuple[int, int]) -> None:
+        # Another process may be delivering the same charge just now: what it confirms is not taken back.
+        await asyncio.sleep(self.grace_seconds)
         try:
             await self.ledger.reverse(key, BROKEN_REASON, position=position)
         except (LedgerUnavailable, InvariantBroken) as error:

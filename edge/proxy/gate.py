@@ -26,7 +26,7 @@ from edge.proxy.live_policy import LivePolicy
 from edge.proxy.messages import Answer, Refusals
 from edge.proxy.read_request import BadRequest, RequestReader
 from edge.proxy.relay import Exchange, Send, relay
-from edge.proxy.sale import Sale
+from edge.proxy.sale import Sale, SaleEnd
 from edge.proxy.traffic import TrafficRecorder
 from edge.proxy.upstream import OriginAnswer, OriginFault, Upstream
 
@@ -111,7 +111,7 @@ class Gate:
         exchange = Exchange(request, scope.get("edge.connection"), send, scope.get("edge.cycle"))
         try:
             if decision is None:
-                await self.control(scope, receive, send)
+                await self.control(scope, receive, _with_request_id(send, request.request_id))
                 return
             awaited = self._awaited_key(decision)
             if awaited is not None:
@@ -142,8 +142,11 @@ class Gate:
             case AskOrigin():
                 await self._sell_at_origins_price(decision, exchange, policy)
             case Charge():
-                answer = await self._ask_to_sell(decision, request)
-                await self._sell(decision, answer, exchange)
+                refusal = await self.sale.refusal_before(decision, request)
+                if refusal is None:
+                    await self._sell(decision, await self._ask_to_sell(decision, request), exchange)
+                else:
+                    await exchange.answer(self.say_no(refusal, request))
             case _:
                 assert_never(decision)
 
@@ -163,11 +166,11 @@ class Gate:
         return await self.upstream.ask(decision.site.origin, request.method, forwarded_target(request), headers)
 
     async def _sell(self, charge: Charge, answer: OriginAnswer, exchange: Exchange) -> None:
-        refusal = await self.sale.sell(charge, answer, exchange)
-        if refusal is None:
-            self.traffic.count(charge)
+        end = await self.sale.sell(charge, answer, exchange)
+        if isinstance(end, SaleEnd):
+            self.traffic.count_sale(charge, end.value)
         else:
-            await exchange.answer(self.say_no(refusal, exchange.request))
+            await exchange.answer(self.say_no(end, exchange.request))
 
     async def _sell_at_origins_price(self, ask: AskOrigin, exchange: Exchange, policy: Policy) -> None:
         """In-band pricing: the origin's answer names the price, then the same decision is made with it."""
@@ -216,6 +219,17 @@ class Judged:
     request: CrawlRequest
     decision: Decision | None
     policy: Policy
+
+
+def _with_request_id(send: Send, request_id: str) -> Send:
+    """``send``, adding the request's id to the answer of our own documents."""
+
+    async def send_with_id(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+        await send(message)
+
+    return send_with_id
 
 
 def forwarded_target(request: CrawlRequest) -> str:

@@ -17,7 +17,7 @@ import orjson
 from edge.core.decision import DemandPayment, Refuse
 from edge.core.money import Money
 from edge.core.policy import SitePolicy
-from edge.core.refusal_fields import problem_path, refusal_fields, refusal_status
+from edge.core.refusal_fields import problem_path, refusal_fields, refusal_status, told_detail
 from edge.core.refusal_texts import RefusalTexts
 from edge.core.refusals import RefusalCode
 from edge.core.request import CrawlRequest
@@ -128,7 +128,7 @@ class Refusals:
         status = refusal_status(refusal)
         fields = dict(refusal_fields(refusal))
         fields |= {"content-type": form.value, "content-language": language}
-        problem = self._problem(refusal, status, language, fields.get("crawler-error-detail"))
+        problem = self._problem(refusal, status, language, told_detail(refusal))
         match form:
             case BodyForm.PROBLEM:
                 body = orjson.dumps(problem).replace(orjson.dumps(_INSTANCE)[1:-1], _INSTANCE.encode())
@@ -150,7 +150,7 @@ class Refusals:
     def _contact_of(self, site: SitePolicy | None) -> str | None:
         return (site.contact if site else None) or self._contact
 
-    def _problem(self, refusal: Refusal, status: int, language: str, reason: str | None) -> dict[str, object]:
+    def _problem(self, refusal: Refusal, status: int, language: str, reason: str) -> dict[str, object]:
         """The RFC 9457 members, with a mark where the request's id is filled in later."""
         site, code = refusal.site, refusal.code
         title, advice = self._texts.of(code, language)

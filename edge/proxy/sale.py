@@ -13,8 +13,9 @@ Rules of this file (docs/decisions, "What is charged" and "The tail is kept back
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol, assert_never
 
 from edge.core.decision import Charge, DemandPayment, Refuse
@@ -35,7 +36,9 @@ from edge.core.ledger import (
     charge_key,
 )
 from edge.core.refusals import RefusalCode
+from edge.core.request import CrawlRequest
 from edge.core.rules import LedgerErrorChoice
+from edge.core.target import Target
 from edge.proxy.deliveries import OpenDeliveries
 from edge.proxy.forwarding import Header, client_headers, paid_headers
 from edge.proxy.relay import Exchange, relay
@@ -45,6 +48,18 @@ LEDGER_RETRY_SECONDS = 5
 NO_CONTENT_STATUSES = frozenset({204, 205})
 
 Refusal = Refuse | DemandPayment
+HasRight = Callable[[bytes], Awaitable[bool]]
+
+
+class SaleEnd(StrEnum):
+    """How a sale that was answered ended; counted with the traffic."""
+
+    CHARGED = "charged"
+    COLLECTED = "collected"
+    """Delivered for nothing more: an earlier charge of the same signed request paid for it."""
+    NOT_BILLABLE = "not_billable"
+    UNBILLED = "unbilled"
+    BROKEN_OFF = "broken_off"
 
 
 class SellingLedger(Protocol):
@@ -63,27 +78,38 @@ def is_billable(status: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """Sells pages through one ledger; ``evidence`` names what a delivery will be judged by."""
+    """Sells pages through one ledger; ``evidence`` names what a delivery will be judged by.
+
+    ``has_right`` says whether a charge key may have something to collect; the ledger decides for sure.
+    """
 
     ledger: SellingLedger
     deliveries: OpenDeliveries
     buffer_bytes: int
     evidence: str
+    has_right: HasRight
 
-    async def sell(self, charge: Charge, answer: OriginAnswer, exchange: Exchange) -> Refusal | None:
-        """Sell this answer, or say why not; None when the exchange has its answer.
+    async def refusal_before(self, charge: Charge, request: CrawlRequest) -> Refusal | None:
+        """The refusal of a request that can buy nothing new and has nothing to collect: the origin is not asked."""
+        if charge.otherwise is None or await self.has_right(key_for(charge, request)):
+            return None
+        return charge.otherwise
+
+    async def sell(self, charge: Charge, answer: OriginAnswer, exchange: Exchange) -> Refusal | SaleEnd:
+        """Sell this answer, or say why not; a ``SaleEnd`` when the exchange has its answer.
 
         Raises ``OriginFault`` when the origin fails before anything was sent; nothing is charged then.
         """
         try:
             if not is_billable(answer.status):
-                await self._give(charge, answer, exchange)
-                return None
+                await relay(answer, client_headers(answer.headers, exchange.request.request_id), exchange)
+                return SaleEnd.NOT_BILLABLE
             order = order_for(charge, answer.status, exchange, self.evidence)
             beginning, whole = await _begin(answer, self.buffer_bytes)
             if whole and not beginning:
-                await self._give(charge, answer, exchange)  # an empty page is worth nothing
-                return None
+                # An empty page is worth nothing.
+                await exchange.whole(answer.status, client_headers(answer.headers, exchange.request.request_id), b"")
+                return SaleEnd.NOT_BILLABLE
             try:
                 if whole:
                     return await self._sell_whole(charge, order, answer, b"".join(beginning), exchange)
@@ -95,13 +121,13 @@ class Sale:
 
     async def _sell_whole(
         self, charge: Charge, order: ChargeOrder, answer: OriginAnswer, body: bytes, exchange: Exchange
-    ) -> Refusal | None:
+    ) -> Refusal | SaleEnd:
         outcome = await self.ledger.post(order)
         if not isinstance(outcome, Posted | Redelivery):
             return _refusal(outcome, charge)
         await exchange.whole(answer.status, _sold_headers(answer, outcome, exchange), body)
         self.deliveries.watch(exchange, order.key, outcome)
-        return None
+        return _end_of(outcome)
 
     async def _sell_streamed(
         self,
@@ -110,7 +136,7 @@ class Sale:
         answer: OriginAnswer,
         beginning: list[bytes],
         exchange: Exchange,
-    ) -> Refusal | None:
+    ) -> Refusal | SaleEnd:
         outcome = await self.ledger.hold(order)
         match outcome:
             case Held() | Posted() | Redelivery():
@@ -125,18 +151,18 @@ class Sale:
             await exchange.start(answer.status, headers)
             tail = await _send_all_but_the_tail(_continued(beginning, answer), exchange)
             if tail is None:
-                return None
+                return SaleEnd.BROKEN_OFF
             final = await self.ledger.settle(outcome) if isinstance(outcome, Held) else outcome
             if isinstance(final, Lost):
-                return None
+                return SaleEnd.BROKEN_OFF
             settled = True
             await exchange.body(tail, last=True)
             self.deliveries.watch(exchange, order.key, final)
-            return None
+            return _end_of(final)
         except OriginFault:
-            return None
+            return SaleEnd.BROKEN_OFF
         except (LedgerUnavailable, InvariantBroken):
-            return None  # the answer has begun: it can only be cut, and recovery voids the hold
+            return SaleEnd.BROKEN_OFF  # the answer has begun: it can only be cut, and recovery voids the hold
         finally:
             if not settled:
                 exchange.cut()
@@ -150,15 +176,12 @@ class Sale:
         except (LedgerUnavailable, InvariantBroken):
             return
 
-    async def _give(self, charge: Charge, answer: OriginAnswer, exchange: Exchange) -> None:
-        await relay(answer, client_headers(answer.headers, exchange.request.request_id), exchange)
-
     async def _without_ledger(
         self, charge: Charge, answer: OriginAnswer, beginning: list[bytes], whole: bool, exchange: Exchange
-    ) -> Refusal | None:
+    ) -> Refusal | SaleEnd:
         """The ledger cannot be written: closed by default, open only where the rule says so (D6)."""
         rule = charge.match.rule
-        if rule.on_ledger_error is not LedgerErrorChoice.SERVE_UNBILLED:
+        if rule.on_ledger_error is not LedgerErrorChoice.SERVE_UNBILLED or charge.otherwise is not None:
             detail = "the ledger cannot be written just now"
             return Refuse(
                 RefusalCode.LEDGER_UNAVAILABLE, detail, charge.site, charge.identity, charge.match, LEDGER_RETRY_SECONDS
@@ -172,18 +195,28 @@ class Sale:
         async for chunk in _continued(beginning, answer):
             await exchange.body(chunk, last=False)
         await exchange.body(b"", last=True)
-        return None
+        return SaleEnd.UNBILLED
+
+
+def key_for(charge: Charge, request: CrawlRequest) -> bytes:
+    """The charge key of this request: the same for every retry of it."""
+    signature = charge.identity.proof.signature
+    return charge_key(charge.account.account_id, signature, request.method, request.authority, forwarded_text(request))
+
+
+def forwarded_text(request: CrawlRequest) -> str:
+    """The canonical target; what is charged has one, because ``decide`` refuses every other."""
+    if not isinstance(request.resource, Target):
+        raise AssertionError("a malformed target is not sold")
+    return request.resource.text
 
 
 def order_for(charge: Charge, status: int, exchange: Exchange, evidence: str) -> ChargeOrder:
     """All that the ledger must know about one sale."""
     request, rule, site = exchange.request, charge.match.rule, charge.site
     crawler = charge.identity.crawler
-    target = request.resource.text  # type: ignore[union-attr]  # decide() charges well-formed targets only
     return ChargeOrder(
-        key=charge_key(
-            charge.account.account_id, charge.identity.proof.signature, request.method, request.authority, target
-        ),
+        key=key_for(charge, request),
         price=charge.price,
         crawler_account=charge.account.account_id,
         publisher_account=site.publisher_account,
@@ -193,7 +226,7 @@ def order_for(charge: Charge, status: int, exchange: Exchange, evidence: str) ->
         rule=rule.name,
         rule_version=site.rule_version,
         licence=rule.licence,
-        target=target,
+        target=forwarded_text(request),
         offer=str(charge.offer),
         request_id=request.request_id,
         status=status,
@@ -212,12 +245,17 @@ def _refusal(outcome: NoRight | InsufficientFunds | AccountSuspended, charge: Ch
                 raise AssertionError("only an order that may not charge can lack the right")
             return charge.otherwise
         case InsufficientFunds():
-            return refuse(RefusalCode.INSUFFICIENT_CREDITS, f"the price is {charge.price}")
+            code = RefusalCode.INSUFFICIENT_CREDITS
+            return DemandPayment(code, charge.price, charge.site, charge.identity, charge.match)
         case AccountSuspended():
             name = charge.identity.crawler.name
             return refuse(RefusalCode.ACCOUNT_SUSPENDED, f"the account of {name} is suspended")
         case _:
             assert_never(outcome)
+
+
+def _end_of(outcome: Posted | Redelivery) -> SaleEnd:
+    return SaleEnd.CHARGED if isinstance(outcome, Posted) and outcome.fresh else SaleEnd.COLLECTED
 
 
 def _sold_headers(answer: OriginAnswer, outcome: Posted | Held | Redelivery, exchange: Exchange) -> list[Header]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import assert_never
 
-from edge.core.decision import Admit, AskOrigin, Charge, DemandPayment, Refuse
+from edge.core.decision import Admit, Charge, DemandPayment, Refuse
 from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler
+from edge.core.policy import SitePolicy
 from edge.core.refusals import RefusalCode
+from edge.core.rule_index import Match
 from edge.store.traffic import TrafficKey
 
 FLUSH_SECONDS = 1.0
@@ -32,27 +33,23 @@ class TrafficRecorder:
         self._report = report
         self._counts: dict[tuple[int, str, str, str, str], int] = {}
 
-    def count(self, decision: Admit | Charge | DemandPayment | Refuse | AskOrigin) -> None:
-        """Count one decided request."""
-        match decision:
-            case Admit():
-                outcome = decision.reason.value
-            case Charge():
-                outcome = "charged"
-            case DemandPayment() | Refuse():
-                outcome = decision.code.value
-            case AskOrigin():
-                raise AssertionError("asking the origin is not an outcome")
-            case _:
-                assert_never(decision)
-        name, rung = _who(decision.identity)
-        site = decision.site
-        rule = decision.match.rule.name if decision.match else ""
-        self._add((site.site_id if site else 0, name, rung, rule, outcome), outcome)
+    def count(self, decision: Admit | DemandPayment | Refuse) -> None:
+        """Count a request that its decision answered."""
+        outcome = decision.reason.value if isinstance(decision, Admit) else decision.code.value
+        self._count(decision.site, decision.identity, decision.match, outcome)
+
+    def count_sale(self, charge: Charge, outcome: str) -> None:
+        """Count a sale that was answered, by how it ended."""
+        self._count(charge.site, charge.identity, charge.match, outcome)
 
     def count_bad(self, code: RefusalCode) -> None:
         """Count something that never became a request."""
         self._add((0, "", "", "", code.value), code.value)
+
+    def _count(self, site: SitePolicy | None, identity: Identity | None, match: Match | None, outcome: str) -> None:
+        name, rung = _who(identity)
+        rule = match.rule.name if match else ""
+        self._add((site.site_id if site else 0, name, rung, rule, outcome), outcome)
 
     def _add(self, key: tuple[int, str, str, str, str], outcome: str) -> None:
         counts = self._counts

@@ -21,6 +21,7 @@ from edge.core.ledger_state import Phase
 from edge.core.money import Money
 from edge.core.month import Month
 from edge.core.report import EntryRow, EntrySum
+from edge.store.database import Database
 from edge.store.deliveries import is_delivered
 from edge.store.tables import crawler, entry, publisher, site
 
@@ -108,6 +109,12 @@ def charge_by_id(
     return None if row is None else _view(row)
 
 
+def was_charged(database: Database, key: bytes) -> bool:
+    """Whether a charge key was ever opened; what may be collected of it, the ledger decides."""
+    with database.read() as connection:
+        return connection.execute(select(entry.c.key).where(entry.c.key == key).limit(1)).first() is not None
+
+
 def delivery_confirmed(connection: Connection, charge: ChargeView) -> bool:
     """Whether the page that this charge paid for is known to have arrived."""
     return is_delivered(connection, charge.position)
@@ -158,9 +165,16 @@ def stream_month(
     """Every entry recorded in the month, with names, oldest first; the connection is busy until the end."""
     query = (
         select(
-            entry.c.kind, entry.c.amount_micros, entry.c.currency,
-            publisher.c.name.label("publisher"), site.c.host.label("site"), crawler.c.name.label("crawler"),
-            entry.c.rule, entry.c.licence, entry.c.rule_version, entry.c.recorded_at_micros,
+            entry.c.kind,
+            entry.c.amount_micros,
+            entry.c.currency,
+            publisher.c.name.label("publisher"),
+            site.c.host.label("site"),
+            crawler.c.name.label("crawler"),
+            entry.c.rule,
+            entry.c.licence,
+            entry.c.rule_version,
+            entry.c.recorded_at_micros,
         )
         .select_from(_named())
         .where(*_in_month(month, publisher_ids))
@@ -170,9 +184,7 @@ def stream_month(
         yield EntryRow(EntryKind(kind), *rest)
 
 
-def month_sums(
-    connection: Connection, month: Month, *, publisher_ids: frozenset[int] | None = None
-) -> list[EntrySum]:
+def month_sums(connection: Connection, month: Month, *, publisher_ids: frozenset[int] | None = None) -> list[EntrySum]:
     """The month's entries summed by the database itself: what a report is checked against."""
     query = (
         select(entry.c.kind, entry.c.currency, func.count(), func.sum(entry.c.amount_micros))
@@ -214,12 +226,18 @@ def _charges(narrowed: ChargeFilter) -> Select[Any]:
     query = (
         select(
             entry,
-            crawler.c.name.label("crawler_name"), publisher.c.name.label("publisher_name"), site.c.host.label("host"),
-            _resolution.c.kind.label("resolved_as"), _resolution.c.writer_id.label("resolved_by"),
-            _resolution.c.number.label("resolved_as_number"), _resolution.c.recorded_at_micros.label("resolved_at"),
+            crawler.c.name.label("crawler_name"),
+            publisher.c.name.label("publisher_name"),
+            site.c.host.label("host"),
+            _resolution.c.kind.label("resolved_as"),
+            _resolution.c.writer_id.label("resolved_by"),
+            _resolution.c.number.label("resolved_as_number"),
+            _resolution.c.recorded_at_micros.label("resolved_at"),
             _resolution.c.reason.label("void_reason"),
-            _reversal.c.recorded_at_micros.label("reversed_at"), _reversal.c.reason.label("reversal_reason"),
-            _reversal.c.author.label("reversed_by"), _redelivery.c.number.label("redelivered_as"),
+            _reversal.c.recorded_at_micros.label("reversed_at"),
+            _reversal.c.reason.label("reversal_reason"),
+            _reversal.c.author.label("reversed_by"),
+            _redelivery.c.number.label("redelivered_as"),
         )
         .select_from(joined)
         .where(entry.c.step == Step.OPEN.value, entry.c.kind.in_((EntryKind.POST.value, EntryKind.HOLD.value)))

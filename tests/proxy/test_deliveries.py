@@ -56,7 +56,7 @@ class FakeLedger:
 def play(*verdicts: Verdict, down: bool = False) -> tuple[FakeLedger, list[str]]:
     """Sell one charge on as many connections as there are verdicts, then end them in turn."""
     ledger, reports = FakeLedger(down=down), []
-    deliveries = OpenDeliveries(ledger, lambda what, error: reports.append(what))
+    deliveries = OpenDeliveries(ledger, lambda what, error: reports.append(what), grace_seconds=0)
 
     async def run() -> None:
         connections = [FakeConnection() for _ in verdicts]
@@ -111,7 +111,7 @@ def test_what_was_given_for_nothing_is_not_followed() -> None:
 
 def test_an_answer_that_could_not_be_handed_over_is_reversed() -> None:
     ledger = FakeLedger()
-    deliveries = OpenDeliveries(ledger, lambda what, error: None)
+    deliveries = OpenDeliveries(ledger, lambda what, error: None, grace_seconds=0)
 
     async def run() -> None:
         deliveries.watch(FakeConnection(lost=True), KEY, SOLD)

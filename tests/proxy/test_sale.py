@@ -33,7 +33,7 @@ from edge.core.terms import Offer, OfferKind
 from edge.core.web_bot_auth import Verified
 from edge.proxy.deliveries import OpenDeliveries
 from edge.proxy.relay import Exchange
-from edge.proxy.sale import Refusal, Sale, is_billable
+from edge.proxy.sale import Refusal, Sale, SaleEnd, is_billable
 from edge.proxy.upstream import OriginAnswer, OriginFault
 
 PRICE = parse_price("USD 0.01")
@@ -157,9 +157,13 @@ class FakeExchange(Exchange):
         self.stage.events.append("cut")
 
 
-def sell(stage: Stage, charge: Charge = CHARGE) -> Refusal | None:
+async def nothing_to_collect(key: bytes) -> bool:
+    return False
+
+
+def sell(stage: Stage, charge: Charge = CHARGE) -> Refusal | SaleEnd:
     ledger = FakeLedger(stage)
-    sale = Sale(ledger, OpenDeliveries(ledger, lambda what, error: None), LIMIT, "tcp")
+    sale = Sale(ledger, OpenDeliveries(ledger, lambda what, error: None), LIMIT, "tcp", nothing_to_collect)
     return asyncio.run(sale.sell(charge, stage.origin(), FakeExchange(stage)))
 
 
@@ -168,7 +172,7 @@ def sell(stage: Stage, charge: Charge = CHARGE) -> Refusal | None:
 
 def test_a_small_page_is_posted_before_its_first_byte() -> None:
     stage = Stage([b"x" * 60, b"y" * 40])
-    assert sell(stage) is None
+    assert sell(stage) is SaleEnd.CHARGED
     assert stage.events == ["post", "start 200", "body 100 last", "release"]
     assert stage.headers[b"crawler-charged"] == b"USD 0.01"
     assert stage.headers[b"crawler-receipt"] == b"ch_1"
@@ -184,7 +188,7 @@ def test_a_retry_states_the_first_charge() -> None:
 
 def test_what_is_delivered_again_after_a_reversal_costs_nothing() -> None:
     stage = Stage([b"x"], post=Redelivery("ch_1"))
-    assert sell(stage) is None
+    assert sell(stage) is SaleEnd.COLLECTED
     assert b"crawler-charged" not in stage.headers
     assert stage.headers[b"crawler-receipt"] == b"ch_1"
 
@@ -192,7 +196,7 @@ def test_what_is_delivered_again_after_a_reversal_costs_nothing() -> None:
 @pytest.mark.parametrize("status", [204, 205, 301, 302, 304, 400, 404, 500, 503])
 def test_what_is_no_success_with_content_is_passed_on_for_nothing(status: int) -> None:
     stage = Stage([b"gone"], status=status, length=4)
-    assert sell(stage) is None
+    assert sell(stage) is SaleEnd.NOT_BILLABLE
     assert not {"post", "hold"} & set(stage.events)
     assert b"crawler-charged" not in stage.headers
     assert f"start {status}" in stage.events
@@ -201,7 +205,7 @@ def test_what_is_no_success_with_content_is_passed_on_for_nothing(status: int) -
 
 def test_an_empty_page_is_not_sold() -> None:
     stage = Stage([], length=0)
-    assert sell(stage) is None
+    assert sell(stage) is SaleEnd.NOT_BILLABLE
     assert "post" not in stage.events
 
 
@@ -223,7 +227,7 @@ def test_a_body_that_ends_early_is_not_charged_and_nothing_was_sent() -> None:
 def test_without_money_or_ledger_no_byte_leaves(outcome: object, code: RefusalCode) -> None:
     for stage in (Stage([b"x"], post=outcome), Stage([b"x" * 60, b"y" * 60], hold=outcome)):
         refusal = sell(stage)
-        assert isinstance(refusal, Refuse)
+        assert isinstance(refusal, Refuse | DemandPayment)
         assert refusal.code is code
         assert stage.body == b""
 
@@ -239,7 +243,7 @@ def test_an_order_that_may_only_collect_falls_back_to_its_refusal() -> None:
 def test_a_rule_may_serve_without_the_ledger() -> None:
     rule = replace(RULE, on_ledger_error=LedgerErrorChoice.SERVE_UNBILLED)
     stage = Stage([b"x" * 60], post=LedgerUnavailable("down"))
-    assert sell(stage, replace(CHARGE, match=Match(0, rule))) is None
+    assert sell(stage, replace(CHARGE, match=Match(0, rule))) is SaleEnd.UNBILLED
     assert stage.body == b"x" * 60
     assert b"crawler-charged" not in stage.headers
     assert stage.headers[b"cache-control"] == b"private"
@@ -250,7 +254,7 @@ def test_a_rule_may_serve_without_the_ledger() -> None:
 
 def test_a_large_page_is_held_streamed_and_settled_before_its_tail() -> None:
     stage = Stage([b"a" * 60, b"b" * 60, b"c" * 60])
-    assert sell(stage) is None
+    assert sell(stage) is SaleEnd.CHARGED
     assert stage.events == ["hold", "start 200", "body 60", "body 60", "settle", "body 60 last", "release"]
     assert stage.body == b"a" * 60 + b"b" * 60 + b"c" * 60
     assert stage.headers[b"crawler-charged"] == b"USD 0.01"
@@ -265,13 +269,13 @@ def test_a_large_page_of_known_length_says_so() -> None:
 
 def test_an_origin_that_breaks_off_voids_the_hold_and_shows() -> None:
     stage = Stage([b"a" * 60, b"b" * 60], breaks=True)
-    assert sell(stage) is None
+    assert sell(stage) is SaleEnd.BROKEN_OFF
     assert stage.events == ["hold", "start 200", "body 60", "cut", "void", "release"]
 
 
 def test_a_client_that_leaves_is_not_charged() -> None:
     stage = Stage([b"a" * 60, b"b" * 60, b"c" * 60], gone_after=1)
-    assert sell(stage) is None
+    assert sell(stage) is SaleEnd.BROKEN_OFF
     assert "settle" not in stage.events
     assert stage.events[-3:] == ["cut", "void", "release"]
 
@@ -279,15 +283,15 @@ def test_a_client_that_leaves_is_not_charged() -> None:
 @pytest.mark.parametrize("outcome", [Lost("voided by recovery"), LedgerUnavailable("down")])
 def test_the_tail_never_leaves_unsettled(outcome: object) -> None:
     stage = Stage([b"a" * 60, b"b" * 60, b"c" * 60], settle=outcome)
-    assert sell(stage) is None
+    assert sell(stage) is SaleEnd.BROKEN_OFF
     assert len(stage.body) == 120
     assert "cut" in stage.events
     assert not any(event.endswith("last") for event in stage.events)
 
 
 def test_a_large_retry_of_a_live_charge_needs_no_new_hold() -> None:
-    stage = Stage([b"a" * 60, b"b" * 60], hold=POSTED)
-    assert sell(stage) is None
+    stage = Stage([b"a" * 60, b"b" * 60], hold=replace(POSTED, fresh=False))
+    assert sell(stage) is SaleEnd.COLLECTED
     assert "settle" not in stage.events
     assert stage.events[-2:] == ["body 60 last", "release"]
 
@@ -300,3 +304,29 @@ def test_the_order_says_all_that_the_ledger_must_know() -> None:
     assert (order.price, order.crawler_account, order.publisher_account) == (PRICE, 10, 20)
     assert (order.rule, order.rule_version, order.target, order.offer) == ("pages", 3, "/a", "max USD 0.05")
     assert (order.request_id, order.status, order.redelivery_only) == ("id-1", 200, False)
+
+
+def test_an_order_that_may_only_collect_is_refused_before_the_origin_is_asked() -> None:
+    demand = DemandPayment(RefusalCode.MAX_PRICE_TOO_LOW, PRICE, SITE, CHARGE.identity, CHARGE.match)
+    collecting = replace(CHARGE, otherwise=demand)
+
+    async def refusals(charge: Charge, answer: bool) -> Refusal | None:
+        async def has_right(key: bytes) -> bool:
+            return answer
+
+        ledger = FakeLedger(Stage([]))
+        sale = Sale(ledger, OpenDeliveries(ledger, lambda what, error: None), LIMIT, "tcp", has_right)
+        return await sale.refusal_before(charge, REQUEST)
+
+    assert asyncio.run(refusals(collecting, False)) is demand
+    assert asyncio.run(refusals(collecting, True)) is None
+    assert asyncio.run(refusals(CHARGE, False)) is None
+
+
+def test_the_ledgers_outage_gives_nothing_to_an_order_that_may_only_collect() -> None:
+    rule = replace(RULE, on_ledger_error=LedgerErrorChoice.SERVE_UNBILLED)
+    demand = DemandPayment(RefusalCode.MAX_PRICE_TOO_LOW, PRICE, SITE, CHARGE.identity, CHARGE.match)
+    stage = Stage([b"x" * 60], post=LedgerUnavailable("down"))
+    refusal = sell(stage, replace(CHARGE, match=Match(0, rule), otherwise=demand))
+    assert isinstance(refusal, Refuse)
+    assert stage.body == b""
