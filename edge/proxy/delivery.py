@@ -39,7 +39,7 @@ def bytes_acknowledged(sock: Socket | None) -> int | None:
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
         return int(_BYTES_ACKED.unpack_from(info)[0])
-    except (OSError, AttributeError, struct.error):
+    except (OSError, ValueError, AttributeError, struct.error):  # ValueError: uvloop's socket is closed already
         return None
 
 
@@ -73,7 +73,7 @@ class DeliveryWatch:
 
     def look(self) -> None:
         """Settle what has been acknowledged by now."""
-        acknowledged = self._acknowledged()
+        acknowledged = self.acknowledged()
         if acknowledged is None:
             return
         while self._open and self._open[0][0] <= acknowledged:
@@ -82,14 +82,15 @@ class DeliveryWatch:
     def close(self) -> None:
         """The connection is gone: what was not acknowledged by now never arrived."""
         self.look()
-        self._final = Verdict.UNKNOWN if self._acknowledged() is None else Verdict.BROKEN
+        self._final = Verdict.UNKNOWN if self._base is None else Verdict.BROKEN
         self._settle_rest(self._final)
 
     def _settle_rest(self, verdict: Verdict) -> None:
         while self._open:
             self._open.pop(0)[1](verdict)
 
-    def _acknowledged(self) -> int | None:
+    def acknowledged(self) -> int | None:
+        """How many of the bytes written have been acknowledged; None where the system cannot tell."""
         if self._base is None:
             return None
         now = bytes_acknowledged(self._sock)
