@@ -7,7 +7,6 @@ there are funds is decided by the ledger, in the transaction that takes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,7 +20,7 @@ from edge.core.rule_index import Match
 from edge.core.rules import Action
 from edge.core.target import Target
 from edge.core.terms import Offer, OfferKind, OfferMistake, read_offer
-from edge.core.web_bot_auth import Invalid, Unverified, charge_freshness, covers_target
+from edge.core.web_bot_auth import Invalid, Unverified, Verified, charge_freshness, covers_target
 
 ALWAYS_FREE_PATHS = frozenset(
     {"/robots.txt", "/sitemap.xml", "/security.txt", "/.well-known/security.txt", "/crawlers.json"}
@@ -138,14 +137,14 @@ def decide(
         case Action.BLOCK:
             return _blocked(site, identity, match)
         case Action.CHARGE:
-            return _price(request, resource, site, identity, match, policy, now, content_price)
+            return _priced(request, resource, site, identity, match, policy, now, content_price)
 
 
-def _ambiguous(site: SitePolicy, identity: Identity, resource: Target) -> Refuse:
+def _ambiguous(site: SitePolicy, identity: Identity, resource: Target, match: Match | None = None) -> Refuse:
     reason = resource.ambiguity or "this is not the canonical spelling of the address"
     hint = resource.canonical_hint
     detail = f"{reason}; ask for {hint} instead" if hint is not None else f"{reason}; ask for a plain spelling"
-    return Refuse(RefusalCode.AMBIGUOUS_TARGET, detail, site, identity)
+    return Refuse(RefusalCode.AMBIGUOUS_TARGET, detail, site, identity, match)
 
 
 def _blocked(site: SitePolicy, identity: Identity, match: Match) -> Refuse:
@@ -154,7 +153,7 @@ def _blocked(site: SitePolicy, identity: Identity, match: Match) -> Refuse:
     return Refuse(RefusalCode.CRAWLER_BLOCKED, detail, site, identity, match, status=rule.block_status)
 
 
-def _price(
+def _priced(
     request: CrawlRequest,
     resource: Target,
     site: SitePolicy,
@@ -164,21 +163,15 @@ def _price(
     now: float,
     content_price: Money | None,
 ) -> Decision:
-    """Steps 9 to 18 for a priced page: the offer, then the identity, then the price, then the account."""
-
-    def refuse(code: RefusalCode, detail: str, retry_after_seconds: int | None = None) -> Refuse:
-        return Refuse(code, detail, site, identity, match, retry_after_seconds)
-
-    if request.method not in PRICED_METHODS:
-        return refuse(RefusalCode.METHOD_NOT_ALLOWED, f"{request.method} is not sold; use GET")
-    if request.has_body:
-        return refuse(RefusalCode.BODY_NOT_ALLOWED, "send the request without content")
+    """A page that has a price: is there an offer to pay it, and does it come from somebody who has a proved name?"""
+    if request.method not in PRICED_METHODS or request.has_body:
+        return _not_for_sale(request, site, identity, match)
     offer = read_offer(request.fields, site.currency)
     if isinstance(offer, OfferMistake):
-        return refuse(offer.code, offer.detail)
+        return Refuse(offer.code, offer.detail, site, identity, match)
     if site.in_band_pricing and content_price is None:
         return AskOrigin(site, identity, match)
-    price = content_price or match.rule.price
+    price = match.rule.price if content_price is None else content_price
     if price is None:
         raise AssertionError(f"charge rule {match.rule.name!r} has no price")
     if price.amount_micros == 0:
@@ -186,38 +179,82 @@ def _price(
     if offer is None:
         return DemandPayment(RefusalCode.PAYMENT_REQUIRED, price, site, identity, match)
     if isinstance(identity, ClaimedCrawler):
-        return _unproved(identity.failure, refuse)
+        return _unproved(site, identity, match)
     if not resource.exact:
-        return _ambiguous(site, identity, resource)
-    proof = identity.proof
-    if offer.kind.value not in proof.covered:
-        return refuse(RefusalCode.PRICE_NOT_SIGNED, f'cover "{offer.kind.value}" with the signature')
-    if site.strict and not covers_target(proof):
-        return refuse(RefusalCode.TARGET_NOT_SIGNED, 'cover "@target-uri", or "@path" with "@query"')
-    account = policy.accounts.get((identity.crawler.crawler_id, site.currency))
-    if account is None:
-        return refuse(RefusalCode.ACCOUNT_MISSING, f"{identity.crawler.name} has no {site.currency} account")
-    if account.suspended or identity.crawler.suspended:
-        return refuse(RefusalCode.ACCOUNT_SUSPENDED, f"the account of {identity.crawler.name} is suspended")
-    otherwise: Refuse | DemandPayment | None = None
-    fault = identity.expired.fault if identity.expired else charge_freshness(proof, now)
-    if fault is not None:
-        otherwise = refuse(RefusalCode.SIGNATURE_STALE, fault.sentence)
-    elif not offer.accepts(price):
-        code = RefusalCode.EXACT_PRICE_DIFFERS if offer.kind is OfferKind.EXACT else RefusalCode.MAX_PRICE_TOO_LOW
-        otherwise = DemandPayment(code, price, site, identity, match)
+        return _ambiguous(site, identity, resource, match)
+    return _offered(request, offer, price, site, identity, match, policy, now)
+
+
+def _offered(
+    request: CrawlRequest,
+    offer: Offer,
+    price: Money,
+    site: SitePolicy,
+    identity: SignedCrawler,
+    match: Match,
+    policy: Policy,
+    now: float,
+) -> Admit | Charge | DemandPayment | Refuse:
+    """A registered crawler offers to pay: did it sign that, recently, is it enough, and is there an account?"""
+    unsigned = _not_covered(offer, identity.proof, site)
+    if unsigned is not None:
+        return Refuse(*unsigned, site, identity, match)
+    otherwise = _stale(site, identity, match, now) or _not_enough(offer, price, site, identity, match)
+    crawler = identity.crawler
+    account = policy.accounts.get((crawler.crawler_id, site.currency))
+    if account is None or account.suspended or crawler.suspended:
+        return otherwise or _no_account(account, site, identity, match)
     if request.method != "GET":
         return otherwise or Admit(site, AdmitReason.METHOD_NOT_CHARGED, identity, match)
     return Charge(price, offer, account, identity, site, match, otherwise)
 
 
-def _unproved(failure: Invalid | Unverified | None, refuse: Callable[..., Refuse]) -> Refuse:
-    """Steps 12 and 13: an offer to pay from somebody who has not proved who they are."""
+def _not_for_sale(request: CrawlRequest, site: SitePolicy, identity: Identity, match: Match) -> Refuse:
+    if request.method not in PRICED_METHODS:
+        detail = f"{request.method} is not sold; use GET"
+        return Refuse(RefusalCode.METHOD_NOT_ALLOWED, detail, site, identity, match)
+    return Refuse(RefusalCode.BODY_NOT_ALLOWED, "send the request without content", site, identity, match)
+
+
+def _unproved(site: SitePolicy, identity: ClaimedCrawler, match: Match) -> Refuse:
+    """An offer to pay from somebody who has not proved who they are, and why what they sent proves nothing."""
+    failure = identity.failure
     match failure:
         case None:
-            return refuse(RefusalCode.SIGNATURE_REQUIRED, "sign the request as accept-signature says")
+            detail = "sign the request as accept-signature says"
+            return Refuse(RefusalCode.SIGNATURE_REQUIRED, detail, site, identity, match)
         case Invalid():
-            reason = f"{failure.fault.sentence} ({failure.detail})" if failure.detail else failure.fault.sentence
-            return refuse(RefusalCode.SIGNATURE_INVALID, reason)
+            detail = f"{failure.fault.sentence} ({failure.detail})" if failure.detail else failure.fault.sentence
+            return Refuse(RefusalCode.SIGNATURE_INVALID, detail, site, identity, match)
         case Unverified():
-            return refuse(RefusalCode.KEY_UNAVAILABLE, failure.fault.sentence, failure.retry_after_seconds)
+            detail, later = failure.fault.sentence, failure.retry_after_seconds
+            return Refuse(RefusalCode.KEY_UNAVAILABLE, detail, site, identity, match, later)
+
+
+def _not_covered(offer: Offer, proof: Verified, site: SitePolicy) -> tuple[RefusalCode, str] | None:
+    if offer.kind.value not in proof.covered:
+        return RefusalCode.PRICE_NOT_SIGNED, f'cover "{offer.kind.value}" with the signature'
+    if site.strict and not covers_target(proof):
+        return RefusalCode.TARGET_NOT_SIGNED, 'cover "@target-uri", or "@path" with "@query"'
+    return None
+
+
+def _stale(site: SitePolicy, identity: SignedCrawler, match: Match, now: float) -> Refuse | None:
+    fault = identity.expired.fault if identity.expired else charge_freshness(identity.proof, now)
+    return Refuse(RefusalCode.SIGNATURE_STALE, fault.sentence, site, identity, match) if fault else None
+
+
+def _not_enough(
+    offer: Offer, price: Money, site: SitePolicy, identity: SignedCrawler, match: Match
+) -> DemandPayment | None:
+    if offer.accepts(price):
+        return None
+    code = RefusalCode.EXACT_PRICE_DIFFERS if offer.kind is OfferKind.EXACT else RefusalCode.MAX_PRICE_TOO_LOW
+    return DemandPayment(code, price, site, identity, match)
+
+
+def _no_account(account: Account | None, site: SitePolicy, identity: SignedCrawler, match: Match) -> Refuse:
+    name = identity.crawler.name
+    if account is None:
+        return Refuse(RefusalCode.ACCOUNT_MISSING, f"{name} has no {site.currency} account", site, identity, match)
+    return Refuse(RefusalCode.ACCOUNT_SUSPENDED, f"the account of {name} is suspended", site, identity, match)

@@ -7,49 +7,52 @@ offers to pay hears what was wrong.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from edge.core.identity import ClaimedCrawler, CrawlerKind, Identity, SignedCrawler, Visitor
 from edge.core.policy import Knowledge, Policy
 from edge.core.request import CrawlRequest
-from edge.core.web_bot_auth import Invalid, Unsigned, Unverified, Verified, examine
+from edge.core.web_bot_auth import Invalid, SignatureFault, Unsigned, Unverified, Verified, examine
 
-_AUTOMATION_HEADERS = ("signature", "signature-input", "signature-agent", "crawler-exact-price", "crawler-max-price")
+_AUTOMATION_HEADERS = ("signature-agent", "crawler-exact-price", "crawler-max-price")
+_UNREGISTERED = SignatureFault.KEY_UNKNOWN  # its sentence says what helps: to register with the site
 
 
 def identify(request: CrawlRequest, policy: Policy, knowledge: Knowledge, now: float) -> Identity:
     """Say who asks, on the best evidence this request carries."""
     fields = request.fields
-    claimed = knowledge.classify(fields.get("user-agent", ""))
     if "signature" not in fields and "signature-input" not in fields:
-        return claimed or _person_unless_automated(request)
-    match examine(request, knowledge.find_key, now, allow_loopback_http=knowledge.allow_loopback_http):
-        case Verified() as proof:
-            return _signed(proof, policy, claimed)
-        case Invalid(verified=Verified() as proof) as failure:
-            # Only time failed: the name is proved, but nothing new can be bought (decision.py, step 14).
-            known = policy.crawlers.get(proof.agent_url)
-            return SignedCrawler(known, proof, expired=failure) if known else _claim(claimed, failure)
-        case Invalid() | Unverified() as failure:
-            return _claim(claimed, failure)
+        return knowledge.classify(fields.get("user-agent", "")) or _person_unless_automated(fields)
+    outcome = examine(request, knowledge.find_key, now, allow_loopback_http=knowledge.allow_loopback_http)
+    match outcome:
+        case Verified():
+            known = policy.crawlers.get(outcome.agent_url)
+            if known is not None:
+                return SignedCrawler(known, outcome)
+            # A key is known for this agent, and the signature is good, but nobody registered it: no one to bill.
+            return _claim(fields, knowledge, Unverified(outcome.agent_url, outcome.thumbprint, _UNREGISTERED))
+        case Invalid(verified=proof):
+            known = policy.crawlers.get(proof.agent_url) if proof else None
+            if known is not None and proof is not None:
+                # Only time failed: the name is proved, but nothing new can be bought.
+                return SignedCrawler(known, proof, expired=outcome)
+            return _claim(fields, knowledge, outcome)
+        case Unverified():
+            return _claim(fields, knowledge, outcome)
         case Unsigned():
-            return claimed or _person_unless_automated(request)
+            raise AssertionError("a request with a signature field is not unsigned")
 
 
-def _signed(proof: Verified, policy: Policy, claimed: ClaimedCrawler | None) -> Identity:
-    known = policy.crawlers.get(proof.agent_url)
-    if known is not None:
-        return SignedCrawler(known, proof)
-    # The key is published and the signature good, but nobody registered this agent: there is no one to bill.
-    return _claim(claimed, None)
-
-
-def _claim(claimed: ClaimedCrawler | None, failure: Invalid | Unverified | None) -> ClaimedCrawler:
+def _claim(fields: Mapping[str, str], knowledge: Knowledge, failure: Invalid | Unverified) -> ClaimedCrawler:
+    """What is left when a signature does not count: the name that the User-Agent says, if any."""
+    claimed = knowledge.classify(fields.get("user-agent", ""))
     if claimed is None:
         return ClaimedCrawler("", "", CrawlerKind.OTHER, failure)
     return ClaimedCrawler(claimed.name, claimed.operator, claimed.kind, failure)
 
 
-def _person_unless_automated(request: CrawlRequest) -> Identity:
+def _person_unless_automated(fields: Mapping[str, str]) -> ClaimedCrawler | Visitor:
     """A browser's User-Agent with crawler headers is a crawler, whatever it calls itself."""
-    if any(name in request.fields for name in _AUTOMATION_HEADERS):
+    if any(name in fields for name in _AUTOMATION_HEADERS):
         return ClaimedCrawler("", "", CrawlerKind.OTHER)
     return Visitor()
