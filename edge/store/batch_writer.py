@@ -50,7 +50,7 @@ from edge.core.ledger_plan import (
 from edge.store import account_rows, writers
 from edge.store.batch_reading import read_planner
 from edge.store.database import Database, now_micros
-from edge.store.database_errors import StorageFailed, is_outage, is_storage_failure, is_transient
+from edge.store.database_errors import is_outage, is_storage_failure, is_transient, unavailable
 from edge.store.deliveries import Position, is_delivered, mark_delivered
 from edge.store.ledger_sql import LedgerStatements
 
@@ -130,10 +130,8 @@ class BatchWriter:
             except DBAPIError as error:
                 if not is_outage(error):
                     return self._one_by_one(operations, error)
-                if is_storage_failure(error):
-                    raise StorageFailed(f"the disk failed under the ledger: {error.orig}") from error
                 if not is_transient(error):
-                    raise LedgerUnavailable(f"the ledger cannot be written: {error.orig}") from error
+                    raise unavailable(error) from error
             except (TypeError, ValueError) as error:
                 return self._one_by_one(operations, error)  # a text that cannot be encoded, a number out of range
         raise LedgerUnavailable("the ledger could not be written in several tries")
@@ -183,6 +181,8 @@ class BatchWriter:
             try:
                 transaction.commit()
             except DBAPIError as error:
+                if is_storage_failure(error):
+                    raise  # what the disk took is known after a restart, not by asking it again
                 raise _OutcomeUnknown(batch, answers) from error
         self._head = head_of(batch)
         return answers
@@ -272,7 +272,7 @@ class BatchWriter:
             with self._database.ledger_connection() as connection, connection.begin():
                 yield connection
         except DBAPIError as error:
-            raise LedgerUnavailable(f"the ledger cannot be written: {error.orig}") from error
+            raise unavailable(error) from error
 
 
 def _assumable(operations: Sequence[Operation]) -> bool:

@@ -27,3 +27,10 @@ def is_storage_failure(error: DBAPIError) -> bool:
     """Whether SQLite met an input or output error; a full disk is not one, it passes when space returns."""
     name = getattr(error.orig, "sqlite_errorname", None) or ""
     return name.startswith("SQLITE_IOERR") or "disk I/O error" in str(error.orig)
+
+
+def unavailable(error: DBAPIError) -> LedgerUnavailable:
+    """Say it in the ledger's words: ``StorageFailed`` for a broken disk, else ``LedgerUnavailable``."""
+    if is_storage_failure(error):
+        return StorageFailed(f"the disk failed under the ledger: {error.orig}")
+    return LedgerUnavailable(f"the ledger cannot be written: {error.orig}")

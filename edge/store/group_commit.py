@@ -163,6 +163,8 @@ class GroupCommit:
                 self._lease_due = now + LEASE_EVERY_SECONDS
                 self._writer.renew_lease()
                 self._recover()
+        except StorageFailed as error:
+            self._stop(error)
         except LedgerUnavailable as error:
             self._note_outage(error)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ClauseElement,
     Connection,
     CursorResult,
     Dialect,
@@ -30,11 +31,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg as postgresql_dialect
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
-from sqlalchemy.sql.expression import Executable
 
 from edge.core.chain import Batch
 from edge.core.ledger import Entry
@@ -50,7 +50,7 @@ class LedgerStatements:
 
     def __init__(self, *, is_sqlite: bool) -> None:
         self._is_sqlite = is_sqlite
-        dialect: Dialect = sqlite_dialect(paramstyle="named") if is_sqlite else postgresql.psycopg.dialect()
+        dialect: Dialect = sqlite_dialect(paramstyle="named") if is_sqlite else postgresql_dialect()  # type: ignore[no-untyped-call]
         self._change_balance = _text(_change_balance(), dialect)
         self._insert_batch = _text(insert(batch), dialect)
         self._extend = _text(_extend(), dialect)
@@ -89,7 +89,7 @@ class LedgerStatements:
         return _count(connection.exec_driver_sql(self._extend, values))
 
 
-def _change_balance() -> Executable:
+def _change_balance() -> ClauseElement:
     # The conditions close the race of two processes that both saw enough funds: whoever comes second waits for the
     # row, and then adds to what the first one left.
     change = bindparam("change", type_=BigInteger)
@@ -106,7 +106,7 @@ def _change_balance() -> Executable:
     )
 
 
-def _extend() -> Executable:
+def _extend() -> ClauseElement:
     # A process that was taken for dead finds its writer closed here, before it can commit anything.
     return (
         update(writer)
@@ -121,7 +121,7 @@ def _extend() -> Executable:
     )
 
 
-def _entries_from_json() -> Executable:
+def _entries_from_json() -> ClauseElement:
     item: Any = func.jsonb_array_elements(cast(bindparam("entries"), JSONB)).column_valued("item")
     values: list[Any] = []
     for index, column in enumerate(entry.columns):
@@ -143,7 +143,7 @@ def _entries_text(count: int) -> str:
     return f"{head} VALUES {', '.join([values] * count)} ON CONFLICT DO NOTHING"
 
 
-def _text(statement: Executable, dialect: Dialect) -> str:
+def _text(statement: ClauseElement, dialect: Dialect) -> str:
     return str(statement.compile(dialect=dialect))
 
 

@@ -15,12 +15,13 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, Select, exists, select, update
 from sqlalchemy.exc import DBAPIError
 
-from edge.core.ledger import Entry, EntryKind, LedgerUnavailable, Step
+from edge.core.ledger import Entry, EntryKind, Step
 from edge.core.ledger_plan import VoidAbandoned
 from edge.store import writers
 from edge.store.batch_reading import entry_of
 from edge.store.batch_writer import BatchWriter
 from edge.store.database import Database
+from edge.store.database_errors import unavailable
 from edge.store.tables import entry, writer
 
 CHUNK = 64
@@ -45,11 +46,11 @@ def recover(database: Database, hand: BatchWriter, *, alone: bool = False) -> in
             with database.write() as connection:
                 _mark_recovered(connection, number)
     except DBAPIError as error:
-        raise LedgerUnavailable(f"what dead processes left cannot be resolved: {error.orig}") from error
+        raise unavailable(error) from error
     return voided
 
 
-def _unfinished() -> Select[tuple[int]]:
+def _unfinished() -> Select[int]:
     closed = writer.c.closed_at_micros.is_not(None)
     return select(writer.c.id).where(closed, writer.c.recovered_at_micros.is_(None)).order_by(writer.c.id)
 

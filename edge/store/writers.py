@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from edge.core.chain import GENESIS, Head
@@ -69,7 +69,10 @@ def claim_abandoned(connection: Connection, *, spare: Sequence[int] = (), alone:
     ``alone`` claims every open writer except those in ``spare``: for SQLite, where one process sells.
     """
     now = clock_micros(connection)
-    conditions = [writer.c.closed_at_micros.is_(None), writer.c.id.not_in(spare)]
+    conditions: list[ColumnElement[bool]] = [
+        writer.c.closed_at_micros.is_(None),
+        writer.c.id.not_in(spare),
+    ]
     if not alone:
         conditions.append(writer.c.lease_until_micros < now)
     claimed = connection.execute(
