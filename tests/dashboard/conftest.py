@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -42,12 +42,11 @@ class Browser:
 
     client: TestClient
     csrf: str = ""
-    history: list[Response] = field(default_factory=list)
 
     def get(self, path: str, **options: object) -> Response:
         return self.client.get(path, follow_redirects=False, **options)  # type: ignore[arg-type]
 
-    def post(self, path: str, form: dict[str, object] | None = None, **headers: str) -> Response:
+    def post(self, path: str, form: Mapping[str, object] | None = None, **headers: str) -> Response:
         values = {"token": self.csrf, **(form or {})}
         return self.client.post(path, data=values, headers={**FROM_HERE, **headers}, follow_redirects=False)
 

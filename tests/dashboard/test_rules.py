@@ -1,0 +1,261 @@
+"""The list of rules: what it shows, and the changes made in it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from edge.core.money import Money
+from edge.core.rules import Action, RuleSet
+from edge.store.rulesets import find_draft, live_version
+from tests.dashboard.conftest import Browser, House
+
+RULES = "/sites/harbour.example/rules"
+NEW = {
+    "name": "Recipes", "kind": "training", "least": "signed", "where": "starts", "address": "/recipes/",
+    "action": "charge", "price": "2.5", "unit": "thousand", "licence": "ai-train",
+}  # fmt: skip
+
+
+def drafted(house: House) -> RuleSet:
+    with house.database.read() as connection:
+        found = find_draft(connection, house.newsroom.site.site_id)
+        live = live_version(connection, house.newsroom.site.site_id)
+    assert live is not None
+    return found.rules if found else live.rules
+
+
+def names(house: House) -> list[str]:
+    return [rule.name for rule in drafted(house).rules]
+
+
+@pytest.fixture
+def editor(house: House) -> Browser:
+    return house.signed_in("editor@harbour.example")
+
+
+# The list
+
+
+def test_the_list_shows_rules_in_order_and_the_last_row_last(house: House, editor: Browser) -> None:
+    page = editor.get(RULES).text
+    places = [page.index(f">{name}<") for name in names(house)]
+    assert places == sorted(places)
+    assert places[-1] < page.index("Everything else")
+    assert "always last" in page
+
+
+def test_prices_stand_per_page_and_per_thousand_and_keep_their_sub_cents(editor: Browser) -> None:
+    row = row_of(editor.get(RULES).text, "Archive")
+    assert "$0.0025" in row
+    assert "$2.50" in row
+
+
+def test_the_draft_is_announced_with_its_changes_and_marked(editor: Browser) -> None:
+    page = editor.get(RULES).text
+    assert "3 changes not live yet" in page
+    assert "editor@harbour.example, 1 hour ago" in page
+    assert ">moved<" in row_of(page, "Search engines")
+    assert "<del>" in row_of(page, "Long reads")
+    assert ">new<" in row_of(page, "Opinion")
+    assert ">changed<" not in row_of(page, "Archive")
+
+
+def test_a_rule_that_never_matches_is_marked_with_the_one_that_hides_it(editor: Browser) -> None:
+    row = row_of(editor.get(RULES).text, "Opinion")
+    assert "never matches: rule 3, “Long reads”, takes it before" in row
+
+
+def test_a_viewer_sees_the_list_and_no_way_to_change_it(house: House) -> None:
+    page = house.signed_in("viewer@harbour.example").get(RULES).text
+    assert "Long reads" in page
+    for word in ("Add rule", "/rules/move", "/rules/edit", "Discard", "presets"):
+        assert word not in page
+
+
+def test_a_site_without_rules_offers_to_begin_by_watching(quick_house: House) -> None:
+    with quick_house.database.write() as connection:
+        connection.exec_driver_sql("UPDATE site SET live_version = NULL")
+        connection.exec_driver_sql("DELETE FROM rule_draft")
+    editor = quick_house.signed_in("editor@harbour.example")
+    page = editor.get(RULES).text
+    assert "No rules yet" in page
+    presets = editor.get("/sites/harbour.example/presets").text
+    assert presets.index("Watch only") < presets.index("Charge training crawlers")
+    form = {"edition": editor.edition(), "preset": "watch", "price": "0.004", "unit": "page"}
+    assert editor.post("/sites/harbour.example/presets", form).status_code == 303
+    with quick_house.database.read() as connection:
+        draft = find_draft(connection, quick_house.newsroom.site.site_id)
+    assert draft is not None
+    assert (draft.rules.default.action, draft.rules.default.price) == (Action.MONITOR, Money(4_000, "USD"))
+
+
+# Changes in the list
+
+
+def test_a_rule_moves_up_and_down_and_never_past_the_last_row(house: House, editor: Browser) -> None:
+    before = names(house)
+    for direction, place in (("up", 1), ("up", 0), ("up", 0), ("bottom", 6), ("down", 6), ("top", 0), ("down", 1)):
+        answer = editor.post(
+            f"{RULES}/move", {"edition": editor.edition(), "rule": "Long reads", "direction": direction}
+        )
+        assert answer.status_code == 303
+        assert names(house).index("Long reads") == place
+    assert sorted(names(house)) == sorted(before)
+    assert (
+        editor.post(f"{RULES}/move", {"edition": editor.edition(), "rule": "Archive", "direction": "x"}).status_code
+        == 400
+    )
+
+
+def test_a_rule_is_turned_off_and_on_and_deleted(house: House, editor: Browser) -> None:
+    for word, state in (("off", False), ("on", True)):
+        editor.post(f"{RULES}/switch", {"edition": editor.edition(), "rule": "archive", "enabled": word})
+        assert [rule.enabled for rule in drafted(house).rules if rule.name == "Archive"] == [state]
+    editor.post(f"{RULES}/delete", {"edition": editor.edition(), "rule": "Archive"})
+    assert "Archive" not in names(house)
+
+
+@pytest.mark.parametrize("path", ["move", "switch", "delete"])
+def test_the_last_row_and_unknown_rules_cannot_be_moved_switched_or_deleted(editor: Browser, path: str) -> None:
+    for name in ("everything else", "no such rule", ""):
+        form = {"edition": editor.edition(), "rule": name, "direction": "up", "enabled": "off"}
+        assert editor.post(f"{RULES}/{path}", form).status_code == 404
+
+
+def test_a_draft_that_says_what_is_live_goes_away_by_itself(house: House, editor: Browser) -> None:
+    editor.post("/sites/harbour.example/discard", {"edition": editor.edition()})
+    for direction in ("down", "up"):
+        form = {"edition": editor.edition(), "rule": "Partners", "direction": direction}
+        assert editor.post(f"{RULES}/move", form).status_code == 303
+    with house.database.read() as connection:
+        assert find_draft(connection, house.newsroom.site.site_id) is None
+
+
+# One rule
+
+
+def test_a_rule_is_added_behind_the_one_named_or_last(house: House, editor: Browser) -> None:
+    answer = editor.post(f"{RULES}/new", {**NEW, "edition": editor.edition(), "after": "Archive"})
+    assert answer.headers["location"] == f"{RULES}?said=added"
+    editor.post(f"{RULES}/new", {**NEW, "name": "Last", "edition": editor.edition()})
+    found = names(house)
+    assert found[found.index("Archive") + 1] == "Recipes"
+    assert found[-1] == "Last"
+    rule = next(one for one in drafted(house).rules if one.name == "Recipes")
+    assert (rule.where, rule.price, rule.licence) == ("/recipes/*", Money(2_500, "USD"), "ai-train")
+
+
+def test_every_mistake_is_said_next_to_its_field_and_nothing_typed_is_lost(house: House, editor: Browser) -> None:
+    before = drafted(house)
+    wrong = {
+        **NEW,
+        "edition": editor.edition(),
+        "name": "",
+        "price": "one <cent>",
+        "address": "no slash",
+        "where": "exactly",
+    }
+    answer = editor.post(f"{RULES}/new", wrong)
+    assert answer.status_code == 422
+    for field in ("name", "price", "address"):
+        assert f'id="{field}-error"' in answer.text
+        assert re.search(rf'id="{field}"[^>]*aria-describedby="{field}-error[^>]*aria-invalid="true"', answer.text)
+    assert 'value="one &lt;cent&gt;"' in answer.text
+    assert 'value="ai-train"' in answer.text
+    assert '<option value="training" selected>' in answer.text
+    assert "3 things to put right" in answer.text
+    assert drafted(house) == before
+
+
+def test_two_rules_cannot_have_one_name(editor: Browser) -> None:
+    answer = editor.post(f"{RULES}/new", {**NEW, "name": "long READS", "edition": editor.edition()})
+    assert answer.status_code == 422
+    assert 'id="name-error"' in answer.text
+
+
+def test_a_rule_is_changed_in_its_place(house: House, editor: Browser) -> None:
+    form = {**NEW, "rule": "Archive", "name": "Old papers", "edition": editor.edition()}
+    assert editor.post(f"{RULES}/edit", form).headers["location"] == f"{RULES}?said=changed"
+    assert names(house)[3] == "Old papers"
+
+
+def test_a_copy_begins_as_the_rule_and_stands_behind_it(house: House, editor: Browser) -> None:
+    page = editor.get(f"{RULES}/new?copy=long+reads").text
+    assert 'value="Long reads copy"' in page
+    assert 'name="after" value="Long reads"' in page
+    assert 'value="0.008"' in page
+    assert editor.get(f"{RULES}/new?copy=nothing").status_code == 404
+
+
+def test_the_last_row_has_an_action_and_a_price_only(house: House, editor: Browser) -> None:
+    path = f"{RULES}/everything-else"
+    editor.post(path, {"edition": editor.edition(), "action": "block"})
+    assert drafted(house).default.action is Action.BLOCK
+    editor.post(path, {"edition": editor.edition(), "action": "monitor", "price": "3", "unit": "thousand"})
+    assert drafted(house).default.price == Money(3_000, "USD")
+    for form in ({"action": "charge"}, {"action": "charge", "price": "x"}, {"action": "sell"}):
+        assert editor.post(path, {"edition": editor.edition(), **form}).status_code == 422
+
+
+def test_names_from_people_cannot_write_into_pages(editor: Browser) -> None:
+    name = "<img src=x onerror=alert(1)>\"'"
+    editor.post(f"{RULES}/new", {**NEW, "name": name, "edition": editor.edition()})
+    for path in (
+        RULES,
+        "/sites/harbour.example/review",
+        f"{RULES}/edit?rule=%3Cimg+src%3Dx+onerror%3Dalert(1)%3E%22%27",
+    ):
+        page = editor.get(path).text
+        assert "<img" not in page
+        assert "&lt;img" in page
+
+
+# Two people at once
+
+
+def test_an_edit_of_rules_that_changed_shows_both_and_saves_neither(house: House, editor: Browser) -> None:
+    owner = house.signed_in("owner@harbour.example")
+    seen = editor.edition()
+    owner.post(f"{RULES}/edit", {**NEW, "rule": "Archive", "name": "Archive", "price": "7", "edition": owner.edition()})
+    theirs = drafted(house)
+    mine = {**NEW, "rule": "Archive", "name": "Archive", "price": "9", "edition": seen}
+    answer = editor.post(f"{RULES}/edit", mine)
+    assert answer.status_code == 409
+    assert "$0.009" in answer.text
+    assert "$0.007" in answer.text
+    assert "owner@harbour.example" in answer.text
+    assert drafted(house) == theirs
+    again = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', answer.text.split('id="mine"')[1]))
+    assert editor.post(f"{RULES}/edit", again).status_code == 303
+    archive = next(rule for rule in drafted(house).rules if rule.name == "Archive")
+    assert archive.price == Money(9_000, "USD")
+
+
+def test_an_edit_of_a_rule_that_is_gone_can_be_added_anew(house: House, editor: Browser) -> None:
+    seen = editor.edition()
+    owner = house.signed_in("owner@harbour.example")
+    owner.post(f"{RULES}/delete", {"edition": owner.edition(), "rule": "Archive"})
+    answer = editor.post(f"{RULES}/edit", {**NEW, "rule": "Archive", "name": "Archive", "edition": seen})
+    assert answer.status_code == 409
+    assert "Add mine as a new rule" in answer.text
+    again = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', answer.text.split('id="mine"')[1]))
+    assert editor.post(f"{RULES}/new", again).status_code == 303
+    assert names(house)[-1] == "Archive"
+
+
+@pytest.mark.parametrize("path", ["move", "switch", "delete"])
+def test_a_button_on_an_old_list_changes_nothing(house: House, editor: Browser, path: str) -> None:
+    seen = editor.edition()
+    editor.post(f"{RULES}/switch", {"edition": seen, "rule": "Partners", "enabled": "off"})
+    before = drafted(house)
+    form = {"edition": seen, "rule": "Archive", "direction": "up", "enabled": "off"}
+    answer = editor.post(f"{RULES}/{path}", form)
+    assert answer.status_code == 409
+    assert "Do mine on top of theirs" in answer.text
+    assert drafted(house) == before
+
+
+def row_of(page: str, name: str) -> str:
+    return next(row for row in page.split("<tr ") if f">{name}<" in row)
