@@ -14,12 +14,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from edge.core.errors import EdgeError
 
 MICROS_PER_UNIT = 1_000_000
 AMOUNT_MICROS_MAX = 999_999_999_999_999
 """The largest amount the grammar can state (nine digits, six decimals); fits 64 bits with room for sums."""
+
+REMEMBERED_MAX = 1024
+"""Prices that are remembered: crawlers send the same few all day, and strangers any number of others."""
 
 # ASCII digits only: \d would accept other scripts' digits, which int() happily reads.
 _PRICE = re.compile(r"([A-Z]{3}) ([0-9]{1,9})(?:\.([0-9]{1,6}))?")
@@ -50,6 +54,7 @@ class Money:
         return f"{self.currency} {format_micros(self.amount_micros)}"
 
 
+@lru_cache(maxsize=REMEMBERED_MAX)
 def parse_price(text: str) -> Money:
     """Read a price such as ``USD 0.01``; optional white space around the field is stripped first.
 

@@ -43,6 +43,16 @@ def bytes_acknowledged(sock: Socket | None) -> int | None:
         return None
 
 
+def own_view(sock: socket.socket | None) -> socket.socket | None:
+    """A socket object of our own on the connection's descriptor; ``detach`` it when the connection is lost.
+
+    uvloop's stand-in duplicates the descriptor for every question, which costs more than the question.
+    """
+    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return None
+    return socket.socket(sock.family, sock.type, sock.proto, fileno=sock.fileno())
+
+
 class DeliveryWatch:
     """Answers of one connection whose delivery is still open, each with the byte count that settles it.
 

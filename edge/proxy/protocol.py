@@ -11,6 +11,7 @@ A ``Watchman`` looks at every connection four times a second; timers per request
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
@@ -20,7 +21,7 @@ from uvicorn.server import ServerState
 
 from edge.core.refusals import RefusalCode
 from edge.core.target import TARGET_BYTES_MAX
-from edge.proxy.delivery import DeliveryWatch
+from edge.proxy.delivery import DeliveryWatch, own_view
 from edge.proxy.forwarding import Header
 from edge.proxy.messages import Answer, status_line
 from edge.proxy.read_request import HEADER_BYTES_MAX, HEADER_FIELDS_MAX
@@ -52,12 +53,14 @@ class EdgeProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self.waiting_for_head_since: float | None = None
         self.paused_since: float | None = None
+        self._evidence: socket.socket | None = None
         self.deliveries: DeliveryWatch
 
     # The connection's life
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        counted = CountingTransport(transport)
+        self._evidence = own_view(transport.get_extra_info("socket"))
+        counted = CountingTransport(transport, self._evidence)
         super().connection_made(counted)  # type: ignore[arg-type]
         self.deliveries = counted.deliveries
         self.waiting_for_head_since = self.loop.time()
@@ -66,6 +69,8 @@ class EdgeProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._watchman.connections.discard(self)
         self.deliveries.close()
+        if self._evidence is not None:
+            self._evidence.detach()  # the descriptor is the transport's to close
         super().connection_lost(exc)
 
     def abort(self) -> None:
@@ -179,14 +184,14 @@ class CountingTransport:
 
     __slots__ = ("_transport", "_write", "close", "deliveries", "is_closing", "pause_reading", "resume_reading")
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, evidence: socket.socket | None) -> None:
         self._transport = transport
         self._write = transport.write
         self.close = transport.close
         self.is_closing = transport.is_closing
         self.pause_reading = transport.pause_reading
         self.resume_reading = transport.resume_reading
-        self.deliveries = DeliveryWatch(transport.get_extra_info("socket"))
+        self.deliveries = DeliveryWatch(evidence)
 
     def write(self, data: bytes) -> None:
         """Write, and count."""

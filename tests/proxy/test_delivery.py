@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from edge.proxy.delivery import DeliveryWatch, Verdict, bytes_acknowledged
+from edge.proxy.delivery import DeliveryWatch, Verdict, bytes_acknowledged, own_view
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -93,8 +93,8 @@ def test_what_is_asked_after_the_end_is_judged_by_what_had_arrived(pair: Pair) -
     verdicts: list[Verdict] = []
     write(watch, ours, b"x" * 10)
     read_all(client, 10)
-    watch.close()
     watch.expect(verdicts.append)
+    watch.close()
     watch.written += 1
     watch.expect(verdicts.append)
     assert verdicts == [Verdict.DELIVERED, Verdict.BROKEN]
@@ -126,3 +126,20 @@ def test_without_evidence_nothing_is_claimed() -> None:
     watch.expect(verdicts.append)
     watch.close()
     assert verdicts == [Verdict.UNKNOWN]
+
+
+def test_our_view_of_a_connection_ends_without_closing_it(pair: Pair) -> None:
+    ours, client = pair
+    view = own_view(ours)
+    assert view is not None
+    assert bytes_acknowledged(view) is not None
+    view.detach()
+    ours.sendall(b"x")
+    assert client.recv(1) == b"x"
+
+
+def test_a_connection_without_tcp_has_no_view() -> None:
+    ours, other = socket.socketpair()
+    with ours, other:
+        assert own_view(ours) is None
+    assert own_view(None) is None
