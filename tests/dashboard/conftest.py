@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,7 +148,9 @@ def quick_house(
     yield from open_house(sqlite_newsroom_url, newsroom_file[1], catalogue)
 
 
-def open_house(url: str, newsroom: Newsroom, catalogue: Catalogue, public_url: str | None = None) -> Iterator[House]:
+def open_house(
+    url: str, newsroom: Newsroom, catalogue: Catalogue, public_url: str | None = None
+) -> Generator[House, None, None]:
     database, clock, passwords = Database.open(url), Clock(), quick_passwords()
     app = create_app(
         database, catalogue.classify, public_url=public_url, operator="harbour", clock=clock, passwords=passwords

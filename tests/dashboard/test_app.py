@@ -1,0 +1,93 @@
+"""What holds for every route: static files, unknown pages, what breaks, what nobody should find."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from publisher_dashboard.app import ROUTES
+from publisher_dashboard.serving import FORM_BYTES_MAX
+from tests.dashboard.conftest import FROM_HERE, House
+from tests.support.newsroom import PASSWORD
+
+
+def test_static_files_have_names_of_their_content_and_may_be_kept(quick_house: House) -> None:
+    browser = quick_house.new_browser()
+    page = browser.get("/sign-in").text
+    links = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
+    assert len(links) == 2
+    for link in links:
+        answer = browser.get(link)
+        assert answer.status_code == 200
+        assert re.fullmatch(r"/static/\w+\.[0-9a-f]{12}\.(css|svg)", link)
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert browser.get("/static/farebox.css").status_code == 404
+    assert browser.get("/static/..%2fapp.py").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/metrics", "/nothing", "/account/", "/sites"])
+def test_what_is_not_in_the_table_does_not_exist(quick_house: House, path: str) -> None:
+    assert quick_house.new_browser().get(path).status_code == 404
+    assert quick_house.signed_in().get(path).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+def test_other_methods_are_refused(quick_house: House, method: str) -> None:
+    browser = quick_house.signed_in()
+    for route in ROUTES:
+        path = route.path.replace("{host}", "harbour.example").replace("{publisher_id:int}", "1")
+        assert browser.client.request(method, path, headers=FROM_HERE).status_code in (404, 405)
+
+
+def test_pages_name_nothing_off_this_host(quick_house: House) -> None:
+    browser = quick_house.signed_in()
+    for path in ("/publishers/1", "/sites/harbour.example/rules", "/sites/harbour.example/review", "/account"):
+        page = browser.get(path).text
+        assert "<script" not in page
+        assert " style=" not in page
+        assert not re.findall(r'(?:src|href|action)="(?:https?:)?//', page)
+        assert not re.findall(r" on[a-z]+=", page)
+
+
+def test_what_breaks_tells_nothing(quick_house: House) -> None:
+    browser = quick_house.signed_in()
+    with quick_house.database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE rule_set RENAME TO hidden_rule_set")
+    answer = browser.get("/sites/harbour.example/rules")
+    assert answer.status_code == 500
+    assert answer.text == "Something broke here; it was written down.\n"
+    assert answer.headers["content-security-policy"]
+
+
+def test_a_form_that_is_too_large_or_unreadable_is_refused(quick_house: House) -> None:
+    browser = quick_house.new_browser()
+
+    def send(body: bytes) -> int:
+        kind = {"content-type": "application/x-www-form-urlencoded"}
+        return browser.client.post("/sign-in", content=body, headers={**FROM_HERE, **kind}).status_code
+
+    assert send(b"email=" + b"x" * FORM_BYTES_MAX) == 413
+    assert send(b"\xff\xfe=1") == 400
+    assert send(b"email=a%00b") == 400
+    assert send(b"&".join(b"f%d=1" % number for number in range(300))) == 400
+    assert send(b"") == 403
+
+
+def test_characters_that_are_no_text_are_refused_in_addresses_too(house: House) -> None:
+    browser = house.signed_in()
+    for path in ("/publishers/1/charges?rule=a%00b", "/sites/a%00b/rules", "/publishers/1/charges/%00"):
+        assert browser.get(path).status_code in (400, 404)
+
+
+@pytest.mark.parametrize("number", ["0", "99999999999999999999999", "-1", "1.5", "x"])
+def test_numbers_that_are_no_ids_do_not_exist(house: House, number: str) -> None:
+    browser = house.signed_in()
+    for path in (f"/publishers/{number}", f"/sites/harbour.example/history/{number}"):
+        assert browser.get(path).status_code == 404
+
+
+def test_a_page_says_who_runs_this(quick_house: House) -> None:
+    page = quick_house.new_browser().get("/sign-in").text
+    assert "harbour" in page
+    assert PASSWORD not in page

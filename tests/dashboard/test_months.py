@@ -1,0 +1,73 @@
+"""The months and their reports."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import orjson
+import pytest
+
+from edge.core.month import Month
+from edge.core.report import fold
+from edge.store.entries import stream_month
+from publisher_dashboard.rendering import money
+from tests.dashboard.conftest import House
+
+BASE = "/publishers/1/months"
+
+
+def test_the_months_since_the_first_charge_are_listed_newest_first(house: House) -> None:
+    page = house.signed_in().get(BASE).text
+    places = [page.index(name) for name in ("November 2026", "October 2026", "September 2026")]
+    assert places == sorted(places)
+    assert page.count(">under way<") == 1
+    assert "August 2026" not in page
+
+
+@pytest.mark.parametrize("label", ["2026-10", "2026-11"])
+def test_page_and_files_of_a_month_say_the_same(house: House, label: str) -> None:
+    owner, month = house.signed_in(), Month.parse(label)
+    with house.database.read() as connection:
+        report = fold(month, stream_month(connection, month, publisher_ids=frozenset({1})))
+    [total] = report.totals
+    page = owner.get(f"{BASE}/{label}").text
+    assert money(total.amount_micros, "USD") in page
+    assert page.count('class="amount n strong"') == len(report.lines)
+    rows = list(csv.DictReader(io.StringIO(owner.get(f"{BASE}/{label}/report.csv").text, newline="")))
+    lines = [orjson.loads(line) for line in owner.get(f"{BASE}/{label}/report.jsonl").text.splitlines()]
+    assert len(rows) == len(lines) == len(report.lines)
+    for found in (rows, lines):
+        assert sum(int(row["amount_micros"]) for row in found) == total.amount_micros
+        assert sum(int(row["pages"]) for row in found) == total.pages
+        assert {row["publisher"] for row in found} == {"Harbour Press"}
+
+
+def test_a_months_files_are_named_and_the_one_under_way_is_a_draft(quick_house: House) -> None:
+    owner = quick_house.signed_in()
+    names = {
+        f"{label}/report.{ending}": f"farebox-{label}{draft}.{ending}"
+        for label, draft in (("2026-10", ""), ("2026-11", "-draft"))
+        for ending in ("csv", "jsonl")
+    }
+    for path, name in names.items():
+        assert owner.get(f"{BASE}/{path}").headers["content-disposition"] == f'attachment; filename="{name}"'
+
+
+@pytest.mark.parametrize("label", ["2026-12", "2027-01", "2026-13", "11-2026", "now", "0000-01"])
+def test_a_month_that_is_none_or_has_not_begun_does_not_exist(quick_house: House, label: str) -> None:
+    owner = quick_house.signed_in()
+    for ending in ("", "/report.csv", "/report.jsonl"):
+        assert owner.get(f"{BASE}/{label}{ending}").status_code == 404
+
+
+def test_a_month_without_charges_says_so(quick_house: House) -> None:
+    assert "Nothing was sold" in quick_house.signed_in().get(f"{BASE}/2026-01").text
+
+
+def test_a_publisher_without_charges_has_no_months_yet(quick_house: House) -> None:
+    quick_house.clock.now -= 80 * 86_400
+    with quick_house.database.write() as connection:
+        connection.exec_driver_sql("INSERT INTO publisher VALUES (3, 'New', 'new', 'n@x.example', 1)")
+        connection.exec_driver_sql("UPDATE membership SET publisher_id = 3 WHERE role = 'owner' AND publisher_id = 1")
+    assert "No month yet" in quick_house.signed_in().get("/publishers/3/months").text
