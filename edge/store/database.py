@@ -172,14 +172,20 @@ def sqlite_module() -> ModuleType:
         return importlib.import_module("sqlite3")
 
 
+def refuse_unsafe_sqlite(version: str) -> None:
+    """Refuse a version, such as 3.51.2, that can lose committed rows; raises ``DatabaseUnusable``."""
+    if tuple(map(int, version.split("."))) < SAFE_SQLITE:
+        raise DatabaseUnusable(
+            f"SQLite {version} can lose committed rows; install the pysqlite3 package or use PostgreSQL"
+        )
+
+
 def _open_sqlite(url: URL, serving: bool) -> Database:
     if url.database in (None, "", ":memory:"):
         raise DatabaseUnusable("the ledger needs a file: write sqlite:///farebox.db")
     module = sqlite_module()
-    if serving and tuple(module.sqlite_version_info) < SAFE_SQLITE:
-        raise DatabaseUnusable(
-            f"SQLite {module.sqlite_version} can lose committed rows; install the pysqlite3 package or use PostgreSQL"
-        )
+    if serving:
+        refuse_unsafe_sqlite(module.sqlite_version)
     path = Path(str(url.database))
     if not path.parent.is_dir():
         raise DatabaseUnusable(f"there is no directory {path.parent}; create it first")

@@ -140,8 +140,8 @@ def list_charges(
 def stream_charges(connection: Connection, narrowed: ChargeFilter) -> Iterator[ChargeView]:
     """All charges of a filter, oldest first, for exports of any length; the connection is busy until the end."""
     query = _charges(narrowed).order_by(entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
-    for row in connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)):
-        yield _view(row)
+    with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
+        yield from map(_view, rows)
 
 
 def sum_charges(connection: Connection, narrowed: ChargeFilter) -> list[ChargeSum]:
@@ -180,8 +180,9 @@ def stream_month(
         .where(*_in_month(month, publisher_ids))
         .order_by(entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
     )
-    for kind, *rest in connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)):
-        yield EntryRow(EntryKind(kind), *rest)
+    with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
+        for kind, *rest in rows:
+            yield EntryRow(EntryKind(kind), *rest)
 
 
 def month_sums(connection: Connection, month: Month, *, publisher_ids: frozenset[int] | None = None) -> list[EntrySum]:

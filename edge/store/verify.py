@@ -96,7 +96,7 @@ def _writer_faults(connection: Connection, heads: list[Head]) -> Iterator[Fault]
     for table in (batch, entry):
         found = set(connection.execute(select(table.c.writer_id).distinct()).scalars())
         for missing in sorted(found - known):
-            yield Fault("I6", f"writer {missing}", f"is missing, but there is a {table.name} of it")
+            yield Fault("I6", f"writer {missing}", f"is missing, but not what it wrote (table {table.name})")
         known |= found
     for missing in sorted(set(range(1, max(known, default=0) + 1)) - known):
         yield Fault("I6", f"writer {missing}", "is missing, with all that it wrote")
@@ -104,30 +104,30 @@ def _writer_faults(connection: Connection, heads: list[Head]) -> Iterator[Fault]
 
 def _batches(connection: Connection, writer_id: int) -> Iterator[Batch]:
     query = select(batch).where(batch.c.writer_id == writer_id).order_by(batch.c.number)
-    for row in connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)):
-        yield Batch._make(row)
+    with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
+        yield from map(Batch._make, rows)
 
 
 def _entries(connection: Connection, writer_id: int) -> Iterator[Entry]:
     query = select(entry).where(entry.c.writer_id == writer_id).order_by(entry.c.number)
-    for row in connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)):
-        yield entry_of(row)
+    with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
+        yield from map(entry_of, rows)
 
 
 def _charge_faults(connection: Connection, reading: _Reading) -> Iterator[Fault]:
     """Every entry holds for itself, and the entries of each key are a life that a charge can have (I1, I2)."""
     query = select(entry).order_by(entry.c.key, entry.c.attempt, entry.c.step)
-    rows = map(entry_of, connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)))
-    for key, group in groupby(rows, lambda one: one.key):
-        life = list(group)
-        reading.entries += len(life)
-        reading.charges += 1
-        try:
-            for one in life:
-                check_entry(one)
-            fold_charge(life)
-        except InvariantBroken as broken:
-            yield Fault("I2", charge_id(key), str(broken))
+    with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
+        for key, group in groupby(map(entry_of, rows), lambda one: one.key):
+            life = list(group)
+            reading.entries += len(life)
+            reading.charges += 1
+            try:
+                for one in life:
+                    check_entry(one)
+                fold_charge(life)
+            except InvariantBroken as broken:
+                yield Fault("I2", charge_id(key), str(broken))
 
 
 def _balance_faults(connection: Connection) -> Iterator[Fault]:

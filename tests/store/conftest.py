@@ -8,15 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.store import schema
 from edge.store.database import Database
+from tests.support.books import migrate
 from tests.support.postgres import PostgresServer
-
-
-def migrate(url: str) -> None:
-    database = Database.open(url)
-    schema.upgrade(database)
-    database.close()
 
 
 @pytest.fixture(scope="session")

@@ -10,12 +10,20 @@ from sqlalchemy import Connection, select, update
 from edge.core.errors import EdgeError
 from edge.core.ledger import ChargeOrder, CreditOrder, charge_key
 from edge.core.money import Money
+from edge.store import schema
 from edge.store.account_rows import funding_account, open_account, publisher_account
 from edge.store.database import Database
 from edge.store.tables import account, entry
 
 USD = "USD"
 PRICE = Money(10_000, USD)
+
+
+def migrate(url: str) -> None:
+    """Bring the database at `url` to the current shape."""
+    database = Database.open(url)
+    schema.upgrade(database)
+    database.close()
 
 
 @dataclass(slots=True)
