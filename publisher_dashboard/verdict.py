@@ -12,6 +12,7 @@ from edge.core.refusals import REFUSALS
 from edge.core.rehearsal import Rehearsal
 
 _ADMITTED = {
+    AdmitReason.OWN_DOCUMENT: "The edge answers this by itself, for nothing: its keys, receipts and explanations.",
     AdmitReason.FREE_PATH: "This address is always free, whatever the rules say.",
     AdmitReason.VISITOR: "A person in a browser is never asked; the rules are for bots.",
     AdmitReason.ALLOWED: "The page is served for nothing.",

@@ -27,6 +27,9 @@ ALWAYS_FREE_PATHS = frozenset(
 )
 """Never priced, whatever the rules say; matched exactly, because a pattern here would be a way round."""
 
+OWN_PREFIXES = ("/.well-known/farebox/", "/.well-known/receipts/")
+"""Where the edge answers by itself on every site: its keys, receipts and explanations."""
+
 PRICED_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """What a bot may send to a priced page; only GET is ever charged."""
 
@@ -34,6 +37,7 @@ PRICED_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class AdmitReason(StrEnum):
     """Why a request passes without a charge; recorded with the traffic."""
 
+    OWN_DOCUMENT = "own_document"
     FREE_PATH = "free_path"
     VISITOR = "visitor"
     ALLOWED = "allowed"
@@ -122,6 +126,8 @@ def decide(
         return Refuse(resource.code, resource.detail, site)
     if resource.path in ALWAYS_FREE_PATHS:
         return Admit(site, AdmitReason.FREE_PATH)
+    if resource.path.startswith(OWN_PREFIXES):
+        return Admit(site, AdmitReason.OWN_DOCUMENT)
     identity = identify(request, policy, knowledge, now)
     if isinstance(identity, Visitor):
         return Admit(site, AdmitReason.VISITOR, identity)

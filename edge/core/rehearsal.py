@@ -16,18 +16,9 @@ from typing import assert_never
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge.core.decision import (
-    ALWAYS_FREE_PATHS,
-    Admit,
-    AskOrigin,
-    Charge,
-    Decision,
-    DemandPayment,
-    Refuse,
-    decide,
-)
+from edge.core.decision import Admit, AskOrigin, Charge, Decision, DemandPayment, Refuse, decide
 from edge.core.errors import EdgeError
-from edge.core.identity import ClaimedCrawler, Identity, RegisteredCrawler, Visitor
+from edge.core.identity import ClaimedCrawler, Identity, RegisteredCrawler
 from edge.core.keys import public_half
 from edge.core.ladder import identify
 from edge.core.policy import Knowledge, Policy, SitePolicy
@@ -126,7 +117,7 @@ def rehearse(
     if isinstance(decision, Charge) and decision.otherwise is not None:
         decision = decision.otherwise
     identity = identify(request, policy, knowledge, now) if request.host in policy.sites else None
-    skipped, match = _chain(request, policy.sites.get(request.host), identity, now)
+    skipped, match = _chain(request, decision, identity, now)
     status, fields = _answer(decision)
     return Rehearsal(question, identity, decision, skipped, match, status, fields, _curl(question, request))
 
@@ -183,12 +174,11 @@ def _signed(
 
 
 def _chain(
-    request: CrawlRequest, site: SitePolicy | None, identity: Identity | None, now: float
+    request: CrawlRequest, decision: Decision, identity: Identity | None, now: float
 ) -> tuple[tuple[Skipped, ...], Match | None]:
-    resource = request.resource
-    if site is None or identity is None or isinstance(identity, Visitor) or not isinstance(resource, Target):
-        return (), None
-    if resource.path in ALWAYS_FREE_PATHS or resource.ambiguity is not None:
+    """The rules that were passed over and the one that decided; nothing where ``decide`` did not ask them."""
+    resource, site = request.resource, decision.site
+    if decision.match is None or site is None or identity is None or not isinstance(resource, Target):
         return (), None
     return site.rules.explain(resource.path, resource.query, identity, now)
 
@@ -198,11 +188,7 @@ def _answer(decision: Decision) -> tuple[int | None, tuple[tuple[str, str], ...]
         case Refuse() | DemandPayment():
             return refusal_status(decision), refusal_fields(decision)
         case Charge(price=price):
-            return None, (
-                (CRAWLER_CHARGED, str(price)),
-                (CRAWLER_RECEIPT, "ch_…"),
-                ("cache-control", "private (joined to the origin's own)"),
-            )
+            return None, (("cache-control", "private"), (CRAWLER_RECEIPT, "ch_…"), (CRAWLER_CHARGED, str(price)))
         case Admit() | AskOrigin():
             return None, ()
         case _ as never:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from edge.core.decision import Admit, AskOrigin, Charge, Decision, DemandPayment, Refuse, decide
+from edge.core.decision import Admit, AdmitReason, AskOrigin, Charge, Decision, DemandPayment, Refuse, decide
 from edge.core.identity import ClaimedCrawler
 from edge.core.money import InvalidPrice, Money, parse_price
 from edge.core.policy import Knowledge, Policy
@@ -33,8 +33,6 @@ from edge.proxy.upstream import OriginAnswer, OriginFault, Upstream
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 ControlApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-CONTROL_PREFIXES = ("/.well-known/farebox/", "/.well-known/receipts/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +88,6 @@ class Gate:
             self.traffic.count_bad(request.code)
             scope["edge.close"] = True
             return self.refusals.bad(request.code, request.detail, request.request_id)
-        if request.target.startswith(CONTROL_PREFIXES) and request.host in policy.sites:
-            return Judged(request, None, policy)
         decision = decide(request, policy, self.knowledge, self.clock())
         if isinstance(decision, Refuse | DemandPayment) and self._awaited_key(decision) is None:
             if request.has_body:
@@ -110,7 +106,7 @@ class Gate:
         request, decision = judged.request, judged.decision
         exchange = Exchange(request, scope.get("edge.connection"), send, scope.get("edge.cycle"))
         try:
-            if decision is None:
+            if isinstance(decision, Admit) and decision.reason is AdmitReason.OWN_DOCUMENT:
                 await self.control(scope, receive, _with_request_id(send, request.request_id))
                 return
             awaited = self._awaited_key(decision)
@@ -211,13 +207,10 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A request that needs more than its decision: an origin, a key, the ledger.
-
-    Without a ``decision`` it asks for one of our own documents.
-    """
+    """A request that needs more than its decision: an origin, a key, the ledger, or one of our own documents."""
 
     request: CrawlRequest
-    decision: Decision | None
+    decision: Decision
     policy: Policy
 
 

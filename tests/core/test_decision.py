@@ -60,6 +60,7 @@ ENDINGS: list[tuple[str, dict[str, Any]]] = [
     ("unknown_site", {"host": "elsewhere.example"}),
     ("malformed_request", {"target": "/a/../b"}),
     ("target_too_long", {"target": "/" + "a" * 8192}),
+    ("own_document", {"target": "/.well-known/farebox/jwks.json"}),
     ("free_path", {"target": "/robots.txt"}),
     ("visitor", {"user_agent": BROWSER, "signature": Signature.NONE, "offers": ()}),
     ("ambiguous_target", {"target": "/a//b"}),
@@ -124,6 +125,17 @@ def test_the_always_free_paths_are_free_whatever_the_rules_say(scene: Scene, pat
     decision = scene.but(target=path, default=BLOCKED).decide()
     assert decision == Admit(decision.site, AdmitReason.FREE_PATH)  # type: ignore[arg-type]
     assert heard(scene.but(target=f"{path}?v=2", default=BLOCKED).decide()) == "free_path"
+
+
+@pytest.mark.parametrize("target", ["/.well-known/farebox/jwks.json", "/.well-known/receipts/ch_1?v=2"])
+@pytest.mark.parametrize("scene", [ASKING, BUYING, LOOKING])
+def test_our_own_documents_are_ours_to_give_whatever_the_rules_say(scene: Scene, target: str) -> None:
+    assert heard(scene.but(target=target, default=BLOCKED).decide()) == "own_document"
+
+
+@pytest.mark.parametrize("target", ["/.well-known/farebox", "/.well-known/receipts", "/.well-known/fareboxes/1"])
+def test_what_is_only_near_our_own_documents_is_not_ours(target: str) -> None:
+    assert heard(ASKING.but(target=target).decide()) == "payment_required"
 
 
 @pytest.mark.parametrize(

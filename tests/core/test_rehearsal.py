@@ -6,6 +6,8 @@ import shlex
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.core.decision import Admit, AskOrigin, Charge, DemandPayment, Refuse
 from edge.core.identity import ClaimedCrawler, CrawlerKind, RegisteredCrawler, SignedCrawler, Visitor
@@ -165,10 +167,27 @@ def test_the_rules_that_were_passed_over_come_with_their_reasons() -> None:
     assert rehearsal.match.position == 3
 
 
-@pytest.mark.parametrize("target", ["/robots.txt", "/a//b", "/a/./b"])
+@pytest.mark.parametrize("target", ["/robots.txt", "/.well-known/farebox/jwks.json", "/a//b", "/a/./b"])
 def test_where_rules_are_not_asked_none_is_named(target: str) -> None:
     rehearsal = rehearsed(GPTBOT, target=target)
     assert (rehearsal.skipped, rehearsal.match) == ((), None)
+
+
+@given(
+    target=st.sampled_from(["/", "/articles/x", "/articles/x?a=1", "/members/", "/%41", "/a//b", "/robots.txt"]),
+    caller=st.sampled_from([GPTBOT, Announced(""), Announced(BROWSER), SIGNING]),
+    offer=st.sampled_from([None, CENT, DEAR, Offer(OfferKind.EXACT, PRICE), Offer(OfferKind.EXACT, DEAR.price)]),
+    method=st.sampled_from(["GET", "HEAD", "POST"]),
+)
+def test_the_rule_that_is_shown_is_the_decisions_own(
+    target: str, caller: Caller, offer: Offer | None, method: str
+) -> None:
+    rules = (Rule("members", where="/members/*", action=Action.BLOCK), Rule("A", Who(crawler="GPTBot"), "/A"))
+    policy, question = Scene(rules=rules).policy(), Question(HOST, target, caller, offer, method)
+    first, second = (rehearse(question, policy, classify, NOW) for _ in range(2))
+    assert first.match == first.decision.match
+    assert len(first.skipped) == (first.match.position if first.match else 0)
+    assert first == second
 
 
 def test_a_draft_is_rehearsed_beside_the_live_rules_and_changes_nothing() -> None:
@@ -191,6 +210,7 @@ def test_the_command_line_asks_the_same_and_shows_no_signature() -> None:
     assert headers["crawler-max-price"] == "USD 0.01"
     assert headers["user-agent"] == CRAWLER.name
     assert headers["signature"] == headers["signature-input"] == "…"
+    assert not any("keyid" in word for word in words)
     assert headers["signature-agent"] == f'sig1="{AGENT}"'
 
 
@@ -222,7 +242,9 @@ def test_an_address_is_read_as_it_is_pasted(text: str, address: tuple[str, str])
     assert read_address(text, HOST) == address
 
 
-@pytest.mark.parametrize("text", ["", "https://other.example/a", "ftp://news.example/a", "a b", "https:///a"])
+@pytest.mark.parametrize(
+    "text", ["", "https://other.example/a", "ftp://news.example/a", "a b", "https:///a", "https://news.example@x/"]
+)
 def test_an_address_of_another_site_or_none_is_refused(text: str) -> None:
     with pytest.raises(InvalidQuestion, match=HOST):
         read_address(text, HOST)
