@@ -1,13 +1,14 @@
 """What becomes of sold answers after their last byte: confirmed in the ledger, or reversed.
 
-The same signed request may be answered twice at once, so a charge is reversed only when every open delivery of it
-has ended and none of them arrived.
+The same signed request may be answered twice at once, so a charge is reversed only when every sale of it in this
+process has ended, from before the ledger is asked until the last acknowledgement, and none of them arrived (D1).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -43,10 +44,11 @@ class Answered(Protocol):
 
 @dataclass(slots=True)
 class _Open:
-    """Deliveries of one charge that have not ended yet, and whether one has arrived."""
+    """Sales of one charge that have not ended, whether one may have arrived, and the entry that paid for a lost one."""
 
     count: int = 0
     arrived: bool = False
+    lost: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)
@@ -62,12 +64,21 @@ class OpenDeliveries:
     _open: dict[bytes, _Open] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
+    @contextmanager
+    def selling(self, key: bytes) -> Iterator[None]:
+        """A sale is under way: until it ends, what another copy of the same request lost is not taken back."""
+        self._begin(key)
+        try:
+            yield
+        finally:
+            self._end(key)
+
     def watch(self, answered: Answered, key: bytes, sold: Posted | Redelivery) -> None:
         """Follow one answer whose last byte has just been handed over, or could not be any more."""
         if answered.connection is None or not isinstance(sold, Posted):
             return
         position = sold.position
-        self._open.setdefault(key, _Open()).count += 1
+        self._begin(key)
         if answered.lost:
             self._ended(key, position, Verdict.BROKEN)
         else:
@@ -75,21 +86,37 @@ class OpenDeliveries:
 
     def _ended(self, key: bytes, position: tuple[int, int], verdict: Verdict) -> None:
         charge = self._open[key]
+        match verdict:
+            case Verdict.DELIVERED:
+                charge.arrived = True
+                self.ledger.confirm_delivery(position)
+            case Verdict.BROKEN:
+                charge.lost = position
+            case Verdict.UNKNOWN:
+                charge.arrived = True  # for all we know
+        self._end(key)
+
+    def _begin(self, key: bytes) -> None:
+        self._open.setdefault(key, _Open()).count += 1
+
+    def _end(self, key: bytes) -> None:
+        charge = self._open[key]
         charge.count -= 1
-        if verdict is Verdict.DELIVERED:
-            charge.arrived = True
-            self.ledger.confirm_delivery(position)
         if charge.count:
             return
         del self._open[key]
-        if verdict is Verdict.BROKEN and not charge.arrived:
-            task = asyncio.get_running_loop().create_task(self._reverse(key, position))
+        if charge.lost is not None and not charge.arrived:
+            task = asyncio.get_running_loop().create_task(self._reverse(key, charge.lost))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _reverse(self, key: bytes, position: tuple[int, int]) -> None:
         # Another process may be delivering the same charge just now: what it confirms is not taken back.
         await asyncio.sleep(self.grace_seconds)
+        again = self._open.get(key)
+        if again is not None:  # another copy has come in: what becomes of it decides
+            again.lost = again.lost or position
+            return
         try:
             await self.ledger.reverse(key, BROKEN_REASON, position=position)
         except (LedgerUnavailable, InvariantBroken) as error:

@@ -111,9 +111,10 @@ class Sale:
                 await exchange.whole(answer.status, client_headers(answer.headers, exchange.request.request_id), b"")
                 return SaleEnd.NOT_BILLABLE
             try:
-                if whole:
-                    return await self._sell_whole(charge, order, answer, b"".join(beginning), exchange)
-                return await self._sell_streamed(charge, order, answer, beginning, exchange)
+                with self.deliveries.selling(order.key):
+                    if whole:
+                        return await self._sell_whole(charge, order, answer, b"".join(beginning), exchange)
+                    return await self._sell_streamed(charge, order, answer, beginning, exchange)
             except (LedgerUnavailable, InvariantBroken):
                 return await self._without_ledger(charge, answer, beginning, whole, exchange)
         finally:

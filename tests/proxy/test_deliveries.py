@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from edge.core.ledger import LedgerUnavailable, Posted, Redelivery
 from edge.core.money import Money
 from edge.proxy.deliveries import OpenDeliveries
@@ -119,3 +121,43 @@ def test_an_answer_that_could_not_be_handed_over_is_reversed() -> None:
 
     asyncio.run(run())
     assert ledger.reversed == [KEY]
+
+
+def while_another_copy_is_being_sold(verdict: Verdict | None, *, after_the_break: bool = False) -> FakeLedger:
+    """One copy breaks off while another is on its way from the ledger; ``verdict`` None: it is never handed over."""
+    ledger = FakeLedger()
+    deliveries = OpenDeliveries(ledger, lambda what, error: None, grace_seconds=0.01)
+
+    async def run() -> None:
+        first, second = FakeConnection(), FakeConnection()
+        deliveries.watch(first, KEY, SOLD)
+        if after_the_break:
+            first.end(Verdict.BROKEN)
+        with deliveries.selling(KEY):
+            if not after_the_break:
+                first.end(Verdict.BROKEN)
+            await asyncio.sleep(0.03)
+            assert ledger.reversed == []
+            if verdict is not None:
+                deliveries.watch(second, KEY, SOLD)
+        if verdict is not None:
+            second.end(verdict)
+        await deliveries.finish()
+
+    asyncio.run(run())
+    return ledger
+
+
+@pytest.mark.parametrize("after_the_break", [False, True])
+def test_a_copy_that_breaks_off_takes_nothing_from_one_that_is_being_sold(after_the_break: bool) -> None:
+    ledger = while_another_copy_is_being_sold(Verdict.DELIVERED, after_the_break=after_the_break)
+    assert (ledger.confirmed, ledger.reversed) == ([(1, 7)], [])
+
+
+@pytest.mark.parametrize("after_the_break", [False, True])
+@pytest.mark.parametrize("verdict", [Verdict.BROKEN, None])
+def test_a_reversal_that_waited_for_another_copy_is_made_when_that_is_lost_too(
+    verdict: Verdict | None, after_the_break: bool
+) -> None:
+    ledger = while_another_copy_is_being_sold(verdict, after_the_break=after_the_break)
+    assert (ledger.confirmed, ledger.reversed) == ([], [KEY])

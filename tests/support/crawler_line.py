@@ -6,11 +6,13 @@ An answer is complete when its own framing says so (RFC 9112 section 8): all ann
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import dataclass, field
 
 import httptools
 
 PATIENCE_SECONDS = 60.0
+NARROW_BYTES = 4096
 
 
 @dataclass
@@ -70,6 +72,18 @@ class Line(asyncio.Protocol):
         _, line = await asyncio.get_running_loop().create_connection(cls, "127.0.0.1", port)
         return line
 
+    @classmethod
+    async def open_narrow(cls, port: int) -> Line:
+        """Connect with room for a few kilobytes, and take none of them before ``resume``."""
+        narrow = socket.socket()
+        narrow.setblocking(False)
+        narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, NARROW_BYTES)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(narrow, ("127.0.0.1", port))
+        transport, line = await loop.create_connection(cls, sock=narrow)
+        transport.pause_reading()
+        return line
+
     async def ask(self, request: bytes, attempt: Attempt, *, leave_after: int | None = None) -> Attempt:
         """Send a request and fill in ``attempt`` as its answer comes; returns when that is whole or the line broke.
 
@@ -91,13 +105,13 @@ class Line(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def pause(self) -> None:
-        """Take no more bytes."""
+    def abort(self) -> None:
+        """Break the connection off."""
         if self._transport is not None:
-            self._transport.pause_reading()
+            self._transport.abort()
 
     def resume(self) -> None:
-        """Take bytes again."""
+        """Take bytes from now on."""
         if self._transport is not None:
             self._transport.resume_reading()
 

@@ -19,11 +19,15 @@ _HEAD = b"HTTP/1.1 %b\r\ncontent-type: text/html\r\n%b\r\n"
 
 
 class PageOrigin:
-    """Serves in the running event loop between ``start`` and ``stop``; ``asked`` lists the request lines seen."""
+    """Serves in the running event loop between ``start`` and ``stop``; ``asked`` lists the request lines seen.
+
+    What waits behind the ``gate`` goes on when that is set.
+    """
 
     def __init__(self) -> None:
         self.port = 0
         self.asked: list[str] = []
+        self.gate = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -64,6 +68,13 @@ class PageOrigin:
                 writer.write(_whole(b"200 OK", body, is_head=is_head))
             case "stream" | "slow" | "slow-stream":
                 await _piecewise(writer, chunked=how != "slow", pause=how != "stream")
+            case "gated":
+                await self._gated(writer)
+            case "changing":
+                if self.asked.count(line) == 1:
+                    writer.write(_whole(b"200 OK", MEDIUM))
+                else:
+                    await self._gated(writer)
             case "short" | "short-large":
                 body = SMALL if how == "short" else LARGE
                 writer.write(_whole(b"200 OK", body)[: -len(body) // 2])
@@ -86,6 +97,14 @@ class PageOrigin:
             case _:
                 writer.write(_whole(b"404 Not Found", b"there is nothing", is_head=is_head))
         return True
+
+    async def _gated(self, writer: asyncio.StreamWriter) -> None:
+        """A large page whose second half waits until the test says so."""
+        half = LARGE_BYTES // 2
+        writer.write(_head(b"200 OK", b"content-length: %d" % LARGE_BYTES) + LARGE[:half])
+        await writer.drain()
+        await self.gate.wait()
+        writer.write(LARGE[half:])
 
 
 def _head(status: bytes, line: bytes) -> bytes:

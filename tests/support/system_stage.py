@@ -19,6 +19,7 @@ from tests.support.page_origin import PageOrigin
 from tests.support.transcript_judge import Charges, charges_of
 
 WAIT_SECONDS = 30.0
+PAUSE_SECONDS = 0.02
 T = TypeVar("T")
 
 
@@ -80,10 +81,7 @@ class Stage:
 
     def wait_until(self, holds: Callable[[], bool]) -> None:
         """Return as soon as ``holds()``, looking again and again; fails the test when it never does."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not holds():
-            assert time.monotonic() < deadline, [edge.log() for edge in self.edges]
-            self.do(asyncio.sleep(0.02))
+        self.do(until(holds))
 
     def charges(self, *purchases: Purchase) -> list[Charges]:
         """What the books say about these."""
@@ -93,3 +91,11 @@ class Stage:
     def faults(self) -> list[str]:
         """What ``farebox verify`` finds wrong with the books."""
         return [str(fault) for fault in verify(self.market.database).faults]
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Return as soon as ``holds()``, looking again and again; fails the test when it never does."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "what the test waits for does not happen"
+        await asyncio.sleep(PAUSE_SECONDS)
