@@ -27,6 +27,7 @@ log = structlog.get_logger("farebox.server")
 
 KEEP_ALIVE_SECONDS = 75
 RESTART_PAUSE_SECONDS = 1.0
+CUT_OFF_SECONDS = 5.0
 BACKLOG = 4096
 GARBAGE_THRESHOLD = 20_000
 """Young objects before a collection: requests leave no cycles behind, so looking every 700 is work for nothing."""
@@ -100,6 +101,10 @@ async def _serve(listeners: Sequence[Listener], edge: Edge | None, settings: Set
         for server in servers:
             server.should_exit = True
         await asyncio.gather(*tasks)
+        # Answers that were cut off at the deadline still give back what they held.
+        cut_off = [task for server in servers for task in server.server_state.tasks]
+        if cut_off:
+            await asyncio.wait(cut_off, timeout=CUT_OFF_SECONDS)
 
 
 def _config(listener: Listener, settings: Settings) -> uvicorn.Config:
