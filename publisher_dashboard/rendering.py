@@ -18,7 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from babel.numbers import format_currency
+from babel.numbers import format_currency, get_currency_symbol
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -78,8 +78,14 @@ def _static_file(path: Path) -> tuple[str, StaticFile]:
 
 
 def money(amount_micros: int, currency: str) -> str:
-    """Write an amount as people do: ``$1,234.50``, ``$0.0025``, ``-$3.00``."""
-    return format_currency(Decimal(format_micros(amount_micros)), currency, locale=LOCALE, decimal_quantization=False)
+    """Write an amount as people do: ``$1,234.50``, ``$0.0025``, ``-$3.00``, ``CHF 0.001``.
+
+    Two decimals at least and six at most whatever the currency, because a price per page is far below its unit.
+    """
+    space = "\u00a0" if get_currency_symbol(currency, LOCALE)[-1].isalpha() else ""
+    pattern = f"¤{space}#,##0.00####"
+    amount = Decimal(format_micros(amount_micros))
+    return format_currency(amount, currency, pattern, LOCALE, currency_digits=False)
 
 
 def price(amount: Money | None) -> str:

@@ -1,0 +1,152 @@
+"""Rules as forms: what is shown reads back, mistakes are all said, prices are exact."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.core.identity import CrawlerKind, Rung
+from edge.core.money import AMOUNT_MICROS_MAX, InvalidPrice, Money
+from edge.core.rules import Action, LedgerErrorChoice, Rule, Who, Window
+from publisher_dashboard.forms import LABELS, Mistakes, blank_form, read_price, read_rule, rule_days, rule_form
+
+names = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
+wheres = st.sampled_from(
+    [
+        "*",
+        "/*",
+        "/a",
+        "/a/*",
+        "/a*",
+        "/archive/:year/*",
+        "*.pdf",
+        "/\\*",
+        "/a\\(b\\)/*",
+        "/a/b.html",
+        "/x\\y",
+        "/(\\d+)/*",
+    ]
+)
+windows = st.builds(
+    Window, st.sets(st.integers(0, 6), min_size=1).map(sorted).map(tuple), st.integers(0, 1439), st.integers(1, 1440)
+)
+whos = st.builds(
+    Who,
+    st.none() | names,
+    st.none() | names,
+    st.none() | st.sampled_from(CrawlerKind),
+    st.none() | st.sampled_from(Rung),
+)
+prices = st.integers(0, AMOUNT_MICROS_MAX).map(lambda micros: Money(micros, "USD"))
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Rule:
+    action = draw(st.sampled_from(Action))
+    price = {Action.CHARGE: prices, Action.MONITOR: st.none() | prices}.get(action, st.none())
+    blocks = action is Action.BLOCK
+    return Rule(
+        name=draw(names),
+        who=draw(whos),
+        where=draw(wheres),
+        action=action,
+        price=draw(price),
+        licence=draw(st.none() | names),
+        enabled=draw(st.booleans()),
+        when=draw(st.none() | windows),
+        query=draw(st.none() | st.sampled_from(["a=1", "format=print&b=2"])),
+        on_ledger_error=draw(st.sampled_from(LedgerErrorChoice)),
+        block_status=draw(st.sampled_from([402, 403])) if blocks else 403,
+        block_text=draw(st.none() | names) if blocks else None,
+    )
+
+
+@given(rules())
+def test_what_a_form_shows_of_a_rule_reads_back_to_the_rule(rule: Rule) -> None:
+    assert read_rule(rule_form(rule), {"days": rule_days(rule)}, "USD") == rule
+
+
+@given(prices)
+def test_a_price_per_thousand_is_exactly_a_thousandth_per_page(price: Money) -> None:
+    micros = price.amount_micros // 1000 * 1000
+    text = f"{micros // 1_000_000}.{micros % 1_000_000:06d}"
+    assert read_price({"price": text, "unit": "thousand"}, "USD") == Money(micros // 1000, "USD")
+
+
+@pytest.mark.parametrize("text", ["0.0001", "1.0005", "0.000001"])
+def test_a_price_per_thousand_that_no_page_can_have_is_refused(text: str) -> None:
+    with pytest.raises(InvalidPrice, match="three decimals per 1,000"):
+        read_price({"price": text, "unit": "thousand"}, "USD")
+
+
+@pytest.mark.parametrize("text", ["0,005", "1e3", "-1", "0.0000001", "EUR 1", "$1", "1 000", "٣", "nan"])
+def test_an_amount_that_is_none_is_refused_never_rounded(text: str) -> None:
+    with pytest.raises(InvalidPrice, match="write it like"):
+        read_price({"price": text, "unit": "page"}, "USD")
+
+
+def test_an_amount_may_carry_its_currency_and_spaces() -> None:
+    for text in (" 0.005 ", "USD 0.005", "USD0.005"):
+        assert read_price({"price": text}, "USD") == Money(5_000, "USD")
+    assert read_price({"price": "  "}, "USD") is None
+
+
+@pytest.mark.parametrize(
+    ("mode", "address", "where"),
+    [
+        ("everywhere", "ignored", "*"),
+        ("starts", "/articles/", "/articles/*"),
+        ("starts", "/articles/*", "/articles/*"),
+        ("exactly", "/a(b)*", "/a\\(b\\)\\*"),
+        ("pattern", "/archive/:year/*", "/archive/:year/*"),
+    ],
+)
+def test_an_address_is_meant_as_it_is_said(mode: str, address: str, where: str) -> None:
+    form = blank_form() | {"name": "x", "where": mode, "address": address, "action": "allow"}
+    assert read_rule(form, {}, "USD").where == where
+
+
+def test_all_mistakes_are_said_at_once_each_with_its_field() -> None:
+    wrong = blank_form() | {
+        "name": "", "address": "no slash", "where": "exactly", "price": "much", "licence": "two words",
+        "query": "=", "from": "25:00", "least": "certain",
+    }  # fmt: skip
+    with pytest.raises(Mistakes) as found:
+        read_rule(wrong, {"days": ["1"]}, "USD")
+    assert set(found.value.errors) == {"name", "address", "price", "licence", "query", "days", "crawler"}
+    assert set(found.value.errors) <= set(LABELS)
+    assert all(text[0].isupper() and text.endswith((".", "!", "?")) for text in found.value.errors.values())
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"price": ""}, "price"),
+        ({"action": ""}, "action"),
+        ({"action": "sell"}, "action"),
+        ({"from": "08:00"}, "days"),
+        ({"action": "block", "block_text": "x" * 501}, "block_text"),
+        ({"on_ledger_error": "pray"}, "on_ledger_error"),
+        ({"kind": "human"}, "crawler"),
+        ({"name": "x" * 101}, "name"),
+        ({"address": "/a?b"}, "address"),
+    ],
+)
+def test_a_mistake_names_its_field(changed: dict[str, str], field: str) -> None:
+    form = blank_form() | {"name": "x", "price": "1", "where": "pattern", "address": "/a"} | changed
+    with pytest.raises(Mistakes) as found:
+        read_rule(form, {}, "USD")
+    assert set(found.value.errors) == {field}
+
+
+def test_what_does_not_belong_to_the_action_is_left_out() -> None:
+    form = blank_form() | {
+        "name": "x",
+        "action": "allow",
+        "price": "nonsense",
+        "block_text": "no",
+        "block_status": "402",
+    }
+    rule = read_rule(form, {}, "USD")
+    assert (rule.price, rule.block_text, rule.block_status) == (None, None, 403)

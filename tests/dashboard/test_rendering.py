@@ -1,0 +1,113 @@
+"""Money to the last micro-unit, times in UTC, names that browsers can keep."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.core.money import Money
+from publisher_dashboard.browser_names import browser_name
+from publisher_dashboard.rendering import (
+    ago,
+    count,
+    decimals,
+    moment,
+    money,
+    money_cell,
+    ordinal,
+    per_thousand,
+    plural,
+    price,
+)
+
+
+@pytest.mark.parametrize(
+    ("micros", "currency", "text"),
+    [
+        (2_500, "USD", "$0.0025"),
+        (1, "USD", "$0.000001"),
+        (0, "USD", "$0.00"),
+        (5_000_000, "USD", "$5.00"),
+        (1_234_567_890_000, "USD", "$1,234,567.89"),
+        (-3_500_000, "USD", "-$3.50"),
+        (2_500, "EUR", "€0.0025"),
+        (100_000_000, "JPY", "¥100.00"),
+        (1_000, "CHF", "CHF 0.001"),
+    ],
+)
+def test_money_keeps_what_is_below_a_cent(micros: int, currency: str, text: str) -> None:
+    assert money(micros, currency).replace("\xa0", " ") == text
+
+
+@given(st.integers(-(10**15), 10**15))
+def test_money_on_a_page_is_exactly_the_amount(micros: int) -> None:
+    text = money(micros, "USD").replace("$", "").replace(",", "")
+    assert Decimal(text) * 1_000_000 == micros
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=8))
+def test_points_stand_under_each_other_in_a_column(amounts: list[int]) -> None:
+    places = decimals(amounts)
+    seen = [re.sub("<[^>]*>", "", money_cell(amount, "USD", places)) for amount in amounts]
+    assert {len(text.partition(".")[2]) for text in seen} == {places}
+
+
+def test_what_only_fills_a_column_is_not_read_aloud() -> None:
+    assert money_cell(2_000_000, "USD", 4) == '$2.00<span class="unseen" aria-hidden="true">00</span>'
+    assert money_cell(2_500, "USD", 4) == "$0.0025"
+    assert decimals([]) == 2
+
+
+def test_a_price_stands_per_page_and_per_thousand() -> None:
+    assert (price(Money(2_500, "USD")), per_thousand(Money(2_500, "USD"))) == ("$0.0025", "$2.50")
+    assert (price(None), per_thousand(None)) == ("–", "–")
+
+
+def test_times_say_that_they_are_utc_and_can_be_read_by_machines() -> None:
+    assert (
+        moment(1_795_183_320_999_999) == '<time datetime="2026-11-20T14:02:00+00:00">20 Nov 2026, 14:02:00 UTC</time>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "just now"),
+        (59, "just now"),
+        (60, "1 minute ago"),
+        (7_200, "2 hours ago"),
+        (86_400, "1 day ago"),
+        (-5, "just now"),
+    ],
+)
+def test_how_long_ago_is_said_roughly(seconds: int, text: str) -> None:
+    assert ago(10**15 - seconds * 1_000_000, 10**15) == text
+
+
+def test_counts_are_grouped_and_words_agree() -> None:
+    assert count(1_234_567) == "1,234,567"
+    assert [plural(number, "change") for number in (0, 1, 1_200)] == ["0 changes", "1 change", "1,200 changes"]
+    assert plural(2, "entry", "entries") == "2 entries"
+    assert [ordinal(day) for day in (1, 2, 3, 4, 11, 12, 13, 21, 22, 31)] == [
+        "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "22nd", "31st",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "name"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1", "Safari on iPhone"),
+        ("Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 Chrome/140.0 Safari/537.36", "Chrome on Android"),
+        ("curl/8.0", "curl"),
+        ("", "Unknown browser"),
+        (None, "Unknown browser"),
+    ],
+)
+def test_a_browser_is_named_as_its_owner_would(user_agent: str | None, name: str) -> None:
+    assert browser_name(user_agent) == name
