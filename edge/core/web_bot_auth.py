@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias, assert_never
 
 from cryptography.exceptions import InvalidSignature
@@ -24,12 +25,11 @@ from edge.core.keys import PublicKey
 from edge.core.message import RequestView
 from edge.core.request_signing import TAG, Dialect, sign_request
 from edge.core.signature_agent import (
-    AgentField,
     AgentRef,
     parse_signature_agent,
     resolve_agent,
 )
-from edge.core.signature_base import build_base
+from edge.core.signature_base import Component, build_base
 from edge.core.signatures import (
     Candidate,
     Flaw,
@@ -164,16 +164,27 @@ def _required(signature: LabelledSignature, now: Seconds) -> _Sound | Flaw:
     return _Sound(signature, keyid, created, expires, expired=expires <= now)
 
 
+# A crawler names the same agent and covers the same components in every request: the memos of two pure functions,
+# small and bounded.
+@lru_cache(maxsize=256)
 def _agent(
-    signature: LabelledSignature, agents: AgentField | Flaw | None, allow_loopback_http: bool
+    components: tuple[Component, ...], label: str, agent_text: str | None, allow_loopback_http: bool
 ) -> AgentRef | Flaw | None:
     """Coverage, and the agent; ``None`` when no Signature-Agent was sent."""
-    names = {component.name for component in signature.components if not component.parameters}
+    names = {component.name for component in components if not component.parameters}
     if "@authority" not in names and "@target-uri" not in names:
-        return Flaw(SignatureFault.AUTHORITY_NOT_COVERED, f"label {signature.label}")
-    if agents is None or isinstance(agents, Flaw):
+        return Flaw(SignatureFault.AUTHORITY_NOT_COVERED, f"label {label}")
+    if agent_text is None:
+        return None
+    agents = parse_signature_agent(agent_text)
+    if isinstance(agents, Flaw):
         return agents
-    return resolve_agent(agents, signature.label, signature.components, allow_loopback_http)
+    return resolve_agent(agents, label, components, allow_loopback_http)
+
+
+@lru_cache(maxsize=256)
+def _covered(components: tuple[Component, ...]) -> frozenset[str]:
+    return frozenset(component.plain for component in components)
 
 
 def _key_problem(key: KeyAnswer, keyid: str, agent_url: str, now: Seconds) -> Unverified | None:
@@ -207,7 +218,7 @@ def _check(request: RequestView, sound: _Sound, key: PublicKey, agent_url: str) 
         agent_url,
         sound.keyid,
         signature.label,
-        frozenset([component.plain for component in signature.components]),
+        _covered(signature.components),
         sound.created,
         sound.expires,
         signature.nonce,
@@ -218,7 +229,7 @@ def _check(request: RequestView, sound: _Sound, key: PublicKey, agent_url: str) 
 def _judge(
     request: RequestView,
     signature: LabelledSignature,
-    agents: AgentField | Flaw | None,
+    agent_text: str | None,
     find_key: KeyLookup,
     now: Seconds,
     allow_loopback_http: bool,
@@ -226,7 +237,7 @@ def _judge(
     sound = _required(signature, now)
     if isinstance(sound, Flaw):
         return _invalid(sound)
-    agent = _agent(signature, agents, allow_loopback_http)
+    agent = _agent(signature.components, signature.label, agent_text, allow_loopback_http)
     if isinstance(agent, Flaw):
         return _invalid(agent)
     if agent is None:
@@ -279,13 +290,12 @@ def examine(
     if not ours:
         return Invalid(SignatureFault.NO_TAG, "")
     agent_text = fields.get("signature-agent")
-    agents = None if agent_text is None else parse_signature_agent(agent_text)
     best: Invalid | Unverified | None = None
     for candidate in ours:
         if isinstance(candidate, FlawedSignature):
             outcome: Verified | Invalid | Unverified = _invalid(candidate.flaw)
         else:
-            outcome = _judge(request, candidate, agents, find_key, now, allow_loopback_http)
+            outcome = _judge(request, candidate, agent_text, find_key, now, allow_loopback_http)
         if isinstance(outcome, Verified):
             return outcome
         if best is None or _rank(outcome) > _rank(best):
