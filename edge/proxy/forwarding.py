@@ -81,9 +81,9 @@ def origin_headers(request: CrawlRequest, identity: Identity | None, via: str, *
     ]
     match identity:
         case SignedCrawler(crawler=crawler):
-            headers += [("farebox-crawler", crawler.name), ("farebox-trust", "signed")]
+            headers += [("farebox-crawler", _octets(crawler.name)), ("farebox-trust", "signed")]
         case ClaimedCrawler(name=name):
-            headers += [("farebox-crawler", name), ("farebox-trust", "claimed")]
+            headers += [("farebox-crawler", _octets(name)), ("farebox-trust", "claimed")]
         case _:
             pass
     return headers
@@ -128,3 +128,8 @@ def paid_headers(headers: list[Header], charged: bytes | None, receipt: bytes) -
     if charged is not None:
         kept.append((b"crawler-charged", charged))
     return kept
+
+
+def _octets(name: str) -> str:
+    """A name's UTF-8 bytes in the Latin-1 that fields are kept in."""
+    return name if name.isascii() else name.encode().decode("latin-1")

@@ -149,11 +149,9 @@ class Gate:
     async def _pass_on(self, admit: Admit, exchange: Exchange, receive: Receive) -> None:
         request = exchange.request
         headers = origin_headers(request, admit.identity, self.reader.via, sold=False)
-        body = None
-        if request.has_body:
-            if "content-length" in request.fields:
-                headers.append(("content-length", request.fields["content-length"]))
-            body = _incoming(receive, self.request_body_bytes)
+        if "content-length" in request.fields:
+            headers.append(("content-length", request.fields["content-length"]))
+        body = _incoming(receive, self.request_body_bytes) if request.has_body else None
         answer = await self.upstream.ask(admit.site.origin, request.method, forwarded_target(request), headers, body)
         await relay(answer, client_headers(answer.headers, request.request_id), exchange)
 

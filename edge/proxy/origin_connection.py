@@ -6,7 +6,9 @@ Rules of this file
   checked here: only ``chunked`` as a transfer coding, no switching of protocols, a bounded head.
 - A body is complete when its announced length or its last chunk has arrived, or, where neither was announced, when
   the origin closed in an orderly way. Everything else is a fault, and the connection is not used again.
-- Bytes that arrive when nothing was asked end the connection: they would be taken for the next answer.
+- Bytes that arrive when nothing was asked, or behind the end of an answer, end the connection: they would be taken
+  for the next answer. So does content of a request that was not sent to its end: the next request would complete it.
+- Trailers are not header fields (RFC 9110 section 6.5.1).
 - Reading pauses while more than ``BUFFER_BYTES`` wait for whoever reads the body.
 """
 
@@ -67,7 +69,9 @@ class OriginConnection(asyncio.Protocol):
         self._method = ""
         self._used = False
         self._head_bytes = 0
+        self._field_bytes = 0
         self._heard = False
+        self._owes_content = False
         self._fault: Exception | None = None
         self.status = 0
         self.headers: list[Header] = []
@@ -86,14 +90,16 @@ class OriginConnection(asyncio.Protocol):
         """Whether the connection can still carry bytes."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def begin(self, method: str, head: bytes, deadline: float) -> None:
-        """Send the head of a request; nothing else may be under way."""
+    def begin(self, method: str, head: bytes, deadline: float, *, has_content: bool = False) -> None:
+        """Send the head of a request; nothing else may be under way. Content, if any, ends with ``end_content``."""
         if self._transport is None or self._asked:
             raise AssertionError("an exchange begins on an open, idle connection")
         self._asked = True
         self._method = method
+        self._owes_content = has_content
         self._heard = self.has_head = self.is_complete = self.is_reusable = False
-        self._head_bytes = 0
+        self._head_bytes = self._field_bytes = 0
+        self.framing = Framing.NONE
         self.headers = []
         self.length = None
         self.deadline = deadline
@@ -108,6 +114,10 @@ class OriginConnection(asyncio.Protocol):
         self._transport.write(data)
         if self._writable is not None:
             await self._writable
+
+    def end_content(self) -> None:
+        """The request's content was sent to its end."""
+        self._owes_content = False
 
     async def head(self) -> None:
         """Wait until status and header fields are there; raises ``OriginFault`` and ``ConnectionStale``."""
@@ -136,7 +146,8 @@ class OriginConnection(asyncio.Protocol):
         self._used = True
         self._chunks.clear()
         self._buffered = 0
-        if self.is_complete and self.is_reusable and self._fault is None and not self._paused and self.is_open:
+        is_clean = self.is_complete and self.is_reusable and self._fault is None and not self._owes_content
+        if is_clean and not self._paused and self.is_open:
             return True
         self.close()
         return False
@@ -238,21 +249,35 @@ class OriginConnection(asyncio.Protocol):
 
     # The parser
 
+    def on_message_begin(self) -> None:
+        if self.has_head:
+            self.is_reusable = False  # a second answer to one request: whatever it is, it is not for anybody
+
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.has_head:
+            return
         self.headers.append((name.lower(), value))
-        if len(self.headers) > HEAD_FIELDS_MAX:
+        self._field_bytes += len(name) + len(value)
+        if self._field_bytes > self._head_bytes_max:
+            self._malformed("the origin's header fields are too large")
+        elif len(self.headers) > HEAD_FIELDS_MAX:
             self._malformed("the origin's header fields are too many")
 
     def on_headers_complete(self) -> None:
         parser = self._parser
-        if parser is None:
-            raise AssertionError("the parser calls back while it is there")
+        if self.has_head or parser is None:
+            return
         status = parser.get_status_code()
-        if status < 200:
+        if not 100 <= status <= 599:
+            self._malformed(f"the origin's status {status} is none")
+        elif status < 200:
             if status == 101:
                 self._malformed("the origin switched protocols unasked")
             self.headers = []  # an interim answer; the final one follows
-            return
+        else:
+            self._begin_answer(parser, status)
+
+    def _begin_answer(self, parser: httptools.HttpResponseParser, status: int) -> None:
         self.status = status
         self._read_framing(status)
         if self._fault is not None:
@@ -286,11 +311,13 @@ class OriginConnection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         if self._fault is not None:
             return
-        if self.framing is Framing.NONE:
+        if self.is_complete:
+            self.is_reusable = False
+        elif self.framing is Framing.NONE:
             self._malformed("the origin sent a body where there is none")
-            return
-        self._chunks.append(body)
-        self._buffered += len(body)
+        else:
+            self._chunks.append(body)
+            self._buffered += len(body)
 
     def on_message_complete(self) -> None:
         if self.has_head and self._fault is None and not self.is_complete:

@@ -5,6 +5,10 @@
 - the request-target as it came, absolute form included;
 - a fast lane: an answer that needs no waiting is written at once, without a task of its own.
 
+Rules of this file: answers leave in the order of their requests, the refusal of a broken one included; the
+connection closes only when its last answer has arrived, or nothing has moved for long, because closing earlier
+would take the evidence away and could take the answer with it; what a client does not read is not produced.
+
 A ``Watchman`` looks at every connection four times a second; timers per request would cost more than they save.
 """
 
@@ -12,21 +16,26 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from edge.core.refusals import RefusalCode
-from edge.core.target import TARGET_BYTES_MAX
+from edge.core.target import TARGET_BYTES_MAX, split_absolute
+from edge.proxy.counting_transport import CountingTransport
 from edge.proxy.delivery import DeliveryWatch, own_view
 from edge.proxy.forwarding import Header
 from edge.proxy.messages import Answer, status_line
 from edge.proxy.read_request import HEADER_BYTES_MAX, HEADER_FIELDS_MAX
 
 WATCH_SECONDS = 0.25
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 AnswerAtOnce = Callable[[MutableMapping[str, Any]], Answer | None]
 AnswerBad = Callable[[RefusalCode, str], Answer]
@@ -51,6 +60,9 @@ class EdgeProtocol(HttpToolsProtocol):
         self._answer_at_once = answer_at_once
         self._answer_bad = answer_bad
         self._head_bytes = 0
+        self._overhead_bytes = 0
+        self._refusal: Answer | None = None
+        self._counted: CountingTransport
         self.waiting_for_head_since: float | None = None
         self.paused_since: float | None = None
         self._evidence: socket.socket | None = None
@@ -60,7 +72,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._evidence = own_view(transport.get_extra_info("socket"))
-        counted = CountingTransport(transport, self._evidence)
+        self._counted = counted = CountingTransport(transport, self._evidence, self._close_gently)
         super().connection_made(counted)  # type: ignore[arg-type]
         self.deliveries = counted.deliveries
         self.waiting_for_head_since = self.loop.time()
@@ -75,17 +87,65 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def abort(self) -> None:
         """Cut the connection so that the client sees the answer was not complete (a reset, not a tidy end)."""
+        if self._evidence is not None:
+            with suppress(OSError):  # gone already
+                self._evidence.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.transport.abort()
+
+    def has_ended(self, now: float, stall_seconds: float) -> bool:
+        """Whether nothing is to be expected of a connection that is being closed."""
+        return self._counted.patience_is_over(now, stall_seconds)
+
+    def _close_gently(self) -> None:
+        """Send nothing more, and close when the client has it all (RFC 9112 section 9.6); the watchman sees to it."""
+        if self.transport.is_closing():
+            return
+        is_idle = self.timeout_keep_alive_task is not None
+        self._unset_keepalive_if_required()
+        self.flow.resume_reading()  # to see the client's end, and lest unread bytes reset what is on its way
+        self._counted.seal(self.loop.time(), is_idle=is_idle)
 
     # Reading
 
     def data_received(self, data: bytes) -> None:
+        if self._refusal is not None or self.transport.is_closing():
+            return
         was_within_head = self.waiting_for_head_since is not None
-        super().data_received(data)
-        if was_within_head and self.waiting_for_head_since is not None:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEADER_BYTES_MAX + TARGET_BYTES_MAX:
-                self.refuse_head(RefusalCode.HEADERS_TOO_LARGE, "the header section is larger than 16 KiB")
+        self._unset_keepalive_if_required()
+        self._feed(data)
+        if self.waiting_for_head_since is not None:
+            if was_within_head:
+                self._count_head(len(data))
+        elif self.timeout_keep_alive_task is None and self._refusal is None:
+            self._count_overhead(len(data))
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        while data and not self.transport.is_closing():
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                # Upgrades are never taken (RFC 9110 section 7.8), so what follows is the next request.
+                data = memoryview(data)[upgrade.args[0] :]
+            except httptools.HttpParserError:
+                self.refuse_head(RefusalCode.MALFORMED_REQUEST, "the request breaks HTTP's framing or syntax")
+                return
+
+    def _count_head(self, count: int) -> None:
+        self._head_bytes += count
+        if self._head_bytes > HEADER_BYTES_MAX + TARGET_BYTES_MAX:
+            self.refuse_head(RefusalCode.HEADERS_TOO_LARGE, "the header section is larger than 16 KiB")
+
+    def _count_overhead(self, count: int) -> None:
+        """What arrives between requests puts an end to the pause; within content, only so much may be no content."""
+        cycle = self.cycle
+        if not cycle.more_body:
+            if cycle.response_complete:
+                self.waiting_for_head_since = self.loop.time()
+        else:
+            self._overhead_bytes += count
+            if self._overhead_bytes > HEADER_BYTES_MAX + TARGET_BYTES_MAX:
+                self.refuse_head(RefusalCode.MALFORMED_REQUEST, "the chunks have more overhead than content")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -98,52 +158,105 @@ class EdgeProtocol(HttpToolsProtocol):
             self.refuse_head(RefusalCode.TARGET_TOO_LONG, "the address is longer than 8 KiB")
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.waiting_for_head_since is None:
+            return  # a trailer: never taken for a header field (RFC 9110 section 6.5.1)
         super().on_header(name, value)
         if len(self.headers) > HEADER_FIELDS_MAX:
             self.refuse_head(RefusalCode.HEADERS_TOO_LARGE, "there are more than 100 header fields")
 
     def on_headers_complete(self) -> None:
         self.waiting_for_head_since = None
-        if self.transport.is_closing():
+        if self._refusal is not None or self.transport.is_closing():
             return
         self.scope["edge.target"] = self.url  # type: ignore[typeddict-unknown-key]
         self.scope["edge.connection"] = self  # type: ignore[typeddict-unknown-key]
+        if not self.url.startswith(b"/"):
+            # Only for the path that the scope names; what is decided and forwarded is ``edge.target``.
+            absolute = split_absolute(self.url.decode("latin-1"))
+            self.url = absolute[2].encode("latin-1") if absolute else b"/"
+        if self.expect_100_continue and self.parser.get_http_version() == "1.0":
+            self.expect_100_continue = False  # RFC 9110 section 10.1.1
         super().on_headers_complete()
 
-    def refuse_head(self, code: RefusalCode, detail: str) -> None:
-        """Answer a header section that broke a limit or the deadline, and close."""
-        if self.transport.is_closing():
-            return
-        self.waiting_for_head_since = None
-        answer = self._answer_bad(code, detail)
-        self.transport.write(answer.to_bytes(self._common_head(), with_body=True))
-        self.transport.close()
-
-    def send_400_response(self, msg: str) -> None:
-        """What the parser below refuses is answered like every other refusal."""
-        self.refuse_head(RefusalCode.MALFORMED_REQUEST, "the request breaks HTTP's framing or syntax")
+    def on_body(self, body: bytes) -> None:
+        self._overhead_bytes = 0
+        super().on_body(body)
 
     def _should_upgrade(self) -> bool:
         return False
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """Upgrades are never taken: the request is answered as the plain HTTP request that it also is."""
+    # Refusing what never became a request
+
+    def refuse_head(self, code: RefusalCode, detail: str) -> None:
+        """Answer what broke a limit, the deadline or the syntax, in its turn, and close."""
+        if self._refusal is not None or self.transport.is_closing():
+            return
+        self.waiting_for_head_since = None
+        self._refusal = self._answer_bad(code, detail)
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        if cycle is None or cycle.response_complete:
+            self._say_refusal()
+        elif cycle.more_body:
+            self._give_up_content(cycle)
+
+    def _give_up_content(self, cycle: RequestResponseCycle) -> None:
+        """The fault is within the content of a request that is being answered, or waits to be."""
+        cycle.disconnected = True
+        cycle.message_event.set()
+        if self.pipeline and self.pipeline[0][0] is cycle:
+            self.pipeline.popleft()
+        elif cycle.response_started:
+            self.abort()
+        else:
+            self._say_refusal()
+
+    def _say_refusal(self) -> None:
+        if self._refusal is None:
+            raise AssertionError("there is a refusal to say")
+        self.transport.write(self._refusal.to_bytes(self._common_head(), with_body=True))
+        self.transport.close()
 
     # Answering
+
+    def on_response_complete(self) -> None:
+        if self.transport.is_closing():
+            super().on_response_complete()
+        elif self.pipeline:
+            # Later, not from here: this may still be inside the answer before, whose delivery ends with its own last
+            # byte; and thousands of queued requests would each deepen the stack.
+            self.server_state.total_requests += 1
+            self.loop.call_soon(self._answer_next)
+        elif self._refusal is not None:
+            self._say_refusal()
+        elif self.cycle.response_complete and self.cycle.more_body:
+            self.transport.close()  # answered before the content was here: what still comes is not read
+        else:
+            super().on_response_complete()
+            if self.paused_since is not None:
+                self.flow.pause_reading()
+
+    def _answer_next(self) -> None:
+        if self.pipeline and not self.transport.is_closing():
+            self._start_asgi_task(*self.pipeline.pop())
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         answer = self._answer_at_once(cycle.scope)  # type: ignore[arg-type]
         if answer is None:
             # Kept beside the scope: self.cycle may belong to a later, pipelined request by then.
             cycle.scope["edge.cycle"] = cycle  # type: ignore[typeddict-unknown-key]
+            if cycle.scope["http_version"] == "1.0":
+                app = without_chunks(app, cycle)
             super()._start_asgi_task(cycle, app)
             return
+        cycle.more_body = False  # content, where there is any, is not read: "edge.close" sees to that
         if "edge.close" in cycle.scope:
             cycle.keep_alive = False
         self._write_whole(cycle, answer.to_bytes(self._common_head(cycle), cycle.scope["method"] != "HEAD"))
 
     def send_whole(self, cycle: RequestResponseCycle, status: int, headers: list[Header], body: bytes) -> None:
         """Send a whole answer at once, its length among ``headers``; nothing of it may have been sent before."""
+        if cycle.more_body:
+            cycle.keep_alive = False  # see ``on_response_complete``
         head = b"".join([b"%b: %b\r\n" % pair for pair in headers])
         self._write_whole(cycle, b"".join((status_line(status), head, self._common_head(cycle), b"\r\n", body)))
 
@@ -170,36 +283,37 @@ class EdgeProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         self.paused_since = self.loop.time()
         super().pause_writing()
+        if not self.transport.is_closing():
+            self.flow.pause_reading()  # who does not read gets no more to read
 
     def resume_writing(self) -> None:
         self.paused_since = None
         super().resume_writing()
+        if not self.pipeline:
+            self.flow.resume_reading()
 
 
-class CountingTransport:
-    """A transport that counts what is written, for the delivery evidence; everything else passes through.
+def without_chunks(app: Any, cycle: RequestResponseCycle) -> Any:
+    """Answer an HTTP/1.0 client, who knows no chunks: a body of unknown length ends with the connection.
 
-    The calls that uvicorn makes for each request are bound once; the rest go through ``__getattr__``.
+    One that cannot be completed ends with a reset, as ``EdgeProtocol.abort`` makes it (RFC 9112 section 6.3).
     """
 
-    __slots__ = ("_transport", "_write", "close", "deliveries", "is_closing", "pause_reading", "resume_reading")
+    async def run(scope: Any, receive: Any, send: Any) -> None:
+        counted = True
 
-    def __init__(self, transport: asyncio.Transport, evidence: socket.socket | None) -> None:
-        self._transport = transport
-        self._write = transport.write
-        self.close = transport.close
-        self.is_closing = transport.is_closing
-        self.pause_reading = transport.pause_reading
-        self.resume_reading = transport.resume_reading
-        self.deliveries = DeliveryWatch(evidence)
+        async def unchunked(message: MutableMapping[str, Any]) -> None:
+            nonlocal counted
+            if message["type"] == "http.response.start":
+                counted = any(name == b"content-length" for name, _ in message["headers"])
+                cycle.chunked_encoding = None if counted else False
+            elif not counted:
+                cycle.expected_content_length = len(message["body"])
+            await send(message)
 
-    def write(self, data: bytes) -> None:
-        """Write, and count."""
-        self.deliveries.written += len(data)
-        self._write(data)
+        await app(scope, receive, unchunked)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+    return run
 
 
 class Watchman:
@@ -226,7 +340,9 @@ class Watchman:
             if since is not None and now - since > self._header_deadline_seconds:
                 connection.refuse_head(RefusalCode.REQUEST_TIMEOUT, "the header section took too long")
             paused = connection.paused_since
-            if paused is not None and now - paused > self._stall_seconds:
+            if (paused is not None and now - paused > self._stall_seconds) or connection.has_ended(
+                now, self._stall_seconds
+            ):
                 connection.abort()
 
 

@@ -20,6 +20,7 @@ from edge.core.target import read_target, split_absolute
 
 HEADER_FIELDS_MAX = 100
 HEADER_BYTES_MAX = 16 * 1024
+HTTP_VERSIONS = ("1.1", "1.0")
 REMEMBERED_MAX = 4096
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?")
@@ -138,6 +139,8 @@ class RequestReader:
         size: int,
     ) -> tuple[RefusalCode, str] | None:
         """The first rule of HTTP that these fields break; None when they break none."""
+        if scope.get("http_version", "1.1") not in HTTP_VERSIONS:
+            return RefusalCode.MALFORMED_REQUEST, "HTTP/1.1 and HTTP/1.0 are spoken here"
         if size > HEADER_BYTES_MAX or len(scope["headers"]) > HEADER_FIELDS_MAX:
             return RefusalCode.HEADERS_TOO_LARGE, "the header fields are too many or too large"
         if repeated and not _SINGLETONS.isdisjoint(repeated):

@@ -144,7 +144,8 @@ class Upstream:
         while True:
             connection = await self._connection(place)
             try:
-                connection.begin(method, head, self._now() + self._limits.answer_seconds)
+                deadline = self._now() + self._limits.answer_seconds
+                connection.begin(method, head, deadline, has_content=body is not None)
                 if body is not None:
                     await _send(body, connection, chunked=chunked)
                 await connection.head()
@@ -253,3 +254,4 @@ async def _send(body: AsyncIterator[bytes], connection: OriginConnection, *, chu
         await connection.send_body(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
     if chunked:
         await connection.send_body(b"0\r\n\r\n")
+    connection.end_content()

@@ -1,0 +1,273 @@
+"""A small real edge: the gate on uvicorn with our protocol on a loopback socket, an origin on another, a fake ledger.
+
+Everything between the client's socket and the origin's is the code that serves in production; only settings,
+database and clock are replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Any, TypeVar
+
+import uvicorn
+import uvloop
+
+from edge.core.catalogue import Catalogue
+from edge.core.identity import RegisteredCrawler
+from edge.core.money import Money
+from edge.core.policy import Account, Knowledge, Policy, SitePolicy
+from edge.core.refusal_texts import RefusalTexts
+from edge.core.rule_index import compile_rules
+from edge.core.rules import Action, Rule, RuleSet, everything_else
+from edge.proxy.control import public_app
+from edge.proxy.deliveries import OpenDeliveries
+from edge.proxy.gate import Gate
+from edge.proxy.key_directories import KeyDirectories
+from edge.proxy.live_policy import LivePolicy
+from edge.proxy.messages import Refusals
+from edge.proxy.protocol import Watchman, protocol_factory
+from edge.proxy.read_request import RequestReader
+from edge.proxy.sale import Sale
+from edge.proxy.server import QuietServer, listen
+from edge.proxy.traffic import TrafficRecorder
+from edge.proxy.upstream import Upstream, UpstreamLimits
+from edge.settings import Bind
+from edge.store.traffic import TrafficKey
+from tests.support.fake_fetch import FakeFetch
+from tests.support.memory_ledger import RICH_MICROS, MemoryLedger
+from tests.support.scripted_origin import ScriptedOrigin
+from tests.support.signing_crawler import SigningCrawler
+from tests.support.wire import Received, Wire
+
+NOW = 1_800_000_000
+HOST = "news.example"
+PRICE = Money(10_000, "USD")
+PUBLISHER_ACCOUNT = 20
+ROUNDS_SECONDS = 0.01
+GRACE_SECONDS = 0.02
+T = TypeVar("T")
+
+RICH = SigningCrawler(1, NOW)
+POOR = SigningCrawler(2, NOW)
+SUSPENDED = SigningCrawler(3, NOW)
+WITHOUT_ACCOUNT = SigningCrawler(4, NOW)
+CRAWLERS = (RICH, POOR, SUSPENDED, WITHOUT_ACCOUNT)
+BALANCES = {11: RICH_MICROS, 12: 1, 13: RICH_MICROS}
+
+PAID_RULES = RuleSet(
+    (
+        Rule("free", where="/free/*", action=Action.ALLOW),
+        Rule("blocked", where="/blocked/*", action=Action.BLOCK),
+        Rule("watched", where="/watched/*", action=Action.MONITOR, price=PRICE),
+    ),
+    everything_else(Action.CHARGE, PRICE),
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How an edge under test differs from the usual one."""
+
+    rules: RuleSet = PAID_RULES
+    in_band_pricing: bool = False
+    strict: bool = False
+    case_sensitive: bool = False
+    header_deadline_seconds: float = 30.0
+    stall_seconds: float = 30.0
+    limits: UpstreamLimits = field(default_factory=lambda: UpstreamLimits(connect_seconds=5.0, answer_seconds=20.0))
+    buffer_bytes: int = 256 * 1024
+    request_body_bytes: int = 1024 * 1024
+    receipts: Mapping[str, str] = field(default_factory=dict)
+    receipt_fault: Exception | None = None
+    origin_url: str | None = None
+
+
+def policy_for(setting: Setting, origin_url: str, version: int = 1) -> Policy:
+    """One site with every kind of crawler known to it."""
+    site = SitePolicy(
+        site_id=7,
+        publisher_id=1,
+        publisher_account=PUBLISHER_ACCOUNT,
+        host=HOST,
+        origin=setting.origin_url or origin_url,
+        currency="USD",
+        scheme=None,
+        strict=setting.strict,
+        in_band_pricing=setting.in_band_pricing,
+        error_detail=True,
+        contact=None,
+        rules=compile_rules(setting.rules, case_sensitive=setting.case_sensitive),
+        rule_version=version,
+    )
+    registered: dict[str, RegisteredCrawler] = {crawler.agent_url: crawler.registered() for crawler in CRAWLERS}
+    accounts = {(number - 10, "USD"): Account(number, "USD", number == 13) for number in BALANCES}
+    keys = {(crawler.agent_url, crawler.public_key.thumbprint): crawler.public_key for crawler in CRAWLERS}
+    return Policy(version, {HOST: site}, registered, accounts, keys)
+
+
+class EdgeUnderTest:
+    """Runs in a thread of its own while the ``with`` block lasts.
+
+    ``reports`` are the faults that the edge reported about itself; a test that expects none should say so.
+    """
+
+    def __init__(self, setting: Setting | None = None, catalogue: Catalogue | None = None) -> None:
+        self.setting = setting or Setting()
+        self.ledger = MemoryLedger(BALANCES, PUBLISHER_ACCOUNT)
+        self.reports: list[tuple[str, BaseException]] = []
+        self.flushed: list[Mapping[TrafficKey, int]] = []
+        self.now = float(NOW)
+        self.port = 0
+        self.gate: Gate
+        self.watchman: Watchman
+        self.origin: ScriptedOrigin
+        self._stored: Policy
+        self._catalogue = catalogue or Catalogue.load()
+        self._ready = threading.Event()
+        self._stop: asyncio.Event
+        self._loop: asyncio.AbstractEventLoop
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="edge under test", daemon=True)
+
+    def __enter__(self) -> EdgeUnderTest:
+        self._thread.start()
+        assert self._ready.wait(10)
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+    # What a test does
+
+    def connect(self, *, buffer_bytes: int | None = None) -> Wire:
+        """A new connection to the edge."""
+        return Wire(self.port, buffer_bytes=buffer_bytes)
+
+    def ask(self, data: bytes, method: str = "GET") -> Received:
+        """One request on a connection of its own."""
+        with self.connect() as wire:
+            return wire.ask(data, method)
+
+    def publish(self, rules: RuleSet) -> None:
+        """Put other rules in force as a publisher does: the stored policy changes, the edge finds out by itself."""
+        self.setting = replace(self.setting, rules=rules)
+        self._stored = policy_for(self.setting, self.origin.url, self._stored.version + 1)
+
+    def do(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine on the edge's loop."""
+        return asyncio.run_coroutine_threadsafe(work(), self._loop).result(10)
+
+    # Its life
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            try:
+                runner.run(self._live())
+            except BaseException as error:
+                self._failure = error
+                self._ready.set()
+
+    async def _live(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        self.origin = ScriptedOrigin()
+        await self.origin.start()
+        self._stored = policy_for(self.setting, self.origin.url)
+        self._wire_up()
+        sock = listen(Bind("127.0.0.1", 0), "the test")
+        self.port = sock.getsockname()[1]
+        protocol = protocol_factory(self.watchman, self.gate.answer_at_once, self.gate.answer_bad)
+        server = _PromptServer(_config(self.gate, protocol), self._stop)
+        await self.gate.upstream.open()
+        work = [
+            asyncio.create_task(job) for job in (server.serve(sockets=[sock]), self._rounds(), self.gate.live.run())
+        ]
+        self._ready.set()  # the socket listens already, so a client that is early waits in its backlog
+        await self._stop.wait()
+        for connection in tuple(self.watchman.connections):
+            connection.abort()
+        await work[0]
+        for task in work[1:]:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+        await self.gate.upstream.close()
+        await self.origin.stop()
+
+    async def _rounds(self) -> None:
+        """The watchman's rounds, more often than in production, so that tests need not wait."""
+        while True:
+            await asyncio.sleep(ROUNDS_SECONDS)
+            self.watchman.look(self._loop.time())
+
+    def _wire_up(self) -> None:
+        setting = self.setting
+        self.watchman = Watchman(setting.header_deadline_seconds, setting.stall_seconds)
+        live = LivePolicy(lambda: self._stored, lambda: self._stored.version, 0.02, self._report)
+        directories = KeyDirectories(FakeFetch({}), lambda: live.policy.crawlers)
+
+        def find_key(agent_url: str, thumbprint: str) -> Any:
+            key = live.policy.registered_keys.get((agent_url, thumbprint))
+            return key if key is not None else directories.find(agent_url, thumbprint)
+
+        deliveries = OpenDeliveries(self.ledger, self._report, GRACE_SECONDS)
+        self.gate = Gate(
+            live=live,
+            knowledge=Knowledge(find_key, self._catalogue.classify),
+            directories=directories,
+            reader=RequestReader("test"),
+            refusals=Refusals("tests", RefusalTexts.load()),
+            upstream=Upstream(setting.limits),
+            sale=Sale(self.ledger, deliveries, setting.buffer_bytes, "tcp", self.ledger.has_right),
+            traffic=TrafficRecorder(self.flushed.append, lambda: self.now, self._report),
+            control=public_app(lambda: b'{"keys":[]}', self._receipt),
+            clock=lambda: self.now,
+            request_body_bytes=setting.request_body_bytes,
+            report=self._report,
+        )
+
+    def _receipt(self, charge_id: str) -> str | None:
+        if self.setting.receipt_fault is not None:
+            raise self.setting.receipt_fault
+        return self.setting.receipts.get(charge_id)
+
+    def _report(self, what: str, error: BaseException) -> None:
+        self.reports.append((what, error))
+
+
+class _PromptServer(QuietServer):
+    """Ends when it is told to, instead of looking ten times a second whether it should."""
+
+    def __init__(self, config: uvicorn.Config, stop: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)  # fills in the date that every answer carries
+        await self._stop.wait()
+        self.force_exit = True
+
+
+def _config(gate: Gate, protocol: type[asyncio.Protocol]) -> uvicorn.Config:
+    """As ``edge.proxy.server`` runs it."""
+    return uvicorn.Config(
+        gate,
+        http=protocol,
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=75,
+    )
