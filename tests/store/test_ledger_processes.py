@@ -72,6 +72,9 @@ def test_processes_that_charge_many_accounts_in_opposite_orders_do_not_block_eac
     answers = run_processes(3, postgres_store_url, ledger_worker.buy_all, accounts, 20)
     assert sum(kind == "Posted" for kind, _, _ in answers) == 8 * 40
     assert [books.balance(account) for account in accounts] == [0] * 8
+    with books.database.read() as connection:
+        counted = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        assert connection.exec_driver_sql(counted).scalar_one() == 0
     found = verify(books.database)
     assert found.faults == ()
     assert found.writers == 8 + 3

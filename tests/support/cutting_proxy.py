@@ -18,7 +18,7 @@ class Cut(Enum):
 
 
 class CuttingProxy:
-    """Relays to one server; `cut` is used up by the next COMMIT, `refuse` cuts and turns everybody away."""
+    """Relays to one server; `cut` is used up by the next COMMIT of a ledger batch, `refuse` turns everybody away."""
 
     def __init__(self, host: str, port: int) -> None:
         self._server = (host, port)
@@ -60,15 +60,18 @@ class CuttingProxy:
                 threading.Thread(target=self._downward, args=(server, client), daemon=True).start()
 
     def _upward(self, client: socket.socket, server: socket.socket) -> None:
+        holds_batch = False
         with suppress(OSError):
             while data := client.recv(65536):
-                if self.cut is not None and b"COMMIT" in data:
+                holds_batch |= b"INSERT INTO batch" in data
+                if self.cut is not None and holds_batch and b"COMMIT" in data:
                     cut, self.cut = self.cut, None
                     if cut is Cut.UNANSWERED:
                         server.sendall(data)
                         _close(client)
                         return
                     break
+                holds_batch &= b"COMMIT" not in data
                 server.sendall(data)
         _close(client, server)
 
