@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -41,7 +42,7 @@ from tests.support.fake_fetch import FakeFetch
 from tests.support.memory_ledger import RICH_MICROS, MemoryLedger
 from tests.support.scripted_origin import ScriptedOrigin
 from tests.support.signing_crawler import SigningCrawler
-from tests.support.wire import Received, Wire
+from tests.support.wire import PATIENCE_SECONDS, Received, Wire
 
 NOW = 1_800_000_000
 HOST = "news.example"
@@ -166,6 +167,21 @@ class EdgeUnderTest:
     def do(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine on the edge's loop."""
         return asyncio.run_coroutine_threadsafe(work(), self._loop).result(10)
+
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Return as soon as ``holds()``; fails the test when it never does."""
+        patience = time.monotonic() + PATIENCE_SECONDS
+        while not holds():
+            assert time.monotonic() < patience
+            time.sleep(0.002)
+
+    def wait_until_asked(self) -> None:
+        """Return when the origin has seen a request."""
+        self.wait_until(lambda: bool(self.origin.seen))
+
+    def wait_until_alone(self) -> None:
+        """Return when the edge knows that every client has gone."""
+        self.wait_until(lambda: not self.watchman.connections)
 
     # Its life
 

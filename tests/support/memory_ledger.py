@@ -22,7 +22,7 @@ from edge.core.ledger_entries import Page
 from edge.core.ledger_plan import AccountState, Hold, Operation, Planner, Post, Reverse, Settle, Void
 from edge.core.ledger_state import ChargeState, Phase, fold_charge
 
-WAIT_SECONDS = 3.0
+WAIT_SECONDS = 10.0
 HOLDS_ACCOUNT = 30
 RICH_MICROS = 1_000_000_000
 

@@ -8,7 +8,7 @@ import struct
 from dataclasses import dataclass
 from types import TracebackType
 
-PATIENCE_SECONDS = 3.0
+PATIENCE_SECONDS = 10.0
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-9][0-9][0-9]) [ -~]*")
 _FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*)")
 
