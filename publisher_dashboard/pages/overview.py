@@ -25,7 +25,7 @@ from publisher_dashboard.rendering import month_name
 from publisher_dashboard.visit import Visit
 
 TOP = 5
-LATEST = 6
+LATEST = 7
 _PASSED = ("admitted", "charged")
 
 
