@@ -118,7 +118,7 @@ EXCHANGES: tuple[Exchange, ...] = (
     ),
     Exchange("a crawler that the publisher does not want", ARTICLE, Expected(403, "CrawlerForbidden"), BLOCKED_BOT),
     Exchange(
-        "a crawler without credit", ARTICLE, Expected(402, "PaymentFailed"),
+        "a crawler without credit", ARTICLE, Expected(402, "PaymentFailed", "USD 0.005"),
         offer=_most("USD 0.05"), signed=True, crawler="PoorBot",
     ),
 )  # fmt: skip
