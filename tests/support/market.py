@@ -33,7 +33,7 @@ COVERED = ("@method", "@authority", "@target-uri", "signature-agent", "crawler-m
 SIGNATURE_SECONDS = 240
 PRICE = Money(5_000, "USD")
 LARGE_PRICE = Money(20_000, "USD")
-CREDIT = parse_price("USD 100")
+CREDIT = parse_price("USD 2000")
 LARGE_PATHS = ("/large/*", "/gated/*", "/stream/*", "/slow/*", "/slow-stream/*", "/short-large/*", "/short-stream/*")
 
 
@@ -96,11 +96,16 @@ class Market:
 
     def purchase(self, path: str, *extra: tuple[str, str], method: str = "GET", limit: str = "USD 1.00") -> Purchase:
         """A freshly signed request for a page that nobody else asks for: a query of its own names it."""
-        target = f"{path}?request={next(self._number)}"
+        return self.purchase_of(f"{path}?request={next(self._number)}", *extra, method=method, limit=limit)
+
+    def purchase_of(
+        self, target: str, *extra: tuple[str, str], method: str = "GET", limit: str = "USD 1.00"
+    ) -> Purchase:
+        """A freshly signed request for exactly this target."""
         fields = [("host", HOST), ("crawler-max-price", limit), *extra]
         request = Request.from_parts(method, f"http://{HOST}{target}", fields)
-        now = int(time.time())
-        signature = sign_request(request, _key(), AGENT, COVERED, now, now + SIGNATURE_SECONDS, target, keyid=_keyid())
+        now, nonce = int(time.time()), f"{next(self._number)}"
+        signature = sign_request(request, _key(), AGENT, COVERED, now, now + SIGNATURE_SECONDS, nonce, keyid=_keyid())
         return Purchase(target, wire_form(method, target, [*fields, *signature.items()]))
 
     def unsigned(self, path: str) -> bytes:

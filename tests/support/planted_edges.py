@@ -7,9 +7,11 @@ that could turn one on.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 from sqlalchemy import Connection
 
@@ -17,9 +19,13 @@ from edge.core.decision import Charge
 from edge.core.errors import EdgeError
 from edge.core.ledger import ChargeOrder, Held, Posted, charge_id
 from edge.core.ledger_plan import Operation, can_assume
+from edge.core.policy import Policy
+from edge.core.request import CrawlRequest
+from edge.core.target import Target
 from edge.proxy.app import Edge, build_edge
 from edge.proxy.forwarding import Header, client_headers, paid_headers
 from edge.proxy.protocol import protocol_factory
+from edge.proxy.read_request import BadRequest, RequestReader
 from edge.proxy.relay import Exchange
 from edge.proxy.sale import Refusal, Sale, SaleEnd
 from edge.proxy.server import Listener, listen, run_listeners
@@ -76,10 +82,29 @@ def _headers(answer: OriginAnswer, exchange: Exchange) -> list[Header]:
 
 
 class NeverLooks(BatchWriter):
-    """Writes what an order would be if nobody had sent it before, and leaves finding out to the database."""
+    """Writes what its orders would be if nobody had sent them before, and leaves finding out to the database."""
+
+    _is_first_try = True
+
+    def write(self, operations: Sequence[Operation]) -> list[Answer]:
+        self._is_first_try = True
+        return super().write(operations)
 
     def _transact(self, connection: Connection, operations: Sequence[Operation], planned: bool) -> list[Answer]:
-        return super()._transact(connection, operations, planned and not all(map(can_assume, operations)))
+        blindly = self._is_first_try and all(map(can_assume, operations))
+        self._is_first_try = False
+        return super()._transact(connection, operations, planned and not blindly)
+
+
+class PricesTheDecodedPath(RequestReader):
+    """Rules see the decoded path, the origin gets the address as it came."""
+
+    def read(self, scope: MutableMapping[str, Any], policy: Policy) -> CrawlRequest | BadRequest:
+        request = super().read(scope, policy)
+        if isinstance(request, BadRequest):
+            return request
+        decoded = unquote(request.path)
+        return replace(request, resource=Target(decoded, request.query, request.target, exact=True, ambiguity=None))
 
 
 SALES: Mapping[str, type[Sale]] = {"charge after send": ChargesAfterSending, "no kept-back tail": KeepsNothingBack}
@@ -93,7 +118,7 @@ def serve(plant: str) -> None:
     database = Database.open(settings.database_url, serving=True)
     ledger = _ledger(database, WRITERS.get(plant, BatchWriter))
     try:
-        edge = _with_sale(build_edge(settings, database, ledger, load_service_keys(settings.data_dir)), plant)
+        edge = _planted(build_edge(settings, database, ledger, load_service_keys(settings.data_dir)), plant)
         run_listeners([Listener(edge.gate, edge_socket, edge.protocol)], edge, settings)
     finally:
         ledger.close()
@@ -106,12 +131,11 @@ def _ledger(database: Database, kind: type[BatchWriter]) -> Ledger:
     return Ledger(GroupCommit(writer, lambda: None, _report))
 
 
-def _with_sale(edge: Edge, plant: str) -> Edge:
-    kind = SALES.get(plant)
-    if kind is None:
-        return edge
+def _planted(edge: Edge, plant: str) -> Edge:
+    kind = SALES.get(plant, Sale)
     parts = {part.name: getattr(edge.gate.sale, part.name) for part in fields(Sale)}
-    gate = replace(edge.gate, sale=kind(**parts))
+    reader = PricesTheDecodedPath("planted") if plant == "price on the decoded path" else edge.gate.reader
+    gate = replace(edge.gate, sale=kind(**parts), reader=reader)
     return replace(edge, gate=gate, protocol=protocol_factory(edge.watchman, gate.answer_at_once, gate.answer_bad))
 
 

@@ -26,14 +26,16 @@ T = TypeVar("T")
 class Stage:
     """The origin serves while ``do`` runs; edges run until the ``with`` block ends."""
 
-    def __init__(self, forks: EdgeForks, url: str, folder: Path, funds: Money = CREDIT) -> None:
+    def __init__(
+        self, forks: EdgeForks, url: str, folder: Path, funds: Money = CREDIT, origin: PageOrigin | None = None
+    ) -> None:
         self._forks = forks
         self._url = url
         self._folder = folder
         self._funds = funds
         self._stack = ExitStack()
         self.edges: list[EdgeProcess] = []
-        self.origin = PageOrigin()
+        self.origin = origin or PageOrigin()
         self.market: Market
 
     def __enter__(self) -> Stage:
