@@ -50,7 +50,6 @@ class EntryKind(StrEnum):
     REVERSE = "reverse"
     REDELIVER = "redeliver"
     CREDIT = "credit"
-    ADJUST = "adjust"
 
 
 class Step(IntEnum):

@@ -32,7 +32,6 @@ STEP_OF: dict[EntryKind, Step] = {
     EntryKind.POST: Step.OPEN,
     EntryKind.HOLD: Step.OPEN,
     EntryKind.CREDIT: Step.OPEN,
-    EntryKind.ADJUST: Step.OPEN,
     EntryKind.SETTLE: Step.RESOLVE,
     EntryKind.VOID: Step.RESOLVE,
     EntryKind.REVERSE: Step.REVERSE,
@@ -43,7 +42,6 @@ _OPENS: dict[EntryKind, Phase] = {
     EntryKind.POST: Phase.LIVE,
     EntryKind.HOLD: Phase.HELD,
     EntryKind.CREDIT: Phase.CREDITED,
-    EntryKind.ADJUST: Phase.CREDITED,
 }
 _CONTINUES: dict[tuple[Phase, EntryKind], Phase] = {
     (Phase.HELD, EntryKind.SETTLE): Phase.LIVE,

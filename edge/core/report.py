@@ -31,7 +31,7 @@ class ReportMismatch(EdgeError):
 class EntryRow:
     """What a report needs of one ledger entry, with names instead of numbers; None where it does not apply.
 
-    ``amount_micros`` is never negative, except for ``adjust``: there it is positive when the publisher gains.
+    ``amount_micros`` is never negative; the kind says which way it goes.
     """
 
     kind: EntryKind
@@ -48,7 +48,7 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True)
 class EntrySum:
-    """How many entries of a kind and currency the ledger holds for the month, and their sum (signed as above)."""
+    """How many entries of a kind and currency the ledger holds for the month, and their sum (never negative)."""
 
     kind: EntryKind
     currency: str
@@ -61,7 +61,7 @@ class ReportLine:
     """What one crawler owes one publisher for one site, rule and licence, in one currency.
 
     ``pages`` were earned and ``reversed_pages`` taken back this month; ``amount_micros`` is what remains:
-    ``earned_micros - reversed_micros + adjusted_micros``, which may be negative.
+    ``earned_micros - reversed_micros``, which may be negative.
     """
 
     publisher: str
@@ -74,12 +74,11 @@ class ReportLine:
     reversed_pages: int
     earned_micros: int
     reversed_micros: int
-    adjusted_micros: int
 
     @property
     def amount_micros(self) -> int:
         """What remains for the publisher."""
-        return self.earned_micros - self.reversed_micros + self.adjusted_micros
+        return self.earned_micros - self.reversed_micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,6 @@ class _Tally:
     reversed_pages: int = 0
     earned_micros: int = 0
     reversed_micros: int = 0
-    adjusted_micros: int = 0
 
 
 def fold(month: Month, entries: Iterable[EntryRow], *, draft: bool = False) -> MonthReport:
@@ -161,8 +159,6 @@ def _count(tallies: dict[_LineKey, _Tally], entry: EntryRow) -> None:
             tally = _tally(tallies, entry)
             tally.reversed_pages += 1
             tally.reversed_micros += entry.amount_micros
-        case EntryKind.ADJUST:
-            _tally(tallies, entry).adjusted_micros += entry.amount_micros
         case EntryKind.HOLD | EntryKind.VOID | EntryKind.REDELIVER | EntryKind.CREDIT:
             pass
         case _:
@@ -182,14 +178,7 @@ def _tally(tallies: dict[_LineKey, _Tally], entry: EntryRow) -> _Tally:
 
 
 def _line(key: _LineKey, tally: _Tally) -> ReportLine:
-    return ReportLine(
-        *key,
-        tally.pages,
-        tally.reversed_pages,
-        tally.earned_micros,
-        tally.reversed_micros,
-        tally.adjusted_micros,
-    )
+    return ReportLine(*key, tally.pages, tally.reversed_pages, tally.earned_micros, tally.reversed_micros)
 
 
 def _totals(lines: Iterable[ReportLine]) -> tuple[CurrencyTotal, ...]:
@@ -207,7 +196,7 @@ def _totals(lines: Iterable[ReportLine]) -> tuple[CurrencyTotal, ...]:
 def _sign(kind: EntryKind) -> int:
     if kind is EntryKind.REVERSE:
         return -1
-    return 1 if _earns(kind) or kind is EntryKind.ADJUST else 0
+    return 1 if _earns(kind) else 0
 
 
 def _earns(kind: EntryKind) -> bool:

@@ -20,7 +20,7 @@ from edge.core.report import CurrencyTotal, MonthReport, ReportLine
 
 CSV_COLUMNS = (
     "month", "publisher", "site", "crawler", "rule", "licence", "currency",
-    "pages", "reversed_pages", "earned", "reversed", "adjusted", "amount", "amount_micros",
+    "pages", "reversed_pages", "earned", "reversed", "amount", "amount_micros",
 )  # fmt: skip
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -100,7 +100,7 @@ def safe_cell(text: str) -> str:
 
 def _csv_row(month: str, line: ReportLine) -> list[str | int]:
     names = (line.publisher, line.site, line.crawler, line.rule, line.licence)
-    amounts = (line.earned_micros, line.reversed_micros, line.adjusted_micros, line.amount_micros)
+    amounts = (line.earned_micros, line.reversed_micros, line.amount_micros)
     return [
         month,
         *(safe_cell(name) for name in names),
@@ -125,7 +125,6 @@ def _json_row(month: str, line: ReportLine) -> dict[str, str | int]:
         "reversed_pages": line.reversed_pages,
         "earned_micros": line.earned_micros,
         "reversed_micros": line.reversed_micros,
-        "adjusted_micros": line.adjusted_micros,
         "amount_micros": line.amount_micros,
     }
 

@@ -144,7 +144,7 @@ def create_ledger() -> None:
         sa.Column("reference", sa.Text(), nullable=True, comment="the payment's own name, for top-ups"),
         sa.Column("author", sa.Text(), nullable=True, comment="the person or command; null for the machine"),
         sa.CheckConstraint(
-            "(step = 1 AND kind IN ('post', 'hold', 'credit', 'adjust')) OR (step = 2 AND kind IN ('settle', 'void'))"
+            "(step = 1 AND kind IN ('post', 'hold', 'credit')) OR (step = 2 AND kind IN ('settle', 'void'))"
             " OR (step = 3 AND kind = 'reverse') OR (step = 4 AND kind = 'redeliver')",
             name=op.f("ck_entry_step"),
         ),

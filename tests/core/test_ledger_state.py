@@ -18,7 +18,6 @@ BETWEEN = {
     EntryKind.REVERSE: (PUBLISHER, CRAWLER),
     EntryKind.REDELIVER: (CRAWLER, PUBLISHER),
     EntryKind.CREDIT: (FUNDING, CRAWLER),
-    EntryKind.ADJUST: (FUNDING, CRAWLER),
 }
 
 
@@ -61,7 +60,6 @@ def phase_of(words: str) -> Phase:
         ("hold void 2post 2reverse 3post", Phase.LIVE),
         ("post reverse redeliver 2hold", Phase.HELD),
         ("credit", Phase.CREDITED),
-        ("adjust", Phase.CREDITED),
     ],
 )
 def test_a_life_comes_to_its_phase(words: str, phase: Phase) -> None:

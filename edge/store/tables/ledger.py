@@ -118,7 +118,7 @@ entry = Table(
     CheckConstraint("amount_micros > 0 OR (amount_micros = 0 AND kind = 'redeliver')", name="amount"),
     CheckConstraint("debit_account <> credit_account", name="two_accounts"),
     CheckConstraint(
-        "(step = 1 AND kind IN ('post', 'hold', 'credit', 'adjust')) OR (step = 2 AND kind IN ('settle', 'void'))"
+        "(step = 1 AND kind IN ('post', 'hold', 'credit')) OR (step = 2 AND kind IN ('settle', 'void'))"
         " OR (step = 3 AND kind = 'reverse') OR (step = 4 AND kind = 'redeliver')",
         name="step",
     ),
