@@ -90,6 +90,11 @@ class OriginConnection(asyncio.Protocol):
         """Whether the connection can still carry bytes."""
         return self._transport is not None and not self._transport.is_closing()
 
+    @property
+    def takes_more(self) -> bool:
+        """Whether the origin takes content as fast as it comes."""
+        return self._writable is None
+
     def begin(self, method: str, head: bytes, deadline: float, *, has_content: bool = False) -> None:
         """Send the head of a request; nothing else may be under way. Content, if any, ends with ``end_content``."""
         if self._transport is None or self._asked:

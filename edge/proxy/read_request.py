@@ -139,7 +139,8 @@ class RequestReader:
         size: int,
     ) -> tuple[RefusalCode, str] | None:
         """The first rule of HTTP that these fields break; None when they break none."""
-        if scope.get("http_version", "1.1") not in HTTP_VERSIONS:
+        version = scope.get("http_version", "1.1")
+        if version not in HTTP_VERSIONS:
             return RefusalCode.MALFORMED_REQUEST, "HTTP/1.1 and HTTP/1.0 are spoken here"
         if size > HEADER_BYTES_MAX or len(scope["headers"]) > HEADER_FIELDS_MAX:
             return RefusalCode.HEADERS_TOO_LARGE, "the header fields are too many or too large"
@@ -148,11 +149,15 @@ class RequestReader:
         if "host" not in fields:
             return RefusalCode.MALFORMED_REQUEST, "the Host header is missing"
         coding = fields.get("transfer-encoding")
-        if coding is not None and (coding.lower() != "chunked" or "content-length" in fields):
+        if coding is not None and (coding.lower() != "chunked" or "content-length" in fields or version == "1.0"):
             return RefusalCode.MALFORMED_REQUEST, "the framing of the body is ambiguous"
         length = fields.get("content-length")
         if length is not None and not (length.isascii() and length.isdigit()):
             return RefusalCode.MALFORMED_REQUEST, "Content-Length is not a number"
+        if "upgrade" in fields and (coding is not None or length is not None):
+            # The parser below takes what follows such a head for another protocol, so its content would be the next
+            # request (RFC 9110 section 7.8 has a client wait for the switch).
+            return RefusalCode.MALFORMED_REQUEST, "send content without Upgrade"
         connection = fields.get("connection")
         if connection is not None and _NEVER_HOP_BY_HOP.search(connection.lower()):
             return RefusalCode.MALFORMED_REQUEST, "Connection names a header that is not hop-by-hop"

@@ -146,9 +146,10 @@ class Upstream:
             try:
                 deadline = self._now() + self._limits.answer_seconds
                 connection.begin(method, head, deadline, has_content=body is not None)
-                if body is not None:
-                    await _send(body, connection, chunked=chunked)
-                await connection.head()
+                if body is None:
+                    await connection.head()
+                else:
+                    await self._head_while_sending(body, connection, chunked=chunked)
             except ConnectionStale:
                 self.take_back(connection)
                 if method in REPEATABLE_METHODS and body is None:
@@ -159,6 +160,35 @@ class Upstream:
                 self.take_back(connection)
                 raise
             return OriginAnswer(connection, self)
+
+    async def _head_while_sending(
+        self, body: AsyncIterator[bytes], connection: OriginConnection, *, chunked: bool
+    ) -> None:
+        """Wait for the answer's head while the content goes out: the origin may answer before it has seen all."""
+        sending = asyncio.ensure_future(self._send(body, connection, chunked=chunked))
+        answering = asyncio.ensure_future(connection.head())
+        try:
+            await asyncio.wait((sending, answering), return_when=asyncio.FIRST_COMPLETED)
+            if not answering.done():
+                sending.result()
+            await answering
+        except OriginFault as fault:
+            if fault.code is RefusalCode.ORIGIN_TIMEOUT and not sending.done() and connection.takes_more:
+                raise OriginFault(RefusalCode.REQUEST_TIMEOUT, "the content did not come in time") from fault
+            raise
+        finally:
+            sending.cancel()
+            answering.cancel()
+            await asyncio.gather(sending, answering, return_exceptions=True)
+
+    async def _send(self, body: AsyncIterator[bytes], connection: OriginConnection, *, chunked: bool) -> None:
+        """Send the request's content; patience starts anew with every piece."""
+        async for piece in body:
+            await connection.send_body(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            connection.deadline = self._now() + self._limits.answer_seconds
+        if chunked:
+            await connection.send_body(b"0\r\n\r\n")
+        connection.end_content()
 
     def take_back(self, connection: OriginConnection) -> None:
         """End an exchange and keep its connection for the next one where that is safe."""
@@ -244,14 +274,3 @@ def _head(method: str, target: str, headers: Sequence[tuple[str, str]], *, chunk
     lines += [f"{name}: {value}\r\n" for name, value in headers]
     lines.append("transfer-encoding: chunked\r\n\r\n" if chunked else "\r\n")
     return "".join(lines).encode("latin-1")
-
-
-async def _send(body: AsyncIterator[bytes], connection: OriginConnection, *, chunked: bool) -> None:
-    """Send the request's content; an origin that answers early is heard at once."""
-    async for piece in body:
-        if connection.has_head:
-            return
-        await connection.send_body(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-    if chunked:
-        await connection.send_body(b"0\r\n\r\n")
-    connection.end_content()

@@ -35,7 +35,7 @@ from edge.proxy.read_request import RequestReader
 from edge.proxy.sale import Sale
 from edge.proxy.server import QuietServer, listen
 from edge.proxy.traffic import TrafficRecorder
-from edge.proxy.upstream import Upstream, UpstreamLimits
+from edge.proxy.upstream import OriginAnswer, Upstream, UpstreamLimits
 from edge.settings import Bind
 from edge.store.traffic import TrafficKey
 from tests.support.fake_fetch import FakeFetch
@@ -110,14 +110,27 @@ def policy_for(setting: Setting, origin_url: str, version: int = 1) -> Policy:
     return Policy(version, {HOST: site}, registered, accounts, keys)
 
 
+class RecordingUpstream(Upstream):
+    """Writes down method and target of every request that the gate lets through."""
+
+    def __init__(self, limits: UpstreamLimits, authorised: list[tuple[str, str]]) -> None:
+        super().__init__(limits)
+        self._authorised = authorised
+
+    async def ask(self, origin: str, method: str, target: str, *more: Any) -> OriginAnswer:
+        self._authorised.append((method, target))
+        return await super().ask(origin, method, target, *more)
+
+
 class EdgeUnderTest:
-    """Runs in a thread of its own while the ``with`` block lasts.
+    """Runs in a thread of its own while the ``with`` block lasts. ``authorised`` is what the gate let through.
 
     ``reports`` are the faults that the edge reported about itself; a test that expects none should say so.
     """
 
     def __init__(self, setting: Setting | None = None, catalogue: Catalogue | None = None) -> None:
         self.setting = setting or Setting()
+        self.authorised: list[tuple[str, str]] = []
         self.ledger = MemoryLedger(BALANCES, PUBLISHER_ACCOUNT)
         self.reports: list[tuple[str, BaseException]] = []
         self.flushed: list[Mapping[TrafficKey, int]] = []
@@ -242,7 +255,7 @@ class EdgeUnderTest:
             directories=directories,
             reader=RequestReader("test"),
             refusals=Refusals("tests", RefusalTexts.load()),
-            upstream=Upstream(setting.limits),
+            upstream=RecordingUpstream(setting.limits, self.authorised),
             sale=Sale(self.ledger, deliveries, setting.buffer_bytes, "tcp", self.ledger.has_right),
             traffic=TrafficRecorder(self.flushed.append, lambda: self.now, self._report),
             control=public_app(lambda: b'{"keys":[]}', self._receipt),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -36,6 +37,19 @@ class Received:
         return self.fields.get("connection", "").lower() == "close"
 
 
+def answers_in(data: bytes, methods: Sequence[str] = ()) -> list[Received]:
+    """All answers in what a connection brought; ``methods`` are those of the requests. Raises ``Broken``."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        wire = Wire.over(ours)
+        wire._received = data
+        theirs.close()
+        answers: list[Received] = []
+        while wire._received:
+            answers.append(wire.answer(methods[len(answers)] if len(answers) < len(methods) else "GET"))
+        return answers
+
+
 class Wire:
     """One connection to a port of this machine. ``buffer_bytes`` makes a client that takes little at a time."""
 
@@ -47,6 +61,14 @@ class Wire:
         self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = b""
+
+    @classmethod
+    def over(cls, connected: socket.socket) -> Wire:
+        """The same over a socket that is connected already."""
+        wire = cls.__new__(cls)
+        wire.socket = connected
+        wire._received = b""
+        return wire
 
     def __enter__(self) -> Wire:
         return self
