@@ -188,14 +188,26 @@ def _opening_of(held: Held, page: Page, holds_accounts: Mapping[str, int]) -> En
 # The rest
 
 
+FREE_REDELIVERIES_PER_DAY = 10
+"""Pages that an account may fetch for nothing after broken deliveries, within 24 hours.
+
+A client can break a delivery on purpose once it has read most of it: without an end, that would be a way to read
+everything for nothing. Beyond it a retry is charged anew, and so still paid for once at the most.
+"""
+
+
 @dataclass(slots=True)
 class AccountState:
-    """An account as it was read under lock, and as the plan goes on changing it."""
+    """An account as it was read under lock, and as the plan goes on changing it.
+
+    ``redeliveries_left`` says how many broken deliveries it may still fetch again for nothing today.
+    """
 
     currency: str
     balance_micros: int
     floor_micros: int | None
     suspended: bool
+    redeliveries_left: int = FREE_REDELIVERIES_PER_DAY
 
 
 class Planner:
@@ -273,7 +285,9 @@ class Planner:
             if order.redelivery_only and self._delivered(answer.position):
                 return NoRight()
             return answer
-        if state is not None and state.may_redeliver:
+        payer = self._accounts.get(order.crawler_account)
+        if state is not None and state.may_redeliver and payer is not None and payer.redeliveries_left > 0:
+            payer.redeliveries_left -= 1
             publisher = order.publisher_account
             entry = self._page.open(order, EntryKind.REDELIVER, publisher, 0, state.attempt, Step.REDELIVER.value)
             self._note(entry)
@@ -287,9 +301,7 @@ class Planner:
         if refusal is not None:
             return refusal
         attempt = 1 if state is None else state.attempt + 1
-        entry = self._page.open(
-            order, EntryKind.POST, order.publisher_account, order.price.amount_micros, attempt
-        )
+        entry = self._page.open(order, EntryKind.POST, order.publisher_account, order.price.amount_micros, attempt)
         return _posted(self._note(entry), fresh=True)
 
     def _settle(self, held: Held) -> SettleOutcome:

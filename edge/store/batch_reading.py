@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import assert_never
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
-from edge.core.ledger import Entry, Step
+from edge.core.ledger import Entry, EntryKind, Step
 from edge.core.ledger_entries import Page
 from edge.core.ledger_plan import (
+    FREE_REDELIVERIES_PER_DAY,
     AccountState,
     Credit,
     Hold,
@@ -31,6 +32,8 @@ from edge.core.ledger_state import ChargeState, fold_charge
 from edge.store.deliveries import Position
 from edge.store.tables import account, entry
 
+DAY_MICROS = 86_400_000_000
+
 
 def read_planner(
     connection: Connection,
@@ -44,6 +47,10 @@ def read_planner(
     payers = _payers(connection, operations)
     accounts = _read_accounts(connection, payers, lock=True)
     charges = read_charges(connection, keys)
+    for number in {state.opening.debit_account for state in charges.values() if state and state.may_redeliver}:
+        if number in accounts:
+            used = _redeliveries(connection, number, page.recorded_at_micros - DAY_MICROS)
+            accounts[number].redeliveries_left = max(0, FREE_REDELIVERIES_PER_DAY - used)
     others = {number for operation in operations for number in _other_accounts(operation)}
     others |= set(holds_accounts.values())
     for state in charges.values():
@@ -62,6 +69,16 @@ def read_charges(connection: Connection, keys: set[bytes]) -> dict[bytes, Charge
     for key, group in groupby(map(entry_of, rows), lambda one: one.key):
         charges[key] = fold_charge(group)
     return charges
+
+
+def _redeliveries(connection: Connection, account_id: int, since_micros: int) -> int:
+    """How many pages an account has fetched for nothing since then."""
+    found = select(func.count()).where(
+        entry.c.kind == EntryKind.REDELIVER.value,
+        entry.c.debit_account == account_id,
+        entry.c.recorded_at_micros > since_micros,
+    )
+    return connection.execute(found).scalar_one()
 
 
 def entry_of(row: Row[tuple[object, ...]]) -> Entry:

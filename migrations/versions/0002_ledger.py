@@ -157,6 +157,14 @@ def create_ledger() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(
+        "ix_entry_redeliveries",
+        "entry",
+        ["debit_account", "recorded_at_micros"],
+        unique=False,
+        sqlite_where=sa.text("kind = 'redeliver'"),
+        postgresql_where=sa.text("kind = 'redeliver'"),
+    )
+    op.create_index(
         "ix_entry_holds",
         "entry",
         ["writer_id", "number"],

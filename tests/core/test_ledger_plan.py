@@ -10,31 +10,22 @@ from hypothesis import strategies as st
 
 from edge.core.ledger import (
     AccountSuspended,
-    ChargeOrder,
     Credited,
     CreditOrder,
     Held,
     InsufficientFunds,
     Lost,
-    NoRight,
-    NotReversed,
     Posted,
-    Redelivery,
     ReferenceTaken,
-    Reversed,
     Voided,
-    balance_changes,
     charge_id,
 )
 from edge.core.ledger_entries import Page
 from edge.core.ledger_plan import (
-    AccountState,
     Credit,
     Hold,
     Operation,
     OrderImpossible,
-    Outcome,
-    Planner,
     Post,
     Reverse,
     Settle,
@@ -44,60 +35,8 @@ from edge.core.ledger_plan import (
     can_assume,
     key_of,
 )
-from edge.core.ledger_state import ChargeState
 from edge.core.money import Money
-
-CRAWLER, PUBLISHER, HOLDS, FUNDING, EURO = 7, 8, 9, 10, 11
-PRICE = Money(10_000, "USD")
-ORDER = ChargeOrder(b"k" * 16, PRICE, CRAWLER, PUBLISHER, 7, 1, 1, "rule", 3, None, "/a", "max USD 0.05", "r", 200)
-ONLY = replace(ORDER, redelivery_only=True)
-
-
-class Desk:
-    """A planner over balances in memory."""
-
-    def __init__(self, pages: int = 5, *, suspended: bool = False) -> None:
-        self.accounts = {
-            CRAWLER: AccountState("USD", pages * PRICE.amount_micros, 0, suspended),
-            PUBLISHER: AccountState("USD", 0, None, False),
-            HOLDS: AccountState("USD", 0, None, False),
-            FUNDING: AccountState("USD", 0, None, False),
-            EURO: AccountState("EUR", 0, None, False),
-        }
-        self.start = self.balances()
-        self.charges: dict[bytes, ChargeState | None] = {}
-        self.delivered: set[tuple[int, int]] = set()
-        self.page = Page(1, 1, 1_000)
-        self.planner = Planner(self.page, self.accounts, self.charges, self.delivered.__contains__, {"USD": HOLDS})
-
-    def plan(self, operation: Operation) -> Outcome:
-        """Decide, and insist that what the plan thinks of balances is what its entries say."""
-        try:
-            return self.planner.plan(operation)
-        finally:
-            changes = balance_changes(self.page.entries)
-            for key, state in self.accounts.items():
-                assert state.balance_micros == self.start[key] + changes.get((key, state.currency), 0)
-
-    def balances(self) -> dict[int, int]:
-        return {key: state.balance_micros for key, state in self.accounts.items()}
-
-    def pages(self, account: int) -> int:
-        return self.accounts[account].balance_micros // PRICE.amount_micros
-
-    @property
-    def kinds(self) -> list[str]:
-        return [entry.kind for entry in self.page.entries]
-
-    def held(self, order: ChargeOrder = ORDER) -> Held:
-        outcome = self.plan(Hold(order))
-        assert isinstance(outcome, Held)
-        return outcome
-
-    def posted(self, order: ChargeOrder = ORDER) -> Posted:
-        outcome = self.plan(Post(order))
-        assert isinstance(outcome, Posted)
-        return outcome
+from tests.support.ledger_desk import CRAWLER, EURO, FUNDING, HOLDS, ONLY, ORDER, PRICE, PUBLISHER, Desk
 
 
 def test_a_post_moves_the_price() -> None:
@@ -255,92 +194,6 @@ def test_a_settle_finds_a_later_attempt_of_the_same_amount() -> None:
 
 def test_a_settle_of_a_hold_that_is_not_there_is_lost() -> None:
     assert isinstance(Desk().plan(Settle(Held(charge_id(ORDER.key), PRICE, ORDER, 1, True))), Lost)
-
-
-def test_a_broken_delivery_is_paid_back_and_may_be_fetched_once_for_nothing() -> None:
-    desk = Desk()
-    desk.posted()
-    assert desk.plan(Reverse(ORDER.key, "broken")) == Reversed(charge_id(ORDER.key), PRICE, True)
-    assert desk.pages(CRAWLER) == 5
-    assert desk.plan(Post(ORDER)) == Redelivery(charge_id(ORDER.key))
-    assert desk.plan(Post(ORDER)) == Posted(charge_id(ORDER.key), PRICE, 1, 4, True)
-    assert desk.kinds == ["post", "reverse", "redeliver", "post"]
-
-
-def test_a_large_page_may_be_fetched_again_for_nothing_too() -> None:
-    desk = Desk()
-    desk.plan(Settle(desk.held()))
-    desk.plan(Reverse(ORDER.key, "broken"))
-    assert desk.plan(Hold(ORDER)) == Redelivery(charge_id(ORDER.key))
-
-
-def test_a_refund_gives_no_page_for_nothing() -> None:
-    desk = Desk()
-    desk.posted()
-    desk.plan(Reverse(ORDER.key, "asked for", author="operator"))
-    assert desk.plan(Post(ONLY)) == NoRight()
-    assert desk.posted().fresh
-
-
-def test_a_reversal_is_idempotent() -> None:
-    desk = Desk()
-    desk.posted()
-    desk.plan(Reverse(ORDER.key, "broken"))
-    assert desk.plan(Reverse(ORDER.key, "broken")) == Reversed(charge_id(ORDER.key), PRICE, False)
-    assert desk.pages(CRAWLER) == 5
-
-
-def test_a_reversal_that_names_its_entry_spares_a_later_attempt() -> None:
-    desk = Desk()
-    first = desk.posted()
-    for operation in (Reverse(ORDER.key, "broken"), Post(ORDER), Post(ORDER)):
-        desk.plan(operation)
-    assert isinstance(desk.plan(Reverse(ORDER.key, "broken", first.position)), NotReversed)
-    assert desk.pages(PUBLISHER) == 1
-
-
-def test_a_confirmed_delivery_is_only_reversed_by_a_person() -> None:
-    desk = Desk()
-    desk.delivered.add(desk.posted().position)
-    assert isinstance(desk.plan(Reverse(ORDER.key, "broken")), NotReversed)
-    assert isinstance(desk.plan(Reverse(ORDER.key, "complaint", author="operator")), Reversed)
-
-
-@pytest.mark.parametrize("before", [[], [Hold(ORDER)], [Credit(CreditOrder(CRAWLER, FUNDING, 7, PRICE, "x", "op"))]])
-def test_there_is_nothing_to_reverse_but_a_live_charge(before: list[Operation]) -> None:
-    desk = Desk()
-    for operation in before:
-        desk.plan(operation)
-    key = key_of(before[0]) if before else ORDER.key
-    assert isinstance(desk.plan(Reverse(key, "broken")), NotReversed)
-
-
-def test_a_collecting_order_never_opens_a_charge() -> None:
-    desk = Desk()
-    assert desk.plan(Post(ONLY)) == desk.plan(Hold(ONLY)) == NoRight()
-    assert desk.kinds == []
-
-
-def test_a_collecting_order_gets_a_charge_whose_delivery_is_not_confirmed() -> None:
-    desk = Desk()
-    posted = desk.posted()
-    assert desk.plan(Post(ONLY)) == replace(posted, fresh=False)
-    desk.delivered.add(posted.position)
-    assert desk.plan(Post(ONLY)) == NoRight()
-
-
-def test_a_collecting_order_gets_a_redelivery_once() -> None:
-    desk = Desk()
-    desk.posted()
-    desk.plan(Reverse(ORDER.key, "broken"))
-    assert desk.plan(Post(ONLY)) == Redelivery(charge_id(ORDER.key))
-    assert desk.plan(Post(ONLY)) == NoRight()
-
-
-def test_a_collecting_order_leaves_a_hold_alone() -> None:
-    desk = Desk()
-    desk.held()
-    assert desk.plan(Post(ONLY)) == desk.plan(Hold(ONLY)) == NoRight()
 
 
 def test_an_abandoned_hold_goes_back_once() -> None:

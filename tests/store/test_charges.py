@@ -24,7 +24,7 @@ from edge.core.ledger import (
     ReferenceTaken,
     charge_id,
 )
-from edge.core.ledger_plan import OrderImpossible, Post
+from edge.core.ledger_plan import FREE_REDELIVERIES_PER_DAY, OrderImpossible, Post
 from edge.store.charges import Ledger
 from edge.store.database import Database
 from edge.store.verify import verify
@@ -218,6 +218,18 @@ def test_a_broken_delivery_is_paid_back_then_fetched_once_for_nothing(ledger: Le
     assert one(ledger.post(order)) == Redelivery(charge_id(order.key))
     assert books.pages_of(account) == 10
     assert books.kinds(order.key) == ["post", "reverse", "redeliver"]
+
+
+def test_pages_for_nothing_have_an_end_each_day(ledger: Ledger, books: Books) -> None:
+    account = funded(ledger, books, 50)
+    outcomes = []
+    for _ in range(FREE_REDELIVERIES_PER_DAY + 1):
+        order = books.order(account)
+        posted = one(ledger.post(order))
+        one(ledger.reverse(order.key, "broken", position=posted.position))
+        outcomes.append(one(ledger.post(order)))
+    assert [type(outcome) for outcome in outcomes] == [Redelivery] * FREE_REDELIVERIES_PER_DAY + [Posted]
+    assert books.pages_of(account) == 49
 
 
 def test_a_confirmed_delivery_is_not_reversed_and_not_collected_again(ledger: Ledger, books: Books) -> None:

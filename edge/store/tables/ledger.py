@@ -123,6 +123,14 @@ entry = Table(
         name="step",
     ),
     Index("ix_entry_recorded", "recorded_at_micros", "writer_id", "number"),
+    # The ledger asks how often an account was served for nothing today; small, because deliveries seldom break.
+    Index(
+        "ix_entry_redeliveries",
+        "debit_account",
+        "recorded_at_micros",
+        sqlite_where=text("kind = 'redeliver'"),
+        postgresql_where=text("kind = 'redeliver'"),
+    ),
     # Recovery asks for one writer's holds; small, because most charges never hold.
     Index(
         "ix_entry_holds",
