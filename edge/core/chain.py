@@ -143,7 +143,12 @@ def _check_batch(end: Head, batch: Batch, rows: Iterator[Entry]) -> ChainFault |
         span = f"entries {batch.writer}/{batch.first_entry} to {batch.writer}/{batch.last_entry}"
         return ChainFault(place, f"does not match its content: one of {span} was changed")
     expected = batch_hash(
-        end.hash, batch.merkle_root, batch.writer, batch.number, batch.first_entry, batch.last_entry,
+        end.hash,
+        batch.merkle_root,
+        batch.writer,
+        batch.number,
+        batch.first_entry,
+        batch.last_entry,
         batch.committed_at_micros,
     )
     if batch.previous_hash != end.hash or batch.hash != expected:

@@ -74,9 +74,7 @@ class Page:
         """Write a REVERSE: what was earned goes back."""
         payment = state.payment or state.opening
         payer = state.opening.debit_account
-        return self._follow(
-            payment, EntryKind.REVERSE, Step.REVERSE, payment.credit_account, payer, reason, author
-        )
+        return self._follow(payment, EntryKind.REVERSE, Step.REVERSE, payment.credit_account, payer, reason, author)
 
     def credit(self, order: CreditOrder) -> Entry:
         """Write a CREDIT: money comes in from outside, out of the funding account."""

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from edge.core.errors import EdgeError
 from edge.core.ledger import (
     AccountSuspended,
     ChargeOrder,
@@ -41,85 +40,20 @@ from edge.core.ledger import (
     charge_id,
 )
 from edge.core.ledger_entries import Page
+from edge.core.ledger_operations import (
+    Credit,
+    Hold,
+    Operation,
+    OrderImpossible,
+    Outcome,
+    Post,
+    Reverse,
+    Settle,
+    Void,
+    VoidAbandoned,
+)
 from edge.core.ledger_state import ChargeState, Phase, advance
 from edge.core.money import Money
-
-
-class OrderImpossible(EdgeError):
-    """The order names an account that does not exist or holds another currency: a mistake of the caller."""
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """Charge at once: the whole answer is in hand."""
-
-    order: ChargeOrder
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Take the funds, and decide when the last byte is in."""
-
-    order: ChargeOrder
-
-
-@dataclass(frozen=True, slots=True)
-class Settle:
-    """The held charge was earned."""
-
-    held: Held
-
-
-@dataclass(frozen=True, slots=True)
-class Void:
-    """The held charge was not earned."""
-
-    held: Held
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class VoidAbandoned:
-    """The hold of a writer that is gone goes back; ``opening`` is its entry."""
-
-    opening: Entry
-
-
-@dataclass(frozen=True, slots=True)
-class Reverse:
-    """The crawler gets its money back. With ``position``, only if that very entry is what paid."""
-
-    key: bytes
-    reason: str
-    position: tuple[int, int] | None = None
-    author: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Credit:
-    """Money comes in from outside."""
-
-    order: CreditOrder
-
-
-Operation = Post | Hold | Settle | Void | VoidAbandoned | Reverse | Credit
-Outcome = PostOutcome | HoldOutcome | SettleOutcome | Voided | ReverseOutcome | CreditOutcome
-
-
-def key_of(operation: Operation) -> bytes:
-    """Return the key that the operation is about."""
-    match operation:
-        case Post(order) | Hold(order) | Credit(order):
-            return order.key
-        case Settle(held) | Void(held):
-            return held.order.key
-        case VoidAbandoned(opening):
-            return opening.key
-        case Reverse(key):
-            return key
-        case _:
-            assert_never(operation)
-
 
 # The common case
 

@@ -23,7 +23,7 @@ from edge.core.ledger import (
     Reversed,
     key_of_charge_id,
 )
-from edge.core.ledger_plan import Credit, Operation, OrderImpossible, Outcome, Reverse
+from edge.core.ledger_operations import Credit, Operation, OrderImpossible, Outcome, Reverse
 from edge.core.money import Money
 from edge.store.account_rows import find_account, funding_account, open_account
 from edge.store.batch_writer import BatchWriter

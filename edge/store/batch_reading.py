@@ -14,13 +14,10 @@ from sqlalchemy import Connection, Row, func, select
 
 from edge.core.ledger import Entry, EntryKind, Step
 from edge.core.ledger_entries import Page
-from edge.core.ledger_plan import (
-    FREE_REDELIVERIES_PER_DAY,
-    AccountState,
+from edge.core.ledger_operations import (
     Credit,
     Hold,
     Operation,
-    Planner,
     Post,
     Reverse,
     Settle,
@@ -28,6 +25,7 @@ from edge.core.ledger_plan import (
     VoidAbandoned,
     key_of,
 )
+from edge.core.ledger_plan import FREE_REDELIVERIES_PER_DAY, AccountState, Planner
 from edge.core.ledger_state import ChargeState, fold_charge
 from edge.store.deliveries import Position
 from edge.store.tables import account, entry

@@ -37,16 +37,8 @@ from edge.core.ledger import (
     check_entry,
 )
 from edge.core.ledger_entries import Page
-from edge.core.ledger_plan import (
-    Operation,
-    OrderImpossible,
-    Outcome,
-    Planner,
-    assume,
-    can_assume,
-    hold_currency,
-    key_of,
-)
+from edge.core.ledger_operations import Operation, OrderImpossible, Outcome, key_of
+from edge.core.ledger_plan import Planner, assume, can_assume, hold_currency
 from edge.store import account_rows, writers
 from edge.store.batch_reading import read_planner
 from edge.store.database import Database, now_micros

@@ -27,7 +27,7 @@ from edge.core.ledger import (
     SettleOutcome,
     Voided,
 )
-from edge.core.ledger_plan import Credit, Hold, Operation, Post, Reverse, Settle, Void
+from edge.core.ledger_operations import Credit, Hold, Operation, Post, Reverse, Settle, Void
 from edge.store.batch_writer import BatchWriter
 from edge.store.database import Database, now_micros
 from edge.store.group_commit import BATCH_LIMIT, GroupCommit, Report

@@ -21,7 +21,7 @@ from typing import Any
 
 from edge.core.errors import EdgeError
 from edge.core.ledger import Held, InvariantBroken, LedgerUnavailable, Posted, key_of_charge_id
-from edge.core.ledger_plan import Operation, Reverse, Void
+from edge.core.ledger_operations import Operation, Reverse, Void
 from edge.store.batch_writer import Answer, BatchWriter
 from edge.store.database_errors import StorageFailed
 from edge.store.deliveries import Position

@@ -115,9 +115,7 @@ def _extend() -> ClauseElement:
             writer.c.head_batch == bindparam("previous"),
             writer.c.closed_at_micros.is_(None),
         )
-        .values(
-            head_batch=bindparam("new_batch"), head_entry=bindparam("new_entry"), head_hash=bindparam("new_hash")
-        )
+        .values(head_batch=bindparam("new_batch"), head_entry=bindparam("new_entry"), head_hash=bindparam("new_hash"))
     )
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Select, exists, select, update
 from sqlalchemy.exc import DBAPIError
 
 from edge.core.ledger import Entry, EntryKind, Step
-from edge.core.ledger_plan import VoidAbandoned
+from edge.core.ledger_operations import VoidAbandoned
 from edge.store import writers
 from edge.store.batch_reading import entry_of
 from edge.store.batch_writer import BatchWriter

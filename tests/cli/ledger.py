@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from edge.core.ledger import ChargeOrder, Posted, Reversed, key_of_charge_id
-from edge.core.ledger_plan import Operation, Post, Reverse
+from edge.core.ledger_operations import Operation, Post, Reverse
 from edge.core.money import Money
 from edge.store.account_rows import find_account
 from edge.store.batch_writer import Answer, BatchWriter

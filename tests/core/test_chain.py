@@ -28,8 +28,31 @@ SIZES = (3, 1, 4)
 
 def entry(number: int) -> Entry:
     return Entry(
-        2, number, number.to_bytes(16, "big"), 1, 1, "post", 7, 8, 10_000 + number, "USD", 1_000, 7, 1, 1, "rule", 1,
-        None, f"/page/{number}", "max USD 0.05", f"r{number}", 200, None, None, None, None,
+        2,
+        number,
+        number.to_bytes(16, "big"),
+        1,
+        1,
+        "post",
+        7,
+        8,
+        10_000 + number,
+        "USD",
+        1_000,
+        7,
+        1,
+        1,
+        "rule",
+        1,
+        None,
+        f"/page/{number}",
+        "max USD 0.05",
+        f"r{number}",
+        200,
+        None,
+        None,
+        None,
+        None,
     )
 
 

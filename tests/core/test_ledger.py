@@ -24,8 +24,31 @@ from edge.core.ledger import (
 from edge.core.money import Money
 
 ENTRY = Entry(
-    1, 1, bytes(16), 1, 1, "post", 7, 8, 10_000, "USD", 1, 7, 1, 1, "rule", 1, None, "/a", "max USD 0.01", "r", 200,
-    None, None, None, None,
+    1,
+    1,
+    bytes(16),
+    1,
+    1,
+    "post",
+    7,
+    8,
+    10_000,
+    "USD",
+    1,
+    7,
+    1,
+    1,
+    "rule",
+    1,
+    None,
+    "/a",
+    "max USD 0.01",
+    "r",
+    200,
+    None,
+    None,
+    None,
+    None,
 )
 ORDER = ChargeOrder(bytes(16), Money(10_000, "USD"), 7, 8, 7, 1, 1, "rule", 1, None, "/a", "max USD 0.01", "r", 200)
 

@@ -21,7 +21,7 @@ from edge.core.ledger import (
     charge_id,
 )
 from edge.core.ledger_entries import Page
-from edge.core.ledger_plan import (
+from edge.core.ledger_operations import (
     Credit,
     Hold,
     Operation,
@@ -31,10 +31,9 @@ from edge.core.ledger_plan import (
     Settle,
     Void,
     VoidAbandoned,
-    assume,
-    can_assume,
     key_of,
 )
+from edge.core.ledger_plan import assume, can_assume
 from edge.core.money import Money
 from tests.support.ledger_desk import CRAWLER, EURO, FUNDING, HOLDS, ONLY, ORDER, PRICE, PUBLISHER, Desk
 

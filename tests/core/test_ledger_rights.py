@@ -15,16 +15,8 @@ from edge.core.ledger import (
     Reversed,
     charge_id,
 )
-from edge.core.ledger_plan import (
-    FREE_REDELIVERIES_PER_DAY,
-    Credit,
-    Hold,
-    Operation,
-    Post,
-    Reverse,
-    Settle,
-    key_of,
-)
+from edge.core.ledger_operations import Credit, Hold, Operation, Post, Reverse, Settle, key_of
+from edge.core.ledger_plan import FREE_REDELIVERIES_PER_DAY
 from tests.support.ledger_desk import CRAWLER, FUNDING, ONLY, ORDER, PRICE, PUBLISHER, Desk
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, select, update
 
 from edge.core.ledger import InsufficientFunds, InvariantBroken, Posted
-from edge.core.ledger_plan import Credit, Operation, OrderImpossible, Post, Reverse
+from edge.core.ledger_operations import Credit, Operation, OrderImpossible, Post, Reverse
 from edge.store.batch_writer import BatchWriter
 from edge.store.database import Database
 from edge.store.tables import account, batch, entry
@@ -55,7 +55,11 @@ def test_a_batch_of_new_charges_is_written_without_reading(
 ) -> None:
     """Locks in order: the crawlers' accounts, the entries, then the accounts that everybody shares."""
     assert statements_of(database, hand, [Post(books.order(crawler)) for _ in range(64)]) == [
-        "UPDATE account SET", "INSERT INTO entry", "UPDATE account SET", "UPDATE writer SET", "INSERT INTO batch",
+        "UPDATE account SET",
+        "INSERT INTO entry",
+        "UPDATE account SET",
+        "UPDATE writer SET",
+        "INSERT INTO batch",
     ]
 
 

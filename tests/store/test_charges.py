@@ -24,7 +24,8 @@ from edge.core.ledger import (
     ReferenceTaken,
     charge_id,
 )
-from edge.core.ledger_plan import FREE_REDELIVERIES_PER_DAY, OrderImpossible, Post
+from edge.core.ledger_operations import OrderImpossible, Post
+from edge.core.ledger_plan import FREE_REDELIVERIES_PER_DAY
 from edge.store.charges import Ledger
 from edge.store.database import Database
 from edge.store.verify import verify
@@ -175,14 +176,25 @@ def test_the_same_key_many_ways_in_one_batch_is_decided_in_order(ledger: Ledger,
         assert isinstance(held, Held)
         return list(
             await asyncio.gather(
-                ledger.void(held, "broken"), ledger.settle(held), ledger.post(order), ledger.void(held, "broken"),
-                ledger.reverse(order.key, "broken"), ledger.post(order), ledger.post(order),
+                ledger.void(held, "broken"),
+                ledger.settle(held),
+                ledger.post(order),
+                ledger.void(held, "broken"),
+                ledger.reverse(order.key, "broken"),
+                ledger.post(order),
+                ledger.post(order),
             )
         )
 
     answers = asyncio.run(run())
     assert [type(answer).__name__ for answer in answers] == [
-        "Voided", "Posted", "Posted", "Voided", "Reversed", "Redelivery", "Posted",
+        "Voided",
+        "Posted",
+        "Posted",
+        "Voided",
+        "Reversed",
+        "Redelivery",
+        "Posted",
     ]
     assert books.kinds(order.key) == ["hold", "void", "post", "reverse", "redeliver", "post"]
 

@@ -40,7 +40,11 @@ def test_marks_are_found_again_and_marking_again_is_harmless(database: Database)
         mark_delivered(connection, [], 4)
     with database.read() as connection:
         assert [is_delivered(connection, (1, number)) for number in (4, 5, 7, 4 + length, 5 + length)] == [
-            False, True, True, True, False,
+            False,
+            True,
+            True,
+            True,
+            False,
         ]
         assert is_delivered(connection, (2, 1))
         assert not is_delivered(connection, (3, 1))

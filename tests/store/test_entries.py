@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import insert
 
 from edge.core.ledger import ChargeOrder, EntryKind, charge_id
-from edge.core.ledger_plan import Credit, Hold, Operation, Post, Reverse, Settle, Void
+from edge.core.ledger_operations import Credit, Hold, Operation, Post, Reverse, Settle, Void
 from edge.core.ledger_state import Phase
 from edge.core.month import Month
 from edge.core.report import check, fold
@@ -58,15 +58,29 @@ def shelf(database: Database) -> Iterator[Shelf]:
             )
             connection.execute(
                 insert(site).values(
-                    id=number, publisher_id=number, host=f"{name.lower()}.example", origin="http://127.0.0.1",
-                    currency="USD", strict=False, in_band_pricing=False, error_detail=True, case_sensitive_paths=False,
-                    active=True, created_at_micros=0,
+                    id=number,
+                    publisher_id=number,
+                    host=f"{name.lower()}.example",
+                    origin="http://127.0.0.1",
+                    currency="USD",
+                    strict=False,
+                    in_band_pricing=False,
+                    error_detail=True,
+                    case_sensitive_paths=False,
+                    active=True,
+                    created_at_micros=0,
                 )
             )
         connection.execute(
             insert(crawler).values(
-                id=1, name="ExampleBot", name_key="examplebot", agent_url="https://bot.example", kind="training",
-                operator="Example", suspended=False, created_at_micros=0,
+                id=1,
+                name="ExampleBot",
+                name_key="examplebot",
+                agent_url="https://bot.example",
+                kind="training",
+                operator="Example",
+                suspended=False,
+                created_at_micros=0,
             )
         )
     books = Books.open(database)
@@ -126,7 +140,11 @@ def test_a_charge_says_what_was_sold_with_names(shelf: Shelf) -> None:
     assert (view.publisher, view.site, view.crawler) == ("Blog", "blog.example", "ExampleBot")
     assert (view.rule, view.rule_version, view.licence) == (order.rule, order.rule_version, order.licence)
     assert (view.target, view.offer, view.request_id, view.status, view.evidence) == (
-        order.target, order.offer, order.request_id, order.status, order.evidence,
+        order.target,
+        order.offer,
+        order.request_id,
+        order.status,
+        order.evidence,
     )
 
 

@@ -11,12 +11,12 @@ from typing import Any, cast
 import pytest
 
 from edge.core.ledger import Held, InvariantBroken, LedgerUnavailable, Posted
-from edge.core.ledger_plan import Hold, Operation, Post, Reverse, Void
+from edge.core.ledger_operations import Hold, Operation, Post, Reverse, Void
 from edge.core.money import Money
 from edge.store.batch_writer import Answer, BatchWriter
 from edge.store.group_commit import BATCH_LIMIT, NOBODY_WAITED, GroupCommit
-from tests.core.test_ledger_plan import ORDER
 from tests.support.books import Reports
+from tests.support.ledger_desk import ORDER
 
 POSTED = Posted("ch_" + ORDER.key.hex(), Money(10_000, "USD"), 1, 1, True)
 HELD = Held(POSTED.charge_id, POSTED.amount, ORDER, 1, True)

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from sqlalchemy import update
 
 from edge.core.ledger import Credited, Held, InsufficientFunds, Lost, NoRight, Posted, Redelivery, Reversed
-from edge.core.ledger_plan import Credit, Hold, Operation, Post, Reverse, Settle, Void
+from edge.core.ledger_operations import Credit, Hold, Operation, Post, Reverse, Settle, Void
 from edge.store.batch_writer import BatchWriter
 from edge.store.database import Database
 from edge.store.recovery import recover

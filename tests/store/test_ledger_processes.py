@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge.core.ledger import Credited
-from edge.core.ledger_plan import Credit
+from edge.core.ledger_operations import Credit
 from edge.store.batch_writer import BatchWriter
 from edge.store.database import Database
 from edge.store.verify import verify

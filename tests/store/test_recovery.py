@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from edge.core.ledger import Held, Lost, Posted, Voided
-from edge.core.ledger_plan import Credit, Hold, Operation, Post, Settle
+from edge.core.ledger_operations import Credit, Hold, Operation, Post, Settle
 from edge.store import writers
 from edge.store.batch_writer import BatchWriter
 from edge.store.charges import Ledger
@@ -78,9 +78,7 @@ def test_the_only_process_takes_over_without_waiting_for_a_lease(
     assert books.pages_of(account) == 300
 
 
-def test_a_recovery_that_died_half_way_is_finished_by_the_next(
-    database: Database, books: Books, account: int
-) -> None:
+def test_a_recovery_that_died_half_way_is_finished_by_the_next(database: Database, books: Books, account: int) -> None:
     """The dead writer is closed already; only the mark that all its holds are resolved is missing."""
     dead = BatchWriter(database, "dead")
     write(dead, Hold(books.order(account)))
@@ -139,9 +137,7 @@ def test_a_writer_that_was_closed_learns_it_when_it_renews(database: Database, b
     assert isinstance(write(hand, Post(books.order(account))), Posted)
 
 
-def test_opening_the_ledger_resolves_what_the_last_process_left(
-    database: Database, books: Books, account: int
-) -> None:
+def test_opening_the_ledger_resolves_what_the_last_process_left(database: Database, books: Books, account: int) -> None:
     dead = BatchWriter(database, "dead")
     order = books.order(account)
     write(dead, Hold(order))

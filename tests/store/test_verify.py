@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, Table, insert, select, update
 
 from edge.core.chain import Batch, batch_hash, canonical, leaf_hash, merkle_root
-from edge.core.ledger_plan import Credit, Hold, Operation, Post, Reverse, Settle, Void
+from edge.core.ledger_operations import Credit, Hold, Operation, Post, Reverse, Settle, Void
 from edge.store.batch_reading import entry_of
 from edge.store.batch_writer import BatchWriter
 from edge.store.database import Database
@@ -162,7 +162,8 @@ def test_a_balance_that_is_not_the_fold_of_its_entries_is_found(books: Books, da
         connection.execute(one_more.where(account.c.code == "publisher:1:USD"))
     found = faults_of(database)
     assert [(fault.invariant, fault.place) for fault in found] == [
-        ("I5", "account publisher:1:USD"), ("I1", "all USD accounts"),
+        ("I5", "account publisher:1:USD"),
+        ("I1", "all USD accounts"),
     ]
 
 

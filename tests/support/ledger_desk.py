@@ -11,14 +11,8 @@ from edge.core.ledger import (
     balance_changes,
 )
 from edge.core.ledger_entries import Page
-from edge.core.ledger_plan import (
-    AccountState,
-    Hold,
-    Operation,
-    Outcome,
-    Planner,
-    Post,
-)
+from edge.core.ledger_operations import Hold, Operation, Outcome, Post
+from edge.core.ledger_plan import AccountState, Planner
 from edge.core.ledger_state import ChargeState
 from edge.core.money import Money
 

@@ -19,7 +19,8 @@ from edge.core.ledger import (
     check_conservation,
 )
 from edge.core.ledger_entries import Page
-from edge.core.ledger_plan import AccountState, Hold, Operation, Planner, Post, Reverse, Settle, Void
+from edge.core.ledger_operations import Hold, Operation, Post, Reverse, Settle, Void
+from edge.core.ledger_plan import AccountState, Planner
 from edge.core.ledger_state import ChargeState, Phase, fold_charge
 
 WAIT_SECONDS = 10.0

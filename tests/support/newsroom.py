@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from edge.core.identity import CrawlerKind, Rung
 from edge.core.ledger import ChargeOrder, CreditOrder, Held, charge_id, charge_key
-from edge.core.ledger_plan import Credit, Hold, Post, Reverse, Void
+from edge.core.ledger_operations import Credit, Hold, Post, Reverse, Void
 from edge.core.money import Money
 from edge.core.rules import Action, Rule, RuleSet, Who, Window, everything_else
 from edge.store.account_rows import funding_account, publisher_account

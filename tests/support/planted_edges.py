@@ -18,7 +18,8 @@ from sqlalchemy import Connection
 from edge.core.decision import Charge
 from edge.core.errors import EdgeError
 from edge.core.ledger import ChargeOrder, Held, Posted, charge_id
-from edge.core.ledger_plan import Operation, can_assume
+from edge.core.ledger_operations import Operation
+from edge.core.ledger_plan import can_assume
 from edge.core.policy import Policy
 from edge.core.request import CrawlRequest
 from edge.core.target import Target

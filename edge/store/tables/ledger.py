@@ -56,9 +56,7 @@ account = Table(
 writer = Table(
     "writer",
     metadata,
-    Column(
-        "id", Integer, primary_key=True, autoincrement=False, comment="1, 2, ... without gaps: a missing one shows"
-    ),
+    Column("id", Integer, primary_key=True, autoincrement=False, comment="1, 2, ... without gaps: a missing one shows"),
     Column("node", String(200), nullable=False, comment="host and process, for people"),
     Column("started_at_micros", BigInteger, nullable=False, comment="one row per process life that writes"),
     Column("lease_until_micros", BigInteger, nullable=False, comment="after it others may close this writer"),

@@ -1,0 +1,100 @@
+"""Ledger arithmetic: what can be asked of the books, as values.
+
+An operation is queued, decided and answered; ``edge.core.ledger_plan`` decides it, ``edge.store`` writes what was
+decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from edge.core.errors import EdgeError
+from edge.core.ledger import (
+    ChargeOrder,
+    CreditOrder,
+    CreditOutcome,
+    Entry,
+    Held,
+    HoldOutcome,
+    PostOutcome,
+    ReverseOutcome,
+    SettleOutcome,
+    Voided,
+)
+
+
+class OrderImpossible(EdgeError):
+    """The order names an account that does not exist or holds another currency: a mistake of the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Charge at once: the whole answer is in hand."""
+
+    order: ChargeOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Take the funds, and decide when the last byte is in."""
+
+    order: ChargeOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The held charge was earned."""
+
+    held: Held
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """The held charge was not earned."""
+
+    held: Held
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoidAbandoned:
+    """The hold of a writer that is gone goes back; ``opening`` is its entry."""
+
+    opening: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Reverse:
+    """The crawler gets its money back. With ``position``, only if that very entry is what paid."""
+
+    key: bytes
+    reason: str
+    position: tuple[int, int] | None = None
+    author: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """Money comes in from outside."""
+
+    order: CreditOrder
+
+
+Operation = Post | Hold | Settle | Void | VoidAbandoned | Reverse | Credit
+Outcome = PostOutcome | HoldOutcome | SettleOutcome | Voided | ReverseOutcome | CreditOutcome
+
+
+def key_of(operation: Operation) -> bytes:
+    """Return the key that the operation is about."""
+    match operation:
+        case Post(order) | Hold(order) | Credit(order):
+            return order.key
+        case Settle(held) | Void(held):
+            return held.order.key
+        case VoidAbandoned(opening):
+            return opening.key
+        case Reverse(key):
+            return key
+        case _:
+            assert_never(operation)
