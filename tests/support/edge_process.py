@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import psutil
+
 from tests.support.source_tree import ROOT
 
 READY_SECONDS = 60.0
@@ -171,6 +173,6 @@ def answers(port: int) -> bool:
 
 def _is_alive(pid: int) -> bool:
     """Whether the process runs; one that has ended and was not waited for does not."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     return False

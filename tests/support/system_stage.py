@@ -82,8 +82,11 @@ class Stage:
         return attempt.status, attempt.fields.get("crawler-price")
 
     def wait_until(self, holds: Callable[[], bool]) -> None:
-        """Return as soon as ``holds()``, looking again and again; fails the test when it never does."""
-        self.do(until(holds))
+        """As ``until``, for a condition that itself talks to the edges."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not holds():
+            assert time.monotonic() < deadline, "what the test waits for does not happen"
+            self.do(asyncio.sleep(PAUSE_SECONDS))
 
     def charges(self, *purchases: Purchase) -> list[Charges]:
         """What the books say about these."""
