@@ -283,6 +283,9 @@ class OriginConnection(asyncio.Protocol):
             self._begin_answer(parser, status)
 
     def _begin_answer(self, parser: httptools.HttpResponseParser, status: int) -> None:
+        if parser.get_http_version() not in ("1.1", "1.0"):
+            self._malformed("the origin speaks another HTTP")
+            return
         self.status = status
         self._read_framing(status)
         if self._fault is not None:

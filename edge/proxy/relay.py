@@ -80,6 +80,8 @@ class Exchange:
 
     def cut(self) -> None:
         """Break the connection off, so that the client sees that the answer is not complete."""
+        if self._cycle is not None:
+            self._cycle.disconnected = True  # as it is from here on; else the server would complain of half an answer
         if self.connection is not None:
             self.connection.abort()
 

@@ -16,6 +16,7 @@ from enum import Enum
 from typing import TypeAlias
 
 _REQUEST_LINE = re.compile(r"([!-~]+) ([!-~\x80-\xff]+) HTTP/1\.1")
+PAUSE_SECONDS = 0.1
 _HEAD_BYTES_MAX = 1 << 20
 _ONCE = ("host", "content-length", "transfer-encoding")
 
@@ -27,6 +28,7 @@ class Then(Enum):
     RESET = "break the connection off"
     HANG = "say nothing more"
     WAIT = "wait until the test says go on"
+    PAUSE = "wait a tenth of a second"
 
 
 Step: TypeAlias = bytes | Then
@@ -79,6 +81,7 @@ class ScriptedOrigin:
         self.early: dict[str, bytes] = {}
         self.answer: Callable[[Seen], Play] = default_answer
         self.hurried = False
+        self.connections = 0
         self.port = 0
         self._go_on = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -112,6 +115,7 @@ class ScriptedOrigin:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -173,6 +177,8 @@ class ScriptedOrigin:
                     await asyncio.Event().wait()
                 case Then.WAIT:
                     await self._go_on.wait()
+                case Then.PAUSE:
+                    await asyncio.sleep(PAUSE_SECONDS)
         return True
 
 
