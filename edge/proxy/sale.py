@@ -153,7 +153,7 @@ class Sale:
             tail = await _send_all_but_the_tail(_continued(beginning, answer), exchange)
             if tail is None:
                 return SaleEnd.BROKEN_OFF
-            final = await self.ledger.settle(outcome) if isinstance(outcome, Held) else outcome
+            final = await self._settled(outcome, order)
             if isinstance(final, Lost):
                 return SaleEnd.BROKEN_OFF
             settled = True
@@ -169,6 +169,20 @@ class Sale:
                 exchange.cut()
                 if isinstance(outcome, Held):
                     await self._void(outcome)
+
+    async def _settled(self, outcome: Held | Posted | Redelivery, order: ChargeOrder) -> SettleOutcome | Redelivery:
+        """What pays for the tail that is about to leave.
+
+        A charge that was live when this answer began may have been reversed since, by another process whose copy of
+        the same request broke off: settling says so, and charges again (D1). Who may only collect is never charged.
+        """
+        match outcome:
+            case Held():
+                return await self.ledger.settle(outcome)
+            case Posted() if not order.redelivery_only:
+                return await self.ledger.settle(Held(outcome.charge_id, outcome.amount, order, 0, fresh=False))
+            case _:
+                return outcome
 
     async def _void(self, held: Held) -> None:
         """Give the held funds back, also when this task is being cancelled; recovery does it if this fails."""

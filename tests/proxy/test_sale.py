@@ -291,9 +291,22 @@ def test_the_tail_never_leaves_unsettled(outcome: object) -> None:
 
 def test_a_large_retry_of_a_live_charge_needs_no_new_hold() -> None:
     stage = Stage([b"a" * 60, b"b" * 60], hold=replace(POSTED, fresh=False))
+    stage.settle = replace(POSTED, fresh=False)
     assert sell(stage) is SaleEnd.COLLECTED
-    assert "settle" not in stage.events
-    assert stage.events[-2:] == ["body 60 last", "release"]
+    assert stage.events.count("hold") == 1
+    assert stage.events[-3:] == ["settle", "body 60 last", "release"]
+
+
+def test_a_large_retry_is_charged_again_when_its_charge_was_reversed_on_the_way() -> None:
+    stage = Stage([b"a" * 60, b"b" * 60], hold=replace(POSTED, fresh=False), settle=replace(POSTED, fresh=True))
+    assert sell(stage) is SaleEnd.CHARGED
+
+
+def test_a_large_retry_whose_charge_is_gone_and_cannot_be_replaced_is_cut() -> None:
+    stage = Stage([b"a" * 60, b"b" * 60], hold=replace(POSTED, fresh=False), settle=Lost("no money left"))
+    assert sell(stage) is SaleEnd.BROKEN_OFF
+    assert "body 60 last" not in stage.events
+    assert "cut" in stage.events
 
 
 def test_the_order_says_all_that_the_ledger_must_know() -> None:
