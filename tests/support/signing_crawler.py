@@ -107,8 +107,10 @@ class SigningCrawler:
 def _view(target: str, host: str, method: str, fields: dict[str, str]) -> CrawlRequest:
     """The request as a signature sees it, spelt as it is sent."""
     path, mark, query = target.partition("?")
-    authority = host.lower().removesuffix(":80").removesuffix(".")
+    name, _, port = host.lower().partition(":")
+    name = name.removesuffix(".")
+    authority = name if not port or int(port) == 80 else f"{name}:{int(port)}"
     return CrawlRequest(
-        method, "http", authority, authority.partition(":")[0], target, path, query if mark else None, fields, {},
+        method, "http", authority, name, target, path, query if mark else None, fields, {},
         read_target(target), False, "127.0.0.1", "view",
     )  # fmt: skip
