@@ -101,7 +101,8 @@ def served(newsroom_file: tuple[Path, Newsroom], tmp_path: Path, catalogue: Cata
     database.close()
 
 
-@pytest.fixture(scope="session")
+# For this module only: while it is open, the driver's event loop runs in this thread, and no other test could run one.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     assert program is not None, "no Chromium on this machine: run scripts/ensure_programs chromium"
