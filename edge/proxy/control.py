@@ -23,6 +23,7 @@ from edge.core.refusals import REFUSALS, RefusalCode
 JWKS_TYPE = "application/jwk-set+json"
 RECEIPT_TYPE = "application/jose"
 KEYS_CACHE_SECONDS = 3600
+READ = ["GET", "HEAD"]
 
 _CODES = frozenset(code.value for code in RefusalCode)
 
@@ -39,18 +40,18 @@ def admin_app(is_ready: Callable[[], str | None], metrics: Callable[[], Mapping[
     registry = CollectorRegistry()
     registry.register(_EdgeCollector(metrics))
 
-    @app.get("/livez")
+    @app.api_route("/livez", methods=READ)
     async def livez() -> PlainTextResponse:
         return PlainTextResponse("ok\n")
 
-    @app.get("/readyz")
+    @app.api_route("/readyz", methods=READ)
     def readyz() -> PlainTextResponse:
         reason = is_ready()
         if reason is None:
             return PlainTextResponse("ok\n")
         return PlainTextResponse(f"not ready: {reason}\n", status_code=503)
 
-    @app.get("/metrics")
+    @app.api_route("/metrics", methods=READ)
     def scrape() -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
@@ -65,19 +66,19 @@ def public_app(jwks: Callable[[], bytes], receipt_of: ReceiptOf) -> FastAPI:
     async def problem_of(request: Request, error: HTTPException) -> Response:
         return _problem(error.status_code, str(error.detail))
 
-    @app.get("/.well-known/farebox/jwks.json")
+    @app.api_route("/.well-known/farebox/jwks.json", methods=READ)
     def keys() -> Response:
         headers = {"cache-control": f"public, max-age={KEYS_CACHE_SECONDS}"}
         return Response(jwks(), media_type=JWKS_TYPE, headers=headers)
 
-    @app.get("/.well-known/receipts/{charge_id}")
+    @app.api_route("/.well-known/receipts/{charge_id}", methods=READ)
     def receipt(charge_id: str) -> Response:
         token = receipt_of(charge_id)
         if token is None:
             raise HTTPException(404, detail=RefusalCode.RECEIPT_UNKNOWN.value)
         return Response(token, media_type=RECEIPT_TYPE, headers={"cache-control": "no-store"})
 
-    @app.get("/.well-known/farebox/problems/{code}")
+    @app.api_route("/.well-known/farebox/problems/{code}", methods=READ)
     def problem(code: str) -> HTMLResponse:
         try:
             page = _problem_page(RefusalCode(code))

@@ -73,6 +73,18 @@ class OpenDeliveries:
         finally:
             self._end(key)
 
+    @contextmanager
+    def handing_over(self, answered: Answered, key: bytes, sold: Posted | Redelivery) -> Iterator[None]:
+        """Hand over the end of a sold answer, then follow it; what a fault of ours keeps back is reversed."""
+        try:
+            yield
+        except Exception:
+            if isinstance(sold, Posted):
+                self._begin(key)
+                self._ended(key, sold.position, Verdict.BROKEN)
+            raise
+        self.watch(answered, key, sold)
+
     def watch(self, answered: Answered, key: bytes, sold: Posted | Redelivery) -> None:
         """Follow one answer whose last byte has just been handed over, or could not be any more."""
         if answered.connection is None or not isinstance(sold, Posted):

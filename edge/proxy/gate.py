@@ -213,12 +213,19 @@ class Judged:
 
 
 def _with_request_id(send: Send, request_id: str) -> Send:
-    """``send``, adding the request's id to the answer of our own documents."""
+    """``send``, adding the request's id to the answer of our own documents.
+
+    The framework's own page for a fault is left out: the fault is raised to the gate, which answers it.
+    """
+    is_fault = False
 
     async def send_with_id(message: MutableMapping[str, Any]) -> None:
+        nonlocal is_fault
         if message["type"] == "http.response.start":
+            is_fault = message["status"] == 500
             message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
-        await send(message)
+        if not is_fault:
+            await send(message)
 
     return send_with_id
 

@@ -126,8 +126,8 @@ class Sale:
         outcome = await self.ledger.post(order)
         if not isinstance(outcome, Posted | Redelivery):
             return _refusal(outcome, charge)
-        await exchange.whole(answer.status, _sold_headers(answer, outcome, exchange), body)
-        self.deliveries.watch(exchange, order.key, outcome)
+        with self.deliveries.handing_over(exchange, order.key, outcome):
+            await exchange.whole(answer.status, _sold_headers(answer, outcome, exchange), body)
         return _end_of(outcome)
 
     async def _sell_streamed(
@@ -157,8 +157,8 @@ class Sale:
             if isinstance(final, Lost):
                 return SaleEnd.BROKEN_OFF
             settled = True
-            await exchange.body(tail, last=True)
-            self.deliveries.watch(exchange, order.key, final)
+            with self.deliveries.handing_over(exchange, order.key, final):
+                await exchange.body(tail, last=True)
             return _end_of(final)
         except OriginFault:
             return SaleEnd.BROKEN_OFF

@@ -343,3 +343,27 @@ def test_the_ledgers_outage_gives_nothing_to_an_order_that_may_only_collect() ->
     refusal = sell(stage, replace(CHARGE, match=Match(0, rule), otherwise=demand))
     assert isinstance(refusal, Refuse)
     assert stage.body == b""
+
+
+@pytest.mark.parametrize("pieces", [[b"x" * 60], [b"a" * 60, b"b" * 60]])
+def test_what_a_fault_of_ours_keeps_back_is_reversed(pieces: list[bytes]) -> None:
+    stage = Stage(pieces)
+
+    class Failing(FakeExchange):
+        async def body(self, data: bytes, *, last: bool) -> None:
+            if last:
+                raise RuntimeError("planted")
+            await super().body(data, last=last)
+
+    async def sell_and_fail() -> None:
+        ledger = FakeLedger(stage)
+        deliveries = OpenDeliveries(ledger, lambda what, error: None, grace_seconds=0)
+        with pytest.raises(RuntimeError, match="planted"):
+            await Sale(ledger, deliveries, LIMIT, "tcp", nothing_to_collect).sell(
+                CHARGE, stage.origin(), Failing(stage)
+            )
+        await deliveries.finish()
+
+    asyncio.run(sell_and_fail())
+    assert stage.events[-1] == "reverse"
+    assert "confirm" not in stage.events

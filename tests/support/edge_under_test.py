@@ -18,7 +18,7 @@ import uvicorn
 import uvloop
 
 from edge.core.catalogue import Catalogue
-from edge.core.identity import RegisteredCrawler
+from edge.core.identity import ClaimedCrawler, RegisteredCrawler
 from edge.core.money import Money
 from edge.core.policy import Account, Knowledge, Policy, SitePolicy
 from edge.core.refusal_texts import RefusalTexts
@@ -135,6 +135,7 @@ class EdgeUnderTest:
         self.reports: list[tuple[str, BaseException]] = []
         self.flushed: list[Mapping[TrafficKey, int]] = []
         self.now = float(NOW)
+        self.judging_fault: Exception | None = None
         self.port = 0
         self.gate: Gate
         self.watchman: Watchman
@@ -251,7 +252,7 @@ class EdgeUnderTest:
         deliveries = OpenDeliveries(self.ledger, self._report, GRACE_SECONDS)
         self.gate = Gate(
             live=live,
-            knowledge=Knowledge(find_key, self._catalogue.classify),
+            knowledge=Knowledge(find_key, self._classify),
             directories=directories,
             reader=RequestReader("test"),
             refusals=Refusals("tests", RefusalTexts.load()),
@@ -268,6 +269,11 @@ class EdgeUnderTest:
         if self.setting.receipt_fault is not None:
             raise self.setting.receipt_fault
         return self.setting.receipts.get(charge_id)
+
+    def _classify(self, user_agent: str) -> ClaimedCrawler | None:
+        if self.judging_fault is not None:
+            raise self.judging_fault
+        return self._catalogue.classify(user_agent)
 
     def _report(self, what: str, error: BaseException) -> None:
         self.reports.append((what, error))
