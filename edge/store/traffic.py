@@ -22,8 +22,9 @@ ROWS_PER_STATEMENT = 500
 class TrafficKey(NamedTuple):
     """What one sum counts; a plain tuple, because the gate counts with it on every request.
 
-    ``hour_micros`` is the start of the hour since the epoch; ``outcome`` is ``admitted``, ``charged`` or a refusal
-    code. ``crawler`` and ``rule`` are empty where there is none, ``site_id`` 0 for a host that is not ours.
+    ``hour_micros`` is the start of the hour since the epoch; ``outcome`` is why a request passed (``AdmitReason``),
+    how a sale ended (``SaleEnd``) or a refusal code. ``crawler`` and ``rule`` are empty where there is none,
+    ``site_id`` 0 for a host that is not ours.
     """
 
     hour_micros: int

@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from edge.core.month import Month
-from edge.core.refusals import REFUSALS
 from edge.store.earnings import (
     DAY_MICROS,
     Earned,
@@ -16,17 +15,18 @@ from edge.store.earnings import (
     earned_by_page,
 )
 from edge.store.entries import ChargeFilter, list_charges
-from edge.store.rulesets import find_draft
+from edge.store.rulesets import Version, find_draft, live_version
 from edge.store.sites import list_sites
 from edge.store.traffic import HOUR_MICROS, read_traffic
 from publisher_dashboard.chart import draw
 from publisher_dashboard.pages.charges import STATES
 from publisher_dashboard.rendering import month_name
+from publisher_dashboard.traffic_story import Prices, failed, refused, watched, watching_prices, would_earn
 from publisher_dashboard.visit import Visit
 
 TOP = 5
 LATEST = 7
-_PASSED = ("admitted", "charged")
+WATCHED = 8
 
 
 def home(visit: Visit) -> Response:
@@ -55,10 +55,8 @@ def show(visit: Visit) -> Response:
         latest = list_charges(connection, ChargeFilter(frozenset({publisher_id})), limit=LATEST).charges
         hour = visit.now_micros - visit.now_micros % HOUR_MICROS + HOUR_MICROS
         traffic = read_traffic(connection, month.start_micros, hour, frozenset(one.site_id for one in sites))
-    refused: dict[str, int] = {}
-    for one in traffic:
-        if one.key.outcome not in _PASSED:
-            refused[one.key.outcome] = refused.get(one.key.outcome, 0) + one.requests
+        lives = [live_version(connection, one.site_id) for one in sites]
+    seen = watched(traffic, _watching_prices(lives))
     length = (month.end_micros - month.start_micros) // DAY_MICROS
     today = (visit.now_micros - month.start_micros) // DAY_MICROS
     earned = sums.get(currency, Earned(currency, 0, 0, 0))
@@ -76,11 +74,16 @@ def show(visit: Visit) -> Response:
         crawlers=crawlers,
         pages=pages,
         latest=latest,
-        refused=sorted(refused.items(), key=lambda one: -one[1]),
+        refused=refused(traffic),
+        failed=failed(traffic),
+        watched=seen[:WATCHED],
+        watched_more=len(seen[WATCHED:]),
+        watched_requests=sum(one.requests for one in seen),
+        would_earn=would_earn(seen),
+        hosts={one.site_id: one.host for one in sites},
         sites=sites,
         drafts=drafts,
         states=STATES,
-        titles={code.value: text.title for code, text in REFUSALS.items()},
     )
 
 
@@ -90,6 +93,10 @@ def sites(visit: Visit) -> Response:
         found = list_sites(connection, visit.publisher.publisher_id)
         drafts = {one.site_id for one in found if find_draft(connection, one.site_id) is not None}
     return visit.render("sites.html", sites=found, drafts=drafts)
+
+
+def _watching_prices(lives: list[Version | None]) -> Prices:
+    return {key: price for live in lives if live for key, price in watching_prices(live.rules, live.site_id).items()}
 
 
 def _currency(wanted: str, sums: dict[str, Earned], of_sites: list[str]) -> str:

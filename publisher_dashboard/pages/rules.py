@@ -8,7 +8,9 @@ from starlette.responses import Response
 
 from edge.core.money import InvalidPrice
 from edge.core.rule_shadow import shadowed
+from edge.core.rules import RuleSet
 from edge.store.earnings import WEEK_MICROS, Period, earned_by_rule
+from edge.store.traffic import TrafficSum, hour_of, read_traffic
 from publisher_dashboard.auth import Turned
 from publisher_dashboard.edition import Wanted, look, save
 from publisher_dashboard.forms import read_price
@@ -17,15 +19,18 @@ from publisher_dashboard.rule_list import Direction
 from publisher_dashboard.rule_list import move as move_rule
 from publisher_dashboard.rule_list import remove as remove_rule
 from publisher_dashboard.rule_list import switch as switch_rule
+from publisher_dashboard.traffic_story import Worth, times, watched, watching_prices
 from publisher_dashboard.visit import Visit
 
 
 def show(visit: Visit) -> Response:
     """The list, with its draft banner; before the first rules, the presets."""
     edition, cased = look(visit), visit.place.case_sensitive_paths
+    since = hour_of(visit.now_micros - WEEK_MICROS)
     with visit.desk.database.read() as connection:
         week = Period(visit.now_micros - WEEK_MICROS, visit.now_micros + 1)
         sums = earned_by_rule(connection, visit.place.site_id, visit.place.currency, week)
+        traffic = read_traffic(connection, since, visit.now_micros + 1, frozenset({visit.place.site_id}))
     return visit.render(
         "rules.html",
         edition=edition,
@@ -34,7 +39,18 @@ def show(visit: Visit) -> Response:
         changed={change.after.name: change for change in edition.changes if change.after is not None},
         shadows={one.position: one.by_position for one in shadowed(edition.rules, case_sensitive=cased)},
         sums=sums,
+        watched=_would_earn(edition.live_rules, visit.place.site_id, traffic),
     )
+
+
+def _would_earn(live: RuleSet, site_id: int, traffic: list[TrafficSum]) -> dict[str, Worth]:
+    """What the watching rules' requests would have earned at the live prices, by the rule's name."""
+    seen: dict[str, int] = {}
+    for one in watched(traffic, {}):
+        seen[one.rule] = seen.get(one.rule, 0) + one.requests
+    prices = watching_prices(live, site_id)
+    found = {name: times(prices.get((site_id, name)), requests) for name, requests in seen.items()}
+    return {name: worth for name, worth in found.items() if worth is not None}
 
 
 def move(visit: Visit) -> Response:

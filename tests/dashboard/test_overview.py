@@ -25,12 +25,35 @@ def test_the_figures_are_those_of_the_month_so_far(house: House) -> None:
     assert sum(map(int, bars)) == earned.pages
 
 
-def test_refusals_come_from_the_traffic_and_paid_pages_are_none(quick_house: House) -> None:
+def test_refused_is_only_who_was_turned_away_not_people_served_pages_or_failures(quick_house: House) -> None:
     page = quick_house.signed_in().get("/publishers/1").text
-    assert "2,202" in page
-    assert "Signature required<small>signature_required</small>" in page
-    assert "<small>charged</small>" not in page
-    assert "<small>admitted</small>" not in page
+    assert "<dt>Refused</dt><dd>2,202</dd>" in page
+    assert "mostly: Signature required" in page
+    refusals = page.split('id="refused-title"')[1].split("</section>")[0]
+    assert re.findall(r'<td class="n">([0-9,]+)</td>', refusals) == ["1,204", "841", "96", "61"]
+    failures = page.split('id="failed-title"')[1].split("</section>")[0]
+    assert re.findall(r'<td class="n">([0-9,]+)</td>', failures) == ["12"]
+    for word in ("visitor", "charged</", "collected", "free_path", "9,120", "signature_required"):
+        assert word not in page
+
+
+def test_watching_shows_who_would_have_been_asked_and_for_how_much(quick_house: House) -> None:
+    page = quick_house.signed_in().get("/publishers/1").text
+    card = page.split('id="watched-title"')[1].split("</section>")[0]
+    assert "2,120 requests this month, would have earned <b>$10.60</b>" in card
+    assert re.search(r"GPTBot<small>kitchen.harbour.example</small></th><td>Everything else</td>.*1,880.*\$9.40", card)
+    assert "Bots without a name" in card
+
+
+def test_watching_is_shown_before_anybody_has_paid(quick_house: House) -> None:
+    with quick_house.database.write() as connection:
+        connection.exec_driver_sql("INSERT INTO publisher VALUES (3, 'New', 'new', 'n@x.example', 1)")
+        connection.exec_driver_sql("UPDATE membership SET publisher_id = 3 WHERE role = 'owner' AND publisher_id = 1")
+        connection.exec_driver_sql("UPDATE site SET publisher_id = 3 WHERE host = 'kitchen.harbour.example'")
+    page = quick_house.signed_in().get("/publishers/3").text
+    assert "No crawler has paid yet" in page
+    assert "would have earned <b>$10.60</b>" in page
+    assert "nobody was turned away" in page
 
 
 def test_what_is_not_live_yet_is_said(quick_house: House) -> None:

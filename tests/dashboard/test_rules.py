@@ -52,6 +52,12 @@ def test_prices_stand_per_page_and_per_thousand_and_keep_their_sub_cents(editor:
     assert "$2.50" in row
 
 
+def test_a_watching_rule_says_what_its_requests_would_have_earned(editor: Browser) -> None:
+    page = editor.get("/sites/kitchen.harbour.example/rules").text
+    assert "would be $10.60" in page.split("Everything else")[1]
+    assert "would be" not in row_of(page, "Search engines")
+
+
 def test_the_draft_is_announced_with_its_changes_and_marked(editor: Browser) -> None:
     page = editor.get(RULES).text
     assert "3 changes not live yet" in page

@@ -106,7 +106,7 @@ def build(database: Database, *, charges: int = 40, seed: int = 7) -> Newsroom:
         publish_rules(connection, their.site_id, their_rules, 0, f"{CANARY} note", f"owner@{CANARY}.example", began)
         save_draft(connection, their.site_id, _first_rules(), None, f"editor@{CANARY}.example", began)
         save_draft(connection, site.site_id, _drafted(), None, "editor@harbour.example", micros(NOW) - 4_000_000_000)
-        flush_traffic(connection, _traffic(site))
+        flush_traffic(connection, _traffic(site, second))
     seller = _Seller(database, crawlers, random.Random(seed), _Clock(began))
     seller.top_up()
     sold = seller.sell(site, ours.publisher_id, charges, _PAGES)
@@ -170,7 +170,7 @@ def _add_crawlers(connection: Connection, began: int) -> dict[str, tuple[int, in
     return made
 
 
-def _traffic(site: Site) -> dict[TrafficKey, int]:
+def _traffic(site: Site, second: Site) -> dict[TrafficKey, int]:
     hour = hour_of(micros(NOW)) - 3_600_000_000
     outcomes = {
         ("GPTBot", "claimed", "Long reads", "signature_required"): 1204,
@@ -178,9 +178,20 @@ def _traffic(site: Site) -> dict[TrafficKey, int]:
         ("ExampleBot", "signed", "Long reads", "max_price_too_low"): 96,
         ("CCBot", "claimed", "Members", "crawler_blocked"): 61,
         ("ExampleBot", "signed", "Long reads", "charged"): 310,
-        ("", "visitor", "", "admitted"): 9120,
+        ("ExampleBot", "signed", "Long reads", "collected"): 7,
+        ("ExampleBot", "signed", "Long reads", "origin_timeout"): 12,
+        ("Googlebot", "claimed", "Search engines", "allowed"): 480,
+        ("", "", "", "visitor"): 9120,
+        ("", "", "", "free_path"): 77,
     }
-    return {TrafficKey(hour, site.site_id, *key): requests for key, requests in outcomes.items()}
+    watched = {
+        ("GPTBot", "claimed", "everything else", "monitored"): 1880,
+        ("", "claimed", "everything else", "monitored"): 240,
+        ("", "", "", "visitor"): 3010,
+    }
+    seen = [(site, key, requests) for key, requests in outcomes.items()]
+    seen += [(second, key, requests) for key, requests in watched.items()]
+    return {TrafficKey(hour, where.site_id, *key): requests for where, key, requests in seen}
 
 
 class _Seller:

@@ -14,7 +14,7 @@ traffic = Table(
     Column("crawler", String(200), nullable=False, comment="the name claimed or proved; empty for people"),
     Column("rung", String(16), nullable=False, comment="how well the name was proved"),
     Column("rule", String(200), nullable=False, comment="the rule that matched; empty for none"),
-    Column("outcome", String(64), nullable=False, comment="admitted, charged, or a refusal code"),
+    Column("outcome", String(64), nullable=False, comment="why it passed, how its sale ended, or a refusal code"),
     Column("requests", BigInteger, nullable=False, comment="how many"),
     PrimaryKeyConstraint("hour_micros", "site_id", "crawler", "rung", "rule", "outcome"),
 )
