@@ -167,7 +167,12 @@ def create_configuration() -> None:
         ),
         sa.Column("rung", sa.String(length=16), nullable=False, comment="how well the name was proved"),
         sa.Column("rule", sa.String(length=200), nullable=False, comment="the rule that matched; empty for none"),
-        sa.Column("outcome", sa.String(length=64), nullable=False, comment="why it passed, how its sale ended, or a refusal code"),
+        sa.Column(
+            "outcome",
+            sa.String(length=64),
+            nullable=False,
+            comment="why it passed, how its sale ended, or a refusal code",
+        ),
         sa.Column("requests", sa.BigInteger(), nullable=False, comment="how many"),
         sa.PrimaryKeyConstraint(
             "hour_micros", "site_id", "crawler", "rung", "rule", "outcome", name=op.f("pk_traffic")

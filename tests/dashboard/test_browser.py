@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: accessible in both themes and three widths, without scripts, by keyboard alone.
+"""The dashboard in a real browser: accessible in both themes and four widths, without scripts, by keyboard alone.
 
 Every page is looked at by axe (WCAG 2.2 A and AA and its best practices): 0 violations.
 """
@@ -35,7 +35,7 @@ ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-WIDTHS = (360, 768, 1280)
+WIDTHS = (360, 768, 1100, 1280)
 THEMES = ("light", "dark")
 SITE = "/sites/harbour.example"
 OURS = "/publishers/1"
@@ -171,7 +171,43 @@ def look(page: Page, path: str) -> list[str]:
         wrong += [f"{path} at {width}: {one}" for one in violations(page)]
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             wrong.append(f"{path} at {width}: is wider than the window")
+        if page.evaluate(
+            "[...document.querySelectorAll('.fits, figure')].some(one => one.scrollWidth > one.clientWidth)"
+        ):
+            wrong.append(f"{path} at {width}: something is cut off or has to be scrolled to")
     return wrong
+
+
+def test_long_unbroken_names_break_no_page(chromium: Browser, served: Served) -> None:
+    name = "W" * 100
+    with served.database.write() as connection:
+        connection.exec_driver_sql("UPDATE rule_set SET document = replace(document, 'Archive', ?)", (name,))
+        connection.exec_driver_sql("UPDATE rule_draft SET document = replace(document, 'Archive', ?)", (name,))
+        connection.exec_driver_sql("UPDATE publisher SET name = ? || id", (name,))
+        connection.exec_driver_sql("UPDATE crawler SET name = ? || id, operator = ?", (name, name))
+        connection.exec_driver_sql("UPDATE traffic SET crawler = ? || crawler, rule = ? || rule", (name, name))
+    context, window = open_window(chromium, served)
+    page, wrong = window.page, []
+    sign_in(page)
+    for path in served.paths():
+        page.goto(path)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                wrong.append(f"{path} at {width}")
+    context.close()
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_rules_fit_on_a_sheet_of_paper(chromium: Browser, served: Served) -> None:
+    context, window = open_window(chromium, served, viewport={"width": 718, "height": 1000})
+    page = window.page
+    sign_in(page)
+    page.goto(f"{SITE}/rules")
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("[...document.querySelectorAll('.fits')].every(one => one.scrollWidth <= one.clientWidth)")
+    context.close()
 
 
 def test_forms_with_mistakes_and_the_conflict_page_are_accessible(chromium: Browser, served: Served) -> None:
@@ -298,7 +334,7 @@ def test_what_a_crawler_or_a_person_wrote_runs_nowhere(chromium: Browser, served
             connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
         connection.exec_driver_sql("UPDATE entry SET target = '/' || ?, rule = ?, request_id = ?", (evil, evil, evil))
         connection.exec_driver_sql("UPDATE crawler SET name = ? || id, operator = ?", (evil, evil))
-        connection.exec_driver_sql("UPDATE traffic SET crawler = ?", (evil,))
+        connection.exec_driver_sql("UPDATE traffic SET crawler = ? || crawler", (evil,))
     context, window = open_window(chromium, served, user_agent=f"{evil} Chrome")
     sign_in(window.page)
     for path in served.paths():
