@@ -11,24 +11,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from edge.core.identity import CrawlerKind, Rung
 from edge.core.money import InvalidPrice, Money, format_micros, parse_price
 from edge.core.rule_fields import clock_text, parse_clock
 from edge.core.rules import EVERYWHERE, Action, InvalidRule, LedgerErrorChoice, Rule, Who, Window
 
+# In the order in which they stand in the form: a list of mistakes follows it.
 LABELS: Mapping[str, str] = {
     "name": "Name",
-    "crawler": "Crawler",
-    "operator": "Operator",
     "kind": "Kind",
     "least": "Least proof",
+    "crawler": "Crawler",
+    "operator": "Operator",
     "address": "Address",
-    "query": "Query parameters",
-    "days": "When",
     "action": "Action",
     "price": "Price",
     "licence": "Licence",
+    "query": "Query parameters",
+    "days": "When",
     "block_status": "Status",
     "block_text": "Text for the crawler",
     "on_ledger_error": "While the ledger is down",
@@ -38,6 +40,12 @@ _SPECIAL = re.compile(r"[\\*:(){}?+]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _LITERAL = re.compile(r"(?:[^\\*:(){}?+]|\\.)*", re.DOTALL)
 _ANYWHERE = (EVERYWHERE, "/*")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_NUMBER = re.compile(r"(?P<sign>[+-]?)(?P<whole>[0-9]+)(?:\.(?P<decimals>[0-9]+))?")
+_WHOLE_DIGITS_MAX, _DECIMALS_MAX = 9, 6
+_SIGNS: Mapping[str, str] = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+"""What people write before an amount; only the site's own currency is taken."""
+
 # What stands in for a field that is wrong, while the others are looked at.
 _HARMLESS: Mapping[str, dict[str, Any]] = {
     "name": {"name": "-"},
@@ -68,9 +76,9 @@ class _Reader:
         try:
             return take()
         except InvalidRule as wrong:
-            self.errors.setdefault(_FIELD_OF.get(wrong.field, field), _sentence(wrong.message))
+            self.errors.setdefault(_FIELD_OF.get(wrong.field, field), sentence(wrong.message))
         except InvalidPrice as wrong:
-            self.errors.setdefault(field, _sentence(str(wrong)))
+            self.errors.setdefault(field, sentence(str(wrong)))
         return otherwise
 
 
@@ -82,7 +90,7 @@ def read_rule(form: Mapping[str, str], lists: Mapping[str, Sequence[str]], curre
     values: dict[str, Any] = {
         "who": reader.read("crawler", lambda: _who(form), Who()),
         "when": reader.read("days", lambda: _when(form, lists), None),
-        "price": reader.read("price", lambda: read_price(form, currency), None) if has_price else None,
+        "price": reader.read("price", lambda: read_rule_price(form, currency, action), None) if has_price else None,
         "action": action,
         "enabled": form.get("enabled", "on") == "on",
         "licence": form.get("licence", "").strip() or None,
@@ -91,7 +99,8 @@ def read_rule(form: Mapping[str, str], lists: Mapping[str, Sequence[str]], curre
         "block_status": 402 if action is Action.BLOCK and form.get("block_status") == "402" else 403,
         "block_text": (form.get("block_text", "").strip() or None) if action is Action.BLOCK else None,
     }
-    typed: dict[str, Any] = {"name": form.get("name", "").strip(), "where": _where(form), **values}
+    where = reader.read("address", lambda: _where(form), EVERYWHERE)
+    typed: dict[str, Any] = {"name": form.get("name", "").strip(), "where": where, **values}
     rule = _checked(typed, reader.errors)
     if reader.errors:
         raise Mistakes(reader.errors)
@@ -103,25 +112,50 @@ def _checked(typed: dict[str, Any], errors: dict[str, str]) -> Rule:
     try:
         return Rule(**typed)
     except InvalidRule as wrong:
-        errors.setdefault(_FIELD_OF.get(wrong.field, wrong.field), _sentence(wrong.message))
+        errors.setdefault(_FIELD_OF.get(wrong.field, wrong.field), sentence(wrong.message))
         return _checked(typed | _HARMLESS[wrong.field], errors)
 
 
 def read_price(form: Mapping[str, str], currency: str) -> Money | None:
     """The price per page, typed per page or per 1,000; None when nothing was typed. Raises ``InvalidPrice``."""
     text = form.get("price", "").strip().removeprefix(currency).strip()
+    if currency in _SIGNS:
+        text = text.removeprefix(_SIGNS[currency]).strip()
     if not text:
         return None
-    try:
-        typed = parse_price(f"{currency} {text}")
-    except InvalidPrice:
-        raise InvalidPrice(f"{text!r} is not an amount; write it like 0.005, with a point") from None
+    typed = _read_amount(f"0{text}" if text.startswith(".") else text, currency)
     if form.get("unit") != "thousand":
         return typed
     micros, rest = divmod(typed.amount_micros, 1000)
     if rest:
         raise InvalidPrice("a price per page has six decimals at most; write at most three decimals per 1,000 pages")
     return Money(micros, currency)
+
+
+def read_rule_price(form: Mapping[str, str], currency: str, action: Action) -> Money | None:
+    """The price of a rule with this action; a charge of nothing is refused. Raises ``InvalidPrice``."""
+    price = read_price(form, currency)
+    if action is Action.CHARGE and price is not None and price.amount_micros == 0:
+        raise InvalidPrice("to charge nothing, choose Allow; a charge needs a price above 0")
+    return price
+
+
+def _read_amount(text: str, currency: str) -> Money:
+    """The amount, or what exactly is wrong with it."""
+    try:
+        return parse_price(f"{currency} {text}")
+    except InvalidPrice:
+        pass
+    number = _NUMBER.fullmatch(text)
+    if number is None:
+        raise InvalidPrice(f"“{text}” is not an amount; write it like 0.005, with a point")
+    if number["sign"] == "-":
+        raise InvalidPrice("a price cannot be below 0")
+    if len(number["whole"]) > _WHOLE_DIGITS_MAX:
+        raise InvalidPrice(f"this is too large; write at most {_WHOLE_DIGITS_MAX} digits before the point")
+    if len(number["decimals"] or "") > _DECIMALS_MAX:
+        raise InvalidPrice("write at most six decimals; a millionth is the smallest part of a price")
+    raise InvalidPrice(f"“{text}” is not an amount; write it like 0.005, with a point")
 
 
 def rule_form(rule: Rule) -> dict[str, str]:
@@ -161,14 +195,23 @@ def blank_form() -> dict[str, str]:
 
 
 def _where(form: Mapping[str, str]) -> str:
-    """The pattern of an address and of how it is meant."""
-    address = form.get("address", "").strip()
-    match form.get("where", ""):
-        case "everywhere":
-            return EVERYWHERE
+    """The pattern of an address and of how it is meant. Raises ``InvalidRule`` for what could not be meant."""
+    address, mode = form.get("address", "").strip(), form.get("where", "")
+    if mode == "everywhere":
+        if address not in ("", "/", *_ANYWHERE):
+            raise InvalidRule("where", "empty the address for any page, or choose “starts with” to keep it")
+        return EVERYWHERE
+    if _URL.match(address):
+        path = urlsplit(address).path or "/"
+        raise InvalidRule("where", f"write only the path of the address: {path}")
+    if mode in ("exactly", "starts") and "?" in address:
+        raise InvalidRule("where", "put what follows ? into “Only with these query parameters”, and leave the ? out")
+    match mode:
         case "exactly":
             return _SPECIAL.sub(r"\\\g<0>", address)
         case "starts":
+            if not address.removesuffix("*"):
+                raise InvalidRule("where", "write how the address begins, such as /articles/, or choose “is any page”")
             return _SPECIAL.sub(r"\\\g<0>", address.removesuffix("*")) + "*"
         case _:
             return address
@@ -186,7 +229,11 @@ def _where_form(where: str) -> tuple[str, str]:
 
 def _as_typed(mode: str, where: str, address: str) -> tuple[str, str]:
     """The plain mode when it reads back to the same pattern; an unneeded backslash stays a pattern."""
-    return (mode, address) if _where({"where": mode, "address": address}) == where else ("pattern", where)
+    try:
+        reads_back = _where({"where": mode, "address": address}) == where
+    except InvalidRule:
+        reads_back = False
+    return (mode, address) if reads_back else ("pattern", where)
 
 
 def _who(form: Mapping[str, str]) -> Who:
@@ -225,6 +272,7 @@ def _choice(choices: type[_Read], text: str) -> _Read:
         raise InvalidRule("action", "choose one of these") from None
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """A message as a sentence of its own: a capital first, a stop last."""
     text = text.strip()
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")

@@ -162,7 +162,9 @@ class RuleSet:
         names: set[str] = set()
         for rule in self:
             if rule.name.casefold() in names:
-                raise InvalidRule("name", f"two rules are named {rule.name!r}; reports go by the name")
+                raise InvalidRule(
+                    "name", f"two rules are named {rule.name!r}; reports go by the name, so choose another name"
+                )
             names.add(rule.name.casefold())
         currencies = {rule.price.currency for rule in self if rule.price is not None}
         if len(currencies) > 1:

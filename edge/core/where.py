@@ -250,7 +250,9 @@ def _library_pattern(where: Where, *, case_sensitive: bool) -> URLPattern:
     try:
         return URLPattern({"pathname": text})
     except ValueError as error:
-        raise InvalidWhere(f"{where.text!r} is not an address pattern: {error}") from error
+        raise InvalidWhere(
+            f"{where.text!r} is not an address pattern; look at its parentheses, braces and names"
+        ) from error
 
 
 def _caseless_group(text: str) -> str:

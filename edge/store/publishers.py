@@ -63,6 +63,8 @@ def read_email(text: str) -> str:
     email = text.strip()
     local, separator, domain = email.rpartition("@")
     plain = email.isprintable() and " " not in email and len(email) <= EMAIL_LENGTH_MAX
+    if not email:
+        raise InvalidValue("write an e-mail address, such as editor@news.example", "email")
     if not separator or not local or not domain or "@" in local or not plain:
         raise InvalidValue(f"{text!r} is not an e-mail address; write it like editor@news.example", "email")
     return email

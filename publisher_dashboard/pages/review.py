@@ -10,6 +10,7 @@ from edge.core.rule_shadow import shadowed
 from edge.store.problems import InvalidValue
 from edge.store.rulesets import DraftMoved, VersionMoved, discard_draft, publish_draft
 from publisher_dashboard.edition import EDITION_FIELD, Wanted, conflict, look
+from publisher_dashboard.forms import sentence
 from publisher_dashboard.visit import Visit
 
 
@@ -36,7 +37,7 @@ def publish(visit: Visit) -> Response:
                 visit.now_micros,
             )
     except InvalidValue as wrong:
-        return _page(visit, note, {"note": f"{wrong}."})
+        return _page(visit, note, {"note": sentence(str(wrong))})
     except (DraftMoved, VersionMoved):
         return conflict(visit, look(visit), wanted)
     return visit.go(visit.site_path("rules"), "published")

@@ -12,7 +12,16 @@ from edge.core.rules import Action, InvalidRule, Rule, RuleSet, everything_else
 from edge.store.crawlers import list_crawlers
 from publisher_dashboard.auth import Turned
 from publisher_dashboard.edition import Edition, Wanted, look, save
-from publisher_dashboard.forms import LABELS, Mistakes, blank_form, read_price, read_rule, rule_days, rule_form
+from publisher_dashboard.forms import (
+    LABELS,
+    Mistakes,
+    blank_form,
+    read_rule,
+    read_rule_price,
+    rule_days,
+    rule_form,
+    sentence,
+)
 from publisher_dashboard.rule_list import NoSuchRule, copy_name, find_rule, insert, put
 from publisher_dashboard.visit import Visit
 
@@ -73,11 +82,11 @@ def change_default(visit: Visit) -> Response:
     try:
         action = Action(form.get("action", ""))
         has_price = action in (Action.CHARGE, Action.MONITOR)
-        rule = everything_else(action, read_price(form, visit.place.currency) if has_price else None)
+        rule = everything_else(action, read_rule_price(form, visit.place.currency, action) if has_price else None)
         wanted = Wanted("change “everything else”", rule.name, rule)
         return save(visit, lambda rules: RuleSet(rules.rules, rule), wanted, "changed")
     except InvalidPrice as wrong:
-        return _default_page(visit, edition, form, {"price": f"{wrong}."})
+        return _default_page(visit, edition, form, {"price": sentence(str(wrong))})
     except InvalidRule as wrong:
         return _default_page(visit, edition, form, _errors(wrong))
     except ValueError:
@@ -98,7 +107,7 @@ def _present(rules: RuleSet, name: str) -> str | None:
 def _errors(wrong: Mistakes | InvalidRule) -> Mapping[str, str]:
     if isinstance(wrong, Mistakes):
         return wrong.errors
-    return {wrong.field: f"{wrong.message[:1].upper()}{wrong.message[1:]}."}
+    return {wrong.field: sentence(wrong.message)}
 
 
 def _page(

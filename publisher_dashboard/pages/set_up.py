@@ -13,6 +13,7 @@ from edge.store.problems import StoreProblem
 from edge.store.publishers import Publisher, list_publishers, read_email
 from edge.store.sessions import open_session
 from publisher_dashboard.auth import give_cookie
+from publisher_dashboard.forms import sentence
 from publisher_dashboard.visit import Visit
 
 
@@ -48,7 +49,9 @@ def create(visit: Visit) -> Response:
             token = open_session(connection, made.person_id, agent, visit.now_micros)
     except (EmailTaken, StoreProblem) as problem:
         field = getattr(problem, "field", None)
-        return _page(visit, link, publishers, visit.form, {"publisher" if field == "name" else "email": str(problem)})
+        return _page(
+            visit, link, publishers, visit.form, {"publisher" if field == "name" else "email": sentence(str(problem))}
+        )
     response = visit.go("/", "welcome")
     give_cookie(response, visit.desk.address, token)
     return response
@@ -71,7 +74,7 @@ def _faults(form: Mapping[str, str], *, asks_publisher: bool) -> dict[str, str]:
     try:
         email = read_email(form.get("email", ""))
     except StoreProblem as problem:
-        email, errors["email"] = "", f"{str(problem)[:1].upper()}{str(problem)[1:]}."
+        email, errors["email"] = "", sentence(str(problem))
     return errors | new_password_faults(form, email)
 
 

@@ -25,7 +25,7 @@ from edge.core.rule_index import compile_rules
 from edge.core.terms import Offer, OfferKind
 from edge.store.policy import load_policy
 from publisher_dashboard.edition import Edition, look
-from publisher_dashboard.forms import read_price
+from publisher_dashboard.forms import read_price, sentence
 from publisher_dashboard.verdict import Verdict, verdict
 from publisher_dashboard.visit import Visit
 
@@ -69,7 +69,7 @@ def _question(
     try:
         offer = _offer(form, visit.place.currency)
     except InvalidPrice as wrong:
-        errors["price"] = f"{wrong}."
+        errors["price"] = sentence(str(wrong))
     caller: Caller = Announced(form["agent"])
     if form["crawler"]:
         known = next((one for one in crawlers if one.name == form["crawler"]), None)

@@ -25,6 +25,8 @@ wheres = st.sampled_from(
         "/a\\(b\\)/*",
         "/a/b.html",
         "/x\\y",
+        "/a\\?b",
+        "/a\\?b=*",
         "/(\\d+)/*",
     ]
 )
@@ -44,7 +46,10 @@ prices = st.integers(0, AMOUNT_MICROS_MAX).map(lambda micros: Money(micros, "USD
 @st.composite
 def rules(draw: st.DrawFn) -> Rule:
     action = draw(st.sampled_from(Action))
-    price = {Action.CHARGE: prices, Action.MONITOR: st.none() | prices}.get(action, st.none())
+    price = {
+        Action.CHARGE: prices.filter(lambda price: price.amount_micros > 0),
+        Action.MONITOR: st.none() | prices,
+    }.get(action, st.none())
     blocks = action is Action.BLOCK
     return Rule(
         name=draw(names),
@@ -80,14 +85,14 @@ def test_a_price_per_thousand_that_no_page_can_have_is_refused(text: str) -> Non
         read_price({"price": text, "unit": "thousand"}, "USD")
 
 
-@pytest.mark.parametrize("text", ["0,005", "1e3", "-1", "0.0000001", "EUR 1", "$1", "1 000", "٣", "nan"])
+@pytest.mark.parametrize("text", ["0,005", "1e3", "EUR 1", "€1", "$ $1", "1 000", "٣", "nan", ".", "+1", "1."])
 def test_an_amount_that_is_none_is_refused_never_rounded(text: str) -> None:
     with pytest.raises(InvalidPrice, match="write it like"):
         read_price({"price": text, "unit": "page"}, "USD")
 
 
 def test_an_amount_may_carry_its_currency_and_spaces() -> None:
-    for text in (" 0.005 ", "USD 0.005", "USD0.005"):
+    for text in (" 0.005 ", "USD 0.005", "USD0.005", "$0.005", "$ .005", ".005"):
         assert read_price({"price": text}, "USD") == Money(5_000, "USD")
     assert read_price({"price": "  "}, "USD") is None
 
@@ -95,7 +100,9 @@ def test_an_amount_may_carry_its_currency_and_spaces() -> None:
 @pytest.mark.parametrize(
     ("mode", "address", "where"),
     [
-        ("everywhere", "ignored", "*"),
+        ("everywhere", "", "*"),
+        ("everywhere", "/", "*"),
+        ("starts", "/", "/*"),
         ("starts", "/articles/", "/articles/*"),
         ("starts", "/articles/*", "/articles/*"),
         ("exactly", "/a(b)*", "/a\\(b\\)\\*"),
@@ -105,6 +112,46 @@ def test_an_amount_may_carry_its_currency_and_spaces() -> None:
 def test_an_address_is_meant_as_it_is_said(mode: str, address: str, where: str) -> None:
     form = blank_form() | {"name": "x", "where": mode, "address": address, "action": "allow"}
     assert read_rule(form, {}, "USD").where == where
+
+
+@pytest.mark.parametrize(
+    ("mode", "address", "words"),
+    [
+        ("starts", "/print?format=", "Put what follows ? into"),
+        ("exactly", "/print?format=full", "Put what follows ? into"),
+        ("pattern", "/print?format=full", "query"),
+        ("everywhere", "/articles/", "Empty the address for any page"),
+        ("starts", "", "Write how the address begins"),
+        ("starts", "*", "Write how the address begins"),
+        ("starts", "https://harbour.example/articles/?a=1", "Write only the path of the address: /articles/"),
+        ("pattern", "http://harbour.example", "Write only the path of the address: /"),
+        ("pattern", "/(a", "parenthesis"),
+        ("pattern", "/a{b", "look at its parentheses, braces and names."),
+    ],
+)
+def test_an_address_that_could_not_be_meant_is_refused_with_what_to_write(mode: str, address: str, words: str) -> None:
+    form = blank_form() | {"name": "x", "where": mode, "address": address, "action": "allow"}
+    with pytest.raises(Mistakes) as found:
+        read_rule(form, {}, "USD")
+    assert words in found.value.errors["address"]
+    assert "parser error" not in found.value.errors["address"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("-1", "below 0"), ("0.0000001", "six decimals"), ("1234567890", "too large"), ("-0.00000001", "below 0")],
+)
+def test_a_number_that_is_no_price_is_told_why(text: str, words: str) -> None:
+    with pytest.raises(InvalidPrice, match=words):
+        read_price({"price": text, "unit": "page"}, "USD")
+
+
+def test_a_charge_of_nothing_is_told_to_be_an_allow() -> None:
+    form = blank_form() | {"name": "x", "action": "charge", "price": "0"}
+    with pytest.raises(Mistakes) as found:
+        read_rule(form, {}, "USD")
+    assert "choose Allow" in found.value.errors["price"]
+    assert read_rule(form | {"action": "monitor"}, {}, "USD").price == Money(0, "USD")
 
 
 def test_all_mistakes_are_said_at_once_each_with_its_field() -> None:

@@ -175,10 +175,17 @@ def test_every_mistake_is_said_next_to_its_field_and_nothing_typed_is_lost(house
     assert drafted(house) == before
 
 
+def test_the_list_of_mistakes_follows_the_form(editor: Browser) -> None:
+    wrong = {**NEW, "edition": editor.edition(), "name": "", "price": "x", "address": "no slash", "licence": "a b"}
+    summary = editor.post(f"{RULES}/new", wrong).text.split('role="alert"')[1].split("</ul>")[0]
+    assert re.findall(r'href="#([a-z]+)"', summary) == ["name", "address", "price", "licence"]
+
+
 def test_two_rules_cannot_have_one_name(editor: Browser) -> None:
     answer = editor.post(f"{RULES}/new", {**NEW, "name": "long READS", "edition": editor.edition()})
     assert answer.status_code == 422
     assert 'id="name-error"' in answer.text
+    assert "choose another name" in answer.text
 
 
 def test_a_rule_is_changed_in_its_place(house: House, editor: Browser) -> None:
