@@ -31,7 +31,8 @@ ReceiptOf = Callable[[str], str | None]
 
 
 def _bare_app(title: str) -> FastAPI:
-    return FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
+    # No redirects to a path with or without a slash: they would quote the request's Host and our own scheme.
+    return FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 
 
 def admin_app(is_ready: Callable[[], str | None], metrics: Callable[[], Mapping[str, Mapping[str, float]]]) -> FastAPI:

@@ -42,12 +42,42 @@ _OURS_TO_SAY = frozenset(
         "farebox-trust",
     }
 )
+# What some origins believe about who asks, over what, or for which address: a stranger's word would get past the rules.
 _FORWARDED = frozenset(
-    {"forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "x-http-method-override"}
+    {
+        "forwarded",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-prefix",
+        "x-forwarded-proto",
+        "x-forwarded-server",
+        "x-forwarded-uri",
+        "x-real-ip",
+        "x-client-ip",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "x-host",
+        "x-original-host",
+        "x-original-uri",
+        "x-original-url",
+        "x-rewrite-url",
+        "x-http-method",
+        "x-http-method-override",
+        "x-method-override",
+    }
 )
 _NOT_FORWARDED = _HOP_BY_HOP | _OURS_TO_SAY | _FORWARDED | {"host", "content-length", "expect", "via", "x-request-id"}
-# A sold page is sold whole: a range would let somebody buy it in pieces or ask for the same bytes twice.
-_NOT_FORWARDED_WHEN_SOLD = _NOT_FORWARDED | {"range", "if-range"}
+# A sold page is sold whole: a range would let somebody buy it in pieces or ask for the same bytes twice. And a
+# signature that accepts a price is money until it ages: it ends here, where it was meant for.
+_NOT_FORWARDED_WHEN_SOLD = _NOT_FORWARDED | {
+    "range",
+    "if-range",
+    "signature",
+    "signature-input",
+    "crawler-max-price",
+    "crawler-exact-price",
+}
 _NOT_RETURNED = frozenset(
     name.encode()
     for name in _HOP_BY_HOP | _OURS_TO_SAY | {"content-length", "x-request-id", "date", "accept-signature"}

@@ -153,11 +153,13 @@ class Gate:
             headers.append(("content-length", request.fields["content-length"]))
         body = _incoming(receive, self.request_body_bytes) if request.has_body else None
         answer = await self.upstream.ask(admit.site.origin, request.method, forwarded_target(request), headers, body)
-        await relay(answer, client_headers(answer.headers, request.request_id), exchange)
+        await _relay_admitted(admit, answer, exchange)
 
     async def _ask_to_sell(self, decision: Charge | AskOrigin, request: CrawlRequest) -> OriginAnswer:
         headers = origin_headers(request, decision.identity, self.reader.via, sold=True)
-        return await self.upstream.ask(decision.site.origin, request.method, forwarded_target(request), headers)
+        return await self.upstream.ask(
+            decision.site.origin, request.method, forwarded_target(request), headers, sold=True
+        )
 
     async def _sell(self, charge: Charge, answer: OriginAnswer, exchange: Exchange) -> None:
         end = await self.sale.sell(charge, answer, exchange)
@@ -183,7 +185,7 @@ class Gate:
                 await self._sell(decision, answer, exchange)
             case Admit():
                 self.traffic.count(decision)
-                await relay(answer, client_headers(answer.headers, request.request_id), exchange)
+                await _relay_admitted(decision, answer, exchange)
             case Refuse() | DemandPayment():
                 answer.release()
                 await exchange.answer(self.say_no(decision, request))
@@ -210,6 +212,13 @@ class Judged:
     request: CrawlRequest
     decision: Decision
     policy: Policy
+
+
+async def _relay_admitted(admit: Admit, answer: OriginAnswer, exchange: Exchange) -> None:
+    """Pass on what costs nothing; of a priced page only the head, whatever the origin sends to such a method."""
+    headers = client_headers(answer.headers, exchange.request.request_id)
+    with_content = admit.reason is not AdmitReason.METHOD_NOT_CHARGED
+    await relay(answer, headers, exchange, with_content=with_content)
 
 
 def _with_request_id(send: Send, request_id: str) -> Send:

@@ -62,6 +62,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._overhead_bytes = 0
         self._refusal: Answer | None = None
+        self._answering: RequestResponseCycle | None = None
         self._counted: CountingTransport
         self.waiting_for_head_since: float | None = None
         self.paused_since: float | None = None
@@ -236,10 +237,13 @@ class EdgeProtocol(HttpToolsProtocol):
                 self.flow.pause_reading()
 
     def _answer_next(self) -> None:
-        if self.pipeline and not self.transport.is_closing():
+        """Answer the next pipelined request, unless the client has not read the answers before it."""
+        may_start = self.paused_since is None and (self._answering is None or self._answering.response_complete)
+        if self.pipeline and may_start and not self.transport.is_closing():
             self._start_asgi_task(*self.pipeline.pop())
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
         answer = self._answer_at_once(cycle.scope)  # type: ignore[arg-type]
         if answer is None:
             # Kept beside the scope: self.cycle may belong to a later, pipelined request by then.
@@ -291,6 +295,8 @@ class EdgeProtocol(HttpToolsProtocol):
         super().resume_writing()
         if not self.pipeline:
             self.flow.resume_reading()
+        else:
+            self.loop.call_soon(self._answer_next)
 
 
 def without_chunks(app: Any, cycle: RequestResponseCycle) -> Any:

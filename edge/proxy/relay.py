@@ -86,8 +86,12 @@ class Exchange:
             self.connection.abort()
 
 
-async def relay(answer: OriginAnswer, headers: list[Header], exchange: Exchange) -> None:
-    """Stream an answer that costs nothing; small bodies go in one piece, which saves a write."""
+async def relay(answer: OriginAnswer, headers: list[Header], exchange: Exchange, *, with_content: bool = True) -> None:
+    """Stream an answer that costs nothing; small bodies go in one piece, which saves a write.
+
+    Without ``with_content`` only status and header fields are passed on: what is priced is not given away to a method
+    that is never charged.
+    """
     try:
         length = answer.length
         if exchange.request.method == "HEAD" or answer.status in NO_BODY_STATUSES:
@@ -95,6 +99,9 @@ async def relay(answer: OriginAnswer, headers: list[Header], exchange: Exchange)
                 headers.append((b"content-length", str(length).encode()))
             await exchange.start(answer.status, headers)
             await exchange.body(b"", last=True)
+            return
+        if not with_content:
+            await exchange.whole(answer.status, headers, b"")
             return
         if length is not None and length <= WHOLE_BODY_BYTES_MAX:
             await exchange.whole(answer.status, headers, await answer.read())

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import gc
 import multiprocessing
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,7 @@ KEEP_ALIVE_SECONDS = 75
 RESTART_PAUSE_SECONDS = 1.0
 CUT_OFF_SECONDS = 5.0
 BACKLOG = 4096
+DESCRIPTORS_WANTED = 65_536
 GARBAGE_THRESHOLD = 20_000
 """Young objects before a collection: requests leave no cycles behind, so looking every 700 is work for nothing."""
 
@@ -79,6 +81,7 @@ def run_listeners(listeners: Sequence[Listener], edge: Edge | None, settings: Se
 
 
 async def _serve(listeners: Sequence[Listener], edge: Edge | None, settings: Settings) -> None:
+    _raise_descriptor_limit()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -105,6 +108,14 @@ async def _serve(listeners: Sequence[Listener], edge: Edge | None, settings: Set
         cut_off = [task for server in servers for task in server.server_state.tasks]
         if cut_off:
             await asyncio.wait(cut_off, timeout=CUT_OFF_SECONDS)
+
+
+def _raise_descriptor_limit() -> None:
+    """Use as many descriptors as the system lets us: idle strangers must not use up those of payers."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS_WANTED if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_WANTED)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _config(listener: Listener, settings: Settings) -> uvicorn.Config:

@@ -20,6 +20,10 @@ from edge.proxy.origin_connection import ConnectionStale, OriginConnection, Orig
 
 SWEEP_SECONDS = 0.25
 IDLE_SECONDS = 15.0
+WAITING_MAX = 1024
+SHARE_OF_VISITORS = 0.75
+UPLOAD_SECONDS = 300.0
+"""Longest that the content of one request may take in all, however steadily it drips."""
 REPEATABLE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 __all__ = ["OriginAnswer", "OriginFault", "Upstream", "UpstreamLimits"]
@@ -133,23 +137,28 @@ class Upstream:
         target: str,
         headers: Sequence[tuple[str, str]],
         body: AsyncIterator[bytes] | None = None,
+        *,
+        sold: bool = False,
     ) -> OriginAnswer:
         """Send one request and wait for status and headers; raises ``OriginFault``.
+
+        What is not ``sold`` may use most of the connections, not all: visitors must not keep payers out.
 
         Content without a ``content-length`` among ``headers`` is sent in chunks.
         """
         place = self._origins.get(origin) or self._place(origin)
-        chunked = body is not None and all(name != "content-length" for name, _ in headers)
+        lengths = [int(value) for name, value in headers if name == "content-length"] if body is not None else []
+        chunked = body is not None and not lengths
         head = _head(method, target, headers, chunked=chunked)
         while True:
-            connection = await self._connection(place)
+            connection = await self._connection(place, sold)
             try:
                 deadline = self._now() + self._limits.answer_seconds
                 connection.begin(method, head, deadline, has_content=body is not None)
                 if body is None:
                     await connection.head()
                 else:
-                    await self._head_while_sending(body, connection, chunked=chunked)
+                    await self._head_while_sending(body, connection, lengths[0] if lengths else None)
             except ConnectionStale:
                 self.take_back(connection)
                 if method in REPEATABLE_METHODS and body is None:
@@ -162,10 +171,10 @@ class Upstream:
             return OriginAnswer(connection, self)
 
     async def _head_while_sending(
-        self, body: AsyncIterator[bytes], connection: OriginConnection, *, chunked: bool
+        self, body: AsyncIterator[bytes], connection: OriginConnection, length: int | None
     ) -> None:
         """Wait for the answer's head while the content goes out: the origin may answer before it has seen all."""
-        sending = asyncio.ensure_future(self._send(body, connection, chunked=chunked))
+        sending = asyncio.ensure_future(self._send(body, connection, length))
         answering = asyncio.ensure_future(connection.head())
         try:
             await asyncio.wait((sending, answering), return_when=asyncio.FIRST_COMPLETED)
@@ -181,14 +190,22 @@ class Upstream:
             answering.cancel()
             await asyncio.gather(sending, answering, return_exceptions=True)
 
-    async def _send(self, body: AsyncIterator[bytes], connection: OriginConnection, *, chunked: bool) -> None:
-        """Send the request's content; patience starts anew with every piece."""
+    async def _send(self, body: AsyncIterator[bytes], connection: OriginConnection, length: int | None) -> None:
+        """Send the request's content, in chunks where no ``length`` was announced; patience is per piece, and in all.
+
+        Content that falls short of what was announced leaves the connection owing it, so that nobody else gets it:
+        the origin would take the next request for the rest.
+        """
+        sent = 0
+        last_moment = self._now() + UPLOAD_SECONDS
         async for piece in body:
-            await connection.send_body(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-            connection.deadline = self._now() + self._limits.answer_seconds
-        if chunked:
+            sent += len(piece)
+            await connection.send_body(b"%x\r\n%b\r\n" % (len(piece), piece) if length is None else piece)
+            connection.deadline = min(self._now() + self._limits.answer_seconds, last_moment)
+        if length is None:
             await connection.send_body(b"0\r\n\r\n")
-        connection.end_content()
+        if length is None or sent == length:
+            connection.end_content()
 
     def take_back(self, connection: OriginConnection) -> None:
         """End an exchange and keep its connection for the next one where that is safe."""
@@ -196,28 +213,40 @@ class Upstream:
         if connection.finish() and place is not None:
             connection.idle_since = self._now()
             place.idle.append(connection)
+        # All of them: who waits has a limit of its own, and the first in the line may still be over it.
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(None)
-                return
 
     def stall_deadline(self) -> float:
         """When a body that makes no progress from now on is given up."""
         return self._now() + self._limits.stall_seconds
 
-    async def _connection(self, place: _Origin) -> OriginConnection:
-        """A kept connection that is still open, else a new one; waits while all are in use."""
-        while len(self._busy) >= self._limits.connections:
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiter)
-            await waiter
+    async def _connection(self, place: _Origin, sold: bool) -> OriginConnection:
+        """A kept connection that is still open, else a new one; waits a little while all are in use."""
+        limit = self._limits.connections if sold else max(1, int(self._limits.connections * SHARE_OF_VISITORS))
+        if len(self._busy) >= limit:
+            await self._room(limit)
         while place.idle:
             connection = place.idle.pop()
             if connection.is_open:
                 self._busy[connection] = place
                 return connection
         return await self._connect(place)
+
+    async def _room(self, limit: int) -> None:
+        """Wait until fewer than ``limit`` connections are in use; raises ``OriginFault`` when that takes too long."""
+        if len(self._waiting) >= WAITING_MAX:
+            raise OriginFault(RefusalCode.ORIGIN_TIMEOUT, "too many requests wait for the origin")
+        try:
+            async with asyncio.timeout(self._limits.connect_seconds):
+                while len(self._busy) >= limit:
+                    waiter = asyncio.get_running_loop().create_future()
+                    self._waiting.append(waiter)
+                    await waiter
+        except TimeoutError as error:
+            raise OriginFault(RefusalCode.ORIGIN_TIMEOUT, "all connections to origins are in use") from error
 
     async def _connect(self, place: _Origin) -> OriginConnection:
         connection = OriginConnection(self._limits.header_bytes)

@@ -52,6 +52,16 @@ def test_signatures_and_offers_reach_the_origin() -> None:
     assert headers["crawler-max-price"] == "USD 0.01"
 
 
+def test_an_accepted_price_ends_at_the_edge() -> None:
+    fields = {"signature": "sig1=:aa:", "signature_input": "sig1=()", "crawler_max_price": "USD 0.01"}
+    assert {"signature", "signature-input", "crawler-max-price"}.isdisjoint(sent(sold=True, **fields))
+
+
+def test_a_stranger_cannot_name_another_address_to_the_origin() -> None:
+    names = ("x_original_url", "x_rewrite_url", "x_forwarded_uri", "x_http_method_override", "x_original_host")
+    assert {name.replace("_", "-") for name in names}.isdisjoint(sent(**dict.fromkeys(names, "/dear")))
+
+
 def test_a_sold_page_is_sold_whole() -> None:
     assert "range" in sent(range="bytes=0-1", if_range="x")
     assert {"range", "if-range"}.isdisjoint(sent(sold=True, range="bytes=0-1", if_range="x"))

@@ -49,6 +49,13 @@ def test_who_says_nothing_of_itself_is_automated(edge: EdgeUnderTest) -> None:
     assert edge.ask(browsed("/a", "crawler-max-price: USD 1.00")).status == 400
 
 
+def test_options_on_a_priced_page_gives_nothing_away(edge: EdgeUnderTest) -> None:
+    answer = edge.ask(RICH.paying("/a", method="OPTIONS"))
+    assert (answer.status, answer.body) == (200, b"")
+    assert edge.ledger.entries == []
+    assert edge.ask(browsed("/a", method="OPTIONS")).body == b"page /a"
+
+
 def test_the_origin_hears_who_asks_and_how_well_that_is_proved(edge: EdgeUnderTest) -> None:
     edge.ask(claimed("/free/a"))
     edge.ask(RICH.paying("/a"))
@@ -260,6 +267,7 @@ def test_a_fault_at_the_tail_is_cut_and_gives_the_money_back(edge: EdgeUnderTest
     with pytest.raises(Broken):
         edge.ask(RICH.paying("/large"))
     edge.ledger.wait_for("hold", "void")
+    edge.wait_until(lambda: bool(edge.reports))
     assert [str(error) for _, error in edge.reports] == ["planted"]
 
 

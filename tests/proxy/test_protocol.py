@@ -135,6 +135,18 @@ def test_pipelined_requests_are_answered_in_their_order(edge: EdgeUnderTest) -> 
     assert edge.ledger.kinds() == ["post"]
 
 
+def test_answers_that_are_not_read_are_not_produced(edge: EdgeUnderTest) -> None:
+    edge.origin.script["/free/page"] = [page(b"x" * 60_000)]
+    count = 400
+    with edge.connect() as wire:
+        wire.send(browsed("/free/page") * count)
+        edge.wait_until(lambda: len(edge.origin.seen) > 0)
+        time.sleep(0.3)
+        assert len(edge.origin.seen) < count  # what the sockets' buffers take, and no more
+        assert {len(wire.answer().body) for _ in range(count)} == {60_000}
+    assert len(edge.origin.seen) == count
+
+
 def test_thousands_of_pipelined_requests_wait_for_a_slow_one(edge: EdgeUnderTest) -> None:
     edge.origin.script["/free/slow"] = [Then.WAIT, page(b"slow")]
     count = 3000

@@ -34,10 +34,10 @@ def run(test: Test, limits: UpstreamLimits = QUICK) -> None:
 
 
 async def fetch(
-    upstream: Upstream, origin: ScriptedOrigin, target: str = "/a", method: str = "GET"
+    upstream: Upstream, origin: ScriptedOrigin, target: str = "/a", method: str = "GET", *, sold: bool = True
 ) -> tuple[int, bytes]:
     """Ask, read to the end, and give the connection back."""
-    answer = await upstream.ask(origin.url, method, target, HEADERS)
+    answer = await upstream.ask(origin.url, method, target, HEADERS, sold=sold)
     try:
         return answer.status, await answer.read()
     finally:
@@ -181,6 +181,33 @@ def test_no_more_connections_than_allowed_are_open_at_once() -> None:
         origin.go_on()
         assert {status for status, _ in await asyncio.gather(*asking)} == {200}
         assert origin.connections == QUICK.connections
+
+    run(test)
+
+
+def test_visitors_leave_room_for_payers_and_do_not_wait_for_ever() -> None:
+    async def test(upstream: Upstream, origin: ScriptedOrigin) -> None:
+        origin.answer = lambda seen: [page(b"sold")] if seen.target == "/sold" else [Then.WAIT, page(b"x")]
+        visits = [asyncio.create_task(fetch(upstream, origin, f"/{number}", sold=False)) for number in range(6)]
+        await asyncio.sleep(0.05)
+        assert len(origin.seen) == 3
+        assert await fetch(upstream, origin, "/sold") == (200, b"sold")
+        outcomes = await asyncio.gather(*visits, return_exceptions=True)
+        faults = {outcome.code for outcome in outcomes if isinstance(outcome, OriginFault)}
+        assert faults == {RefusalCode.ORIGIN_TIMEOUT}
+
+    run(test)
+
+
+def test_content_short_of_what_was_announced_is_owed_by_its_connection_alone() -> None:
+    async def test(upstream: Upstream, origin: ScriptedOrigin) -> None:
+        origin.early["/up"] = page(b"no need", status="405 Method Not Allowed")
+        length = ("content-length", "100")
+        answer = await upstream.ask(origin.url, "POST", "/up", [*HEADERS, length], _pieces(b"x" * 10))
+        assert (answer.status, await answer.read()) == (405, b"no need")
+        answer.release()
+        assert await fetch(upstream, origin) == (200, b"page /a")
+        assert origin.targets() == ["/a"]
 
     run(test)
 

@@ -117,9 +117,9 @@ class RecordingUpstream(Upstream):
         super().__init__(limits)
         self._authorised = authorised
 
-    async def ask(self, origin: str, method: str, target: str, *more: Any) -> OriginAnswer:
+    async def ask(self, origin: str, method: str, target: str, *more: Any, sold: bool = False) -> OriginAnswer:
         self._authorised.append((method, target))
-        return await super().ask(origin, method, target, *more)
+        return await super().ask(origin, method, target, *more, sold=sold)
 
 
 class EdgeUnderTest:
