@@ -104,7 +104,7 @@ app.command("refund", epilog='Example: farebox refund ch_0123456789abcdef0123456
     refund
 )
 app.command("report", epilog="Example: farebox report 2026-11 --format csv,jsonl --out reports")(report)
-app.command("verify", epilog="Example: farebox verify --month 2026-11")(verify)
+app.command("verify", epilog="Example: farebox verify --month 2026-11 --since kept.json")(verify)
 app.command("sample-origin", epilog="Example: farebox sample-origin --bind 127.0.0.1:8000")(sample_origin)
 app.command("completion", epilog="Example: farebox completion bash > ~/.local/share/bash-completion/farebox")(
     completion

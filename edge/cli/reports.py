@@ -9,6 +9,7 @@ import typer
 from sqlalchemy import Connection
 
 from edge.cli.terminal import Column, CommandFailed, JsonFlag, WrongUsage, note, say, show_json, show_rows, write
+from edge.cli.times import read_month
 from edge.cli.workplace import reading
 from edge.core.money import format_signed
 from edge.core.month import Month
@@ -41,7 +42,7 @@ def report(
     as_json: JsonFlag = False,
 ) -> None:
     """Add up a month, check the sums against the entries, and only then print it or write files."""
-    period = Month.parse(month)
+    period = read_month(month)
     formats = _read_formats(format, out)
     with reading() as connection:
         made = make_report(connection, period, publisher, crawler)

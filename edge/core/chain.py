@@ -21,6 +21,7 @@ from edge.core.ledger import Entry
 
 GENESIS = bytes(32)
 _PURPOSE = b"farebox batch 1"
+_HEADS_PURPOSE = b"farebox heads 1\n"
 _NUMBERS = Struct(">QQQQQ")
 
 
@@ -106,6 +107,28 @@ def head_of(batch: Batch) -> Head:
     return Head(batch.writer, batch.number, batch.last_entry, batch.hash)
 
 
+def heads_digest(heads: Iterable[Head]) -> str:
+    """One number for all chains, in hexadecimal: whoever keeps it can tell whether the books still end there."""
+    digest = sha256(_HEADS_PURPOSE)
+    for head in sorted(heads, key=lambda one: one.writer):
+        digest.update(f"{head.writer} {head.batch} {head.entry} {head.hash.hex()}\n".encode())
+    return digest.hexdigest()
+
+
+def check_kept(kept: Head, found: Batch | None) -> ChainFault | None:
+    """Hold a head that somebody kept against the batch of that number, None when there is none.
+
+    A chain that verifies and still has the kept hash at its place is, up to there, the chain of that day: what a
+    shortened or rewritten chain cannot have, however well its own numbers agree.
+    """
+    place = f"batch {kept.writer}/{kept.batch}"
+    if found is None:
+        return ChainFault(place, "is missing: it was there when the heads were kept")
+    if (found.last_entry, found.hash) != (kept.entry, kept.hash):
+        return ChainFault(place, "is not the one that was there when the heads were kept")
+    return None
+
+
 def check_chain(head: Head, batches: Iterable[Batch], entries: Iterable[Entry]) -> ChainFault | None:
     """Walk one writer's chain from the beginning to ``head``; return the first fault, or None.
 
@@ -121,6 +144,9 @@ def check_chain(head: Head, batches: Iterable[Batch], entries: Iterable[Entry]) 
     left_over = next(rows, None)
     if left_over is not None:
         return ChainFault(f"entry {left_over.writer}/{left_over.number}", "belongs to no batch")
+    if end != head and (end.batch, end.entry) == (head.batch, head.entry):
+        last = f"batch {head.writer}/{end.batch}"
+        return ChainFault(f"writer {head.writer}", f"does not bear the hash of its last batch, {last}")
     if end != head:
         cut = f"batch {head.writer}/{end.batch + 1}"
         return ChainFault(cut, f"is missing: the chain ends at batch {end.batch}, its writer had reached {head.batch}")
@@ -129,6 +155,8 @@ def check_chain(head: Head, batches: Iterable[Batch], entries: Iterable[Entry]) 
 
 def _check_batch(end: Head, batch: Batch, rows: Iterator[Entry]) -> ChainFault | None:
     place = f"batch {batch.writer}/{batch.number}"
+    if not _is_well_formed(batch):
+        return ChainFault(place, "was changed: it holds what is no number or no hash")
     if batch.number != end.batch + 1:
         return ChainFault(f"batch {end.writer}/{end.batch + 1}", f"is missing: {place} comes next")
     if batch.first_entry != end.entry + 1 or batch.last_entry < batch.first_entry:
@@ -138,7 +166,10 @@ def _check_batch(end: Head, batch: Batch, rows: Iterator[Entry]) -> ChainFault |
         entry = next(rows, None)
         if entry is None or entry.number != number or entry.writer != batch.writer:
             return ChainFault(f"entry {batch.writer}/{number}", f"is missing from {place}")
-        leaves.append(leaf_hash(canonical(entry)))
+        try:
+            leaves.append(leaf_hash(canonical(entry)))
+        except (AttributeError, TypeError):
+            return ChainFault(f"entry {batch.writer}/{number}", "was changed: a column holds what cannot be there")
     if merkle_root(leaves) != batch.merkle_root:
         span = f"entries {batch.writer}/{batch.first_entry} to {batch.writer}/{batch.last_entry}"
         return ChainFault(place, f"does not match its content: one of {span} was changed")
@@ -154,3 +185,10 @@ def _check_batch(end: Head, batch: Batch, rows: Iterator[Entry]) -> ChainFault |
     if batch.previous_hash != end.hash or batch.hash != expected:
         return ChainFault(place, "does not continue the chain: it was changed or replaced")
     return None
+
+
+def _is_well_formed(batch: Batch) -> bool:
+    """A database that does not insist on types may hold anything in place of a number or a hash."""
+    numbers = (batch.writer, batch.number, batch.first_entry, batch.last_entry, batch.committed_at_micros)
+    hashes = (batch.previous_hash, batch.merkle_root, batch.hash)
+    return all(type(one) is int and one >= 0 for one in numbers) and all(type(one) is bytes for one in hashes)

@@ -1,50 +1,48 @@
 """Read the whole of the books and say what is wrong with them, by name; nothing is changed.
 
 Everything is read in one snapshot, so an edge may go on selling meanwhile. What is checked is what docs/money
-promises: I1 (sums), I2 (one live charge), I3 (floors), I5 (balances equal entries), I6 (the chain).
+promises: I1 (sums), I2 (one live charge), I3 (floors), I4 (the triggers), I5 (accounts equal entries), I6 (the
+chain). Each check runs for itself: what stops one is a fault, and does not hide what the others find.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from edge.core.chain import Batch, Head, check_chain
-from edge.core.ledger import Entry, InvariantBroken, charge_id, check_entry
-from edge.core.ledger_state import fold_charge
-from edge.core.money import format_signed
+from edge.core.chain import Batch, Head, check_chain, check_kept, heads_digest
+from edge.core.ledger import KEY_LENGTH, Entry, InvariantBroken, charge_id, check_entry
+from edge.core.ledger_state import Phase, fold_charge
+from edge.store.append_only import missing_triggers
 from edge.store.batch_reading import entry_of
 from edge.store.database import Database
-from edge.store.tables import account, batch, entry, writer
+from edge.store.faults import Fault, RowTypes
+from edge.store.tables import batch, entry, writer
+from edge.store.transfers import Transfers
 
 FAULTS_MAX = 100
 _STREAM_CHUNK = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong: which promise is broken, where, and how."""
-
-    invariant: str
-    place: str
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.invariant}: {self.place}: {self.sentence}"
-
-
-@dataclass(frozen=True, slots=True)
 class Verification:
-    """What was read, and the faults found, at most ``FAULTS_MAX``; none means that the books verify."""
+    """What was read, and the faults found, at most ``FAULTS_MAX``; none means that the books verify.
 
-    writers: int
+    ``heads`` are the ends of all chains: kept elsewhere, they show a later cut. ``open_holds`` sums what is taken but
+    not earned, in micro-units by currency: (how many, how much).
+    """
+
     batches: int
     entries: int
     charges: int
+    open_holds: dict[str, tuple[int, int]]
+    heads: tuple[Head, ...]
     faults: tuple[Fault, ...]
 
     @property
@@ -52,42 +50,99 @@ class Verification:
         """Whether everything is as promised."""
         return not self.faults
 
+    @property
+    def writers(self) -> int:
+        """How many writers there are."""
+        return len(self.heads)
 
-def verify(database: Database) -> Verification:
-    """Check the whole of the books."""
+    @property
+    def digest(self) -> str:
+        """One number for all heads, short enough to be kept on paper."""
+        return heads_digest(self.heads)
+
+
+def verify(database: Database, kept: Sequence[Head] = ()) -> Verification:
+    """Check the whole of the books, and that heads ``kept`` from an earlier time still lie on the chains."""
     with database.read() as connection:
-        heads = _heads(connection)
-        reading = _Reading()
-        faults: list[Fault] = []
-        for fault in _all_faults(connection, heads, reading):
-            faults.append(fault)
-            if len(faults) >= FAULTS_MAX:
-                break
-        batches = connection.execute(select(func.count()).select_from(batch)).scalar_one()
-    return Verification(len(heads), batches, reading.entries, reading.charges, tuple(faults))
+        try:
+            return _verify(connection, kept)
+        except OperationalError as error:
+            if not database.is_sqlite or "decode" not in str(error.orig).lower():
+                raise
+        with _any_text(connection):
+            return _verify(connection, kept)
+
+
+def _verify(connection: Connection, kept: Sequence[Head]) -> Verification:
+    faults: list[Fault] = []
+    heads = _heads(connection, faults)
+    reading = _Reading()
+    for fault in _all_faults(connection, heads, kept, reading):
+        faults.append(fault)
+        if len(faults) >= FAULTS_MAX:
+            break
+    batches = connection.execute(select(func.count()).select_from(batch)).scalar_one()
+    return Verification(batches, reading.entries, reading.charges, reading.open_holds, tuple(heads), tuple(faults))
+
+
+@contextmanager
+def _any_text(connection: Connection) -> Iterator[None]:
+    """Read texts that are not UTF-8, which SQLite keeps too, as something that no sound row can hold."""
+    driver: Any = connection.connection.driver_connection
+    before = driver.text_factory
+    driver.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
+    try:
+        yield
+    finally:
+        driver.text_factory = before
 
 
 @dataclass(slots=True)
 class _Reading:
-    """Counts what went by."""
+    """Counts and sums what went by."""
 
     entries: int = 0
     charges: int = 0
+    open_holds: dict[str, tuple[int, int]] = field(default_factory=dict)
+    transfers: Transfers = field(default_factory=Transfers)
 
 
-def _all_faults(connection: Connection, heads: list[Head], reading: _Reading) -> Iterator[Fault]:
-    yield from _writer_faults(connection, heads)
+def _all_faults(connection: Connection, heads: list[Head], kept: Sequence[Head], reading: _Reading) -> Iterator[Fault]:
+    yield from _guarded("I4", "triggers", _trigger_faults(connection))
+    yield from _guarded("I6", "writers", _writer_faults(connection, heads))
     for head in heads:
-        fault = check_chain(head, _batches(connection, head.writer), _entries(connection, head.writer))
-        if fault is not None:
-            yield Fault("I6", fault.place, fault.sentence)
-    yield from _charge_faults(connection, reading)
-    yield from _balance_faults(connection)
+        yield from _guarded("I6", f"writer {head.writer}", _chain_faults(connection, head))
+    yield from _guarded("I6", "kept heads", _kept_faults(connection, heads, kept))
+    yield from _guarded("I2", "charges", _charge_faults(connection, reading))
+    yield from _guarded("I5", "accounts", reading.transfers.faults(connection))
 
 
-def _heads(connection: Connection) -> list[Head]:
+def _guarded(invariant: str, place: str, check: Iterator[Fault]) -> Iterator[Fault]:
+    """Run a check to its end. Rows that it cannot even read are wrong too, whatever the others say."""
+    try:
+        yield from check
+    except DBAPIError:
+        raise  # the database is not there, or the text fault that ``verify`` reads around
+    except Exception as error:
+        yield Fault(invariant, place, f"could not be checked to the end: {type(error).__name__}, {error}")
+
+
+def _trigger_faults(connection: Connection) -> Iterator[Fault]:
+    for name in missing_triggers(connection):
+        yield Fault("I4", f"trigger {name}", "is missing: without it entries can be changed and deleted")
+
+
+def _heads(connection: Connection, faults: list[Fault]) -> list[Head]:
+    """The writers' own word on where their chains end; a head that is none is a fault, and never matches."""
     columns = (writer.c.id, writer.c.head_batch, writer.c.head_entry, writer.c.head_hash)
-    return [Head(*row) for row in connection.execute(select(*columns).order_by(writer.c.id))]
+    types = RowTypes(columns)
+    heads = []
+    for row in connection.execute(select(*columns).order_by(writer.c.id)):
+        wrong = types.fault(row)
+        if wrong is not None:
+            faults.append(Fault("I6", f"writer {row.id}", wrong))
+        heads.append(Head(*row) if wrong is None else Head(row.id, -1, -1, b""))
+    return heads
 
 
 def _writer_faults(connection: Connection, heads: list[Head]) -> Iterator[Fault]:
@@ -95,66 +150,74 @@ def _writer_faults(connection: Connection, heads: list[Head]) -> Iterator[Fault]
     known = {head.writer for head in heads}
     for table in (batch, entry):
         found = set(connection.execute(select(table.c.writer_id).distinct()).scalars())
-        for missing in sorted(found - known):
+        for missing in sorted(found - known, key=str):
             yield Fault("I6", f"writer {missing}", f"is missing, but not what it wrote (table {table.name})")
-        known |= found
+        known |= {number for number in found if type(number) is int}
     for missing in sorted(set(range(1, max(known, default=0) + 1)) - known):
         yield Fault("I6", f"writer {missing}", "is missing, with all that it wrote")
 
 
-def _batches(connection: Connection, writer_id: int) -> Iterator[Batch]:
-    query = select(batch).where(batch.c.writer_id == writer_id).order_by(batch.c.number)
-    with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
-        yield from map(Batch._make, rows)
+def _chain_faults(connection: Connection, head: Head) -> Iterator[Fault]:
+    with _rows(connection, batch, head.writer) as batches, _rows(connection, entry, head.writer) as entries:
+        fault = check_chain(head, map(Batch._make, batches), map(entry_of, entries))
+    if fault is not None:
+        yield Fault("I6", fault.place, fault.sentence)
 
 
-def _entries(connection: Connection, writer_id: int) -> Iterator[Entry]:
-    query = select(entry).where(entry.c.writer_id == writer_id).order_by(entry.c.number)
-    with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
-        yield from map(entry_of, rows)
+def _rows(connection: Connection, table: Table, writer_id: int) -> Any:
+    query = select(table).where(table.c.writer_id == writer_id).order_by(table.c.number)
+    return connection.execute(query.execution_options(yield_per=_STREAM_CHUNK))
+
+
+def _kept_faults(connection: Connection, heads: Iterable[Head], kept: Iterable[Head]) -> Iterator[Fault]:
+    """What was kept elsewhere must still be there: this finds an end that was cut off together with its head."""
+    known = {head.writer for head in heads}
+    for head in kept:
+        if head.writer not in known:
+            yield Fault("I6", f"writer {head.writer}", "is missing: it was there when the heads were kept")
+        elif head.batch > 0:
+            here = (batch.c.writer_id == head.writer) & (batch.c.number == head.batch)
+            row = connection.execute(select(batch).where(here)).one_or_none()
+            fault = check_kept(head, None if row is None else Batch._make(row))
+            if fault is not None:
+                yield Fault("I6", fault.place, fault.sentence)
 
 
 def _charge_faults(connection: Connection, reading: _Reading) -> Iterator[Fault]:
     """Every entry holds for itself, and the entries of each key are a life that a charge can have (I1, I2)."""
     query = select(entry).order_by(entry.c.key, entry.c.attempt, entry.c.step)
+    types = RowTypes(entry.columns)
     with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
-        for key, group in groupby(map(entry_of, rows), lambda one: one.key):
+        for _, group in groupby(map(entry_of, rows), lambda one: one.key):
             life = list(group)
             reading.entries += len(life)
             reading.charges += 1
-            try:
-                for one in life:
-                    check_entry(one)
-                fold_charge(life)
-            except InvariantBroken as broken:
-                yield Fault("I2", charge_id(key), str(broken))
+            wrong = [Fault("I2", _place(one), why) for one in life if (why := _wrong(one, types)) is not None]
+            yield from wrong or _life_faults(life, reading)
 
 
-def _balance_faults(connection: Connection) -> Iterator[Fault]:
-    """Each balance is the fold of its entries (I5), none is below its floor (I3), and all sum to zero (I1)."""
-    folded = _folded_balances(connection)
-    totals: dict[str, int] = {}
-    for row in connection.execute(select(account).order_by(account.c.id)):
-        expected = folded.pop((row.id, row.currency), 0)
-        totals[row.currency] = totals.get(row.currency, 0) + row.balance_micros
-        if row.balance_micros != expected:
-            shown, summed = format_signed(row.balance_micros, row.currency), format_signed(expected, row.currency)
-            yield Fault("I5", f"account {row.code}", f"says {shown}, its entries sum to {summed}")
-        if row.floor_micros is not None and row.balance_micros < row.floor_micros:
-            yield Fault("I3", f"account {row.code}", "is below its floor")
-    for number, currency in sorted(folded):
-        yield Fault("I5", f"account {number}", f"does not exist in {currency}, but entries name it")
-    for currency, total in sorted(totals.items()):
-        if total != 0:
-            yield Fault("I1", f"all {currency} accounts", f"sum to {format_signed(total, currency)}, not to zero")
+def _wrong(one: Entry, types: RowTypes) -> str | None:
+    wrong = types.fault(one)
+    if wrong is None and len(one.key) != KEY_LENGTH:
+        return f"has a key of {len(one.key)} bytes"
+    return wrong
 
 
-def _folded_balances(connection: Connection) -> dict[tuple[int, str], int]:
-    folded: dict[tuple[int, str], int] = {}
-    for column, sign in ((entry.c.debit_account, -1), (entry.c.credit_account, 1)):
-        total: Any = func.sum(entry.c.amount_micros)
-        for number, currency, amount in connection.execute(
-            select(column, entry.c.currency, total).group_by(column, entry.c.currency)
-        ):
-            folded[number, currency] = folded.get((number, currency), 0) + sign * int(amount)
-    return folded
+def _life_faults(life: list[Entry], reading: _Reading) -> Iterator[Fault]:
+    for one in life:
+        reading.transfers.add(one)
+    try:
+        for one in life:
+            check_entry(one)
+        state = fold_charge(life)
+    except InvariantBroken as broken:
+        yield Fault("I2", charge_id(life[0].key), str(broken))
+        return
+    if state is not None and state.phase is Phase.HELD:
+        taken = state.opening
+        count, amount_micros = reading.open_holds.get(taken.currency, (0, 0))
+        reading.open_holds[taken.currency] = (count + 1, amount_micros + taken.amount_micros)
+
+
+def _place(one: Entry) -> str:
+    return f"entry {one.writer}/{one.number}"

@@ -197,7 +197,7 @@ def test_one_format_can_go_to_a_pipe(shop: Farebox, workplace: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (("November",), 1, "write it like 2026-11"),
+        (("November",), 2, "write it like 2026-11"),
         (("2026-11", "--format", "pdf"), 2, "choose from csv, jsonl"),
         (("2026-11", "--format", "csv,jsonl"), 2, "--out"),
         (("2026-11", "--publisher", "Example News", "--crawler", "ExampleBot"), 2, "not both"),
@@ -230,3 +230,69 @@ def test_verify_fails_and_names_what_was_changed(shop: Farebox, workplace: Path)
     assert result.code == 1
     assert "I5: account publisher:1:USD" in result.err
     assert shop("verify", "--json").json["ok"] is False
+
+
+def tamper(workplace: Path, *changes: str) -> None:
+    """Change the file by hand, with its locks taken away."""
+    connection = sqlite3.connect(workplace / "farebox.db")
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        connection.execute(f"DROP TRIGGER {name}")
+    for change in changes:
+        connection.execute(change)
+    connection.commit()
+    connection.close()
+
+
+def test_verify_prints_every_fault_and_complains_of_the_first(shop: Farebox, workplace: Path) -> None:
+    sell(workplace, 5000)
+    tamper(workplace, "UPDATE entry SET kind = 'bogus' WHERE kind = 'post'")
+    result = shop("verify", "--month", "2026-11")
+    lines = result.out.splitlines()
+    assert result.code == 1
+    assert lines[0].startswith("I4: trigger entry_no_update")
+    assert lines[-1].startswith("2026-11: has no report")
+    assert "and 6 more" in result.err, result.out
+
+
+def test_a_text_that_is_none_does_not_hide_what_is_wrong(shop: Farebox, workplace: Path) -> None:
+    sell(workplace, 5000)
+    tamper(workplace, "UPDATE entry SET rule = CAST(x'ff41' AS TEXT) WHERE kind = 'post'")
+    result = shop("verify", "--month", "2026-11")
+    assert result.code == 1
+    assert "I6: batch" in result.out
+    assert "2026-11: has no report" in result.out
+
+
+def test_heads_that_were_kept_show_an_end_that_was_cut_off(shop: Farebox, workplace: Path) -> None:
+    sell(workplace, 5000)
+    (workplace / "kept.json").write_text(shop("verify", "--json").out)
+    backup = (workplace / "farebox.db").read_bytes()
+    sell(workplace, 7500, first=2)
+    grown = shop("verify", "--since", "kept.json")
+    assert grown.code == 0
+    assert "kept still lie on the chains" in grown.out
+    (workplace / "kept.json").write_text(shop("verify", "--json").out)
+    for path in workplace.glob("farebox.db*"):
+        path.unlink()
+    (workplace / "farebox.db").write_bytes(backup)
+    assert shop("verify").code == 0, "an old copy agrees with itself"
+    cut = shop("verify", "--since", "kept.json")
+    assert cut.code == 1
+    assert "I6: writer 3: is missing" in cut.out
+
+
+def test_the_line_of_heads_changes_with_every_entry(shop: Farebox, workplace: Path) -> None:
+    before = shop("verify").out.splitlines()[-1]
+    assert before == f"heads {shop('verify', '--json').json['digest']}"
+    sell(workplace, 5000)
+    assert shop("verify").out.splitlines()[-1] != before
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"heads": [1]}', '{"heads": [{"writer": "1"}]}'])
+def test_a_kept_result_that_is_none_is_refused(shop: Farebox, workplace: Path, content: str) -> None:
+    (workplace / "kept.json").write_text(content)
+    result = shop("verify", "--since", "kept.json")
+    assert (result.code, result.out) == (1, "")
+    assert "not a result of `farebox verify --json`" in result.err
+    assert "cannot be read" in shop("verify", "--since", "nowhere.json").err

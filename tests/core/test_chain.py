@@ -16,7 +16,9 @@ from edge.core.chain import (
     batch_hash,
     canonical,
     check_chain,
+    check_kept,
     head_of,
+    heads_digest,
     leaf_hash,
     merkle_root,
     next_batch,
@@ -149,6 +151,43 @@ def test_a_rewritten_end_does_not_match_its_writer() -> None:
     forged = next_batch(head_of(BATCHES[1]), [canonical(entry(5)._replace(amount_micros=1))], 1_000)
     entries = [*ENTRIES[:4], entry(5)._replace(amount_micros=1)]
     assert check_chain(replace(HEAD, entry=5), [*BATCHES[:2], forged], entries) is not None
+
+
+def test_a_head_with_another_hash_is_not_taken_for_a_cut() -> None:
+    fault = check_chain(replace(HEAD, hash=bytes(32)), BATCHES, ENTRIES)
+    assert fault is not None
+    assert (fault.place, "missing" in fault.sentence) == ("writer 2", False)
+
+
+@pytest.mark.parametrize("kept", [head_of(one) for one in BATCHES])
+def test_a_kept_head_is_held_against_the_batch_of_its_number(kept: Head) -> None:
+    found = BATCHES[kept.batch - 1]
+    assert check_kept(kept, found) is None
+    assert check_kept(kept, None) is not None
+    assert check_kept(kept, found._replace(hash=bytes(32))) is not None
+    assert check_kept(kept, found._replace(last_entry=found.last_entry - 1)) is not None
+
+
+def test_the_digest_of_heads_depends_on_all_of_them_and_not_on_their_order() -> None:
+    heads = [HEAD, Head(3, 0, 0, GENESIS)]
+    assert heads_digest(heads) == heads_digest(heads[::-1])
+    others = [[HEAD], [replace(HEAD, hash=bytes(32)), heads[1]], [replace(HEAD, batch=9), heads[1]]]
+    assert len({heads_digest(one) for one in [heads, *others]}) == 4
+
+
+@pytest.mark.parametrize("field", ["number", "first_entry", "last_entry", "committed_at_micros"])
+@pytest.mark.parametrize("value", [-1, "text", 1.5, None])
+def test_a_batch_of_wrong_types_is_a_fault(field: str, value: object) -> None:
+    odd = BATCHES[1]._replace(**{field: value})  # type: ignore[arg-type]
+    assert check_chain(HEAD, [BATCHES[0], odd, BATCHES[2]], ENTRIES) is not None
+
+
+@pytest.mark.parametrize(("field", "value"), [("key", "text"), ("rule", b"\xff"), ("target", "\ud800")])
+def test_an_entry_that_has_no_canonical_form_is_named(field: str, value: object) -> None:
+    odd = ENTRIES[3]._replace(**{field: value})  # type: ignore[arg-type]
+    fault = check_chain(HEAD, BATCHES, [*ENTRIES[:3], odd, *ENTRIES[4:]])
+    assert fault is not None
+    assert fault.place == "entry 2/4"
 
 
 def test_a_leaf_cannot_pass_for_a_node() -> None:

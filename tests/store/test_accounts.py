@@ -15,7 +15,7 @@ from edge.store.database import Database
 from edge.store.policy_version import read_policy_version
 from edge.store.problems import InvalidValue, NameTaken, UnknownName
 from edge.store.verify import verify
-from tests.support.books import Books, Reports
+from tests.support.books import Books, Reports, introduce_crawler
 
 CRAWLER = 3
 TEN = parse_price("USD 10")
@@ -24,6 +24,7 @@ TEN = parse_price("USD 10")
 @pytest.fixture
 def account(database: Database) -> int:
     with database.write() as connection:
+        introduce_crawler(connection, CRAWLER)
         return accounts.open_crawler_account(connection, CRAWLER, "USD")
 
 

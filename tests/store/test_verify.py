@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
-from sqlalchemy import Connection, Table, insert, select, update
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from edge.core.chain import Batch, batch_hash, canonical, leaf_hash, merkle_root
+import pytest
+from sqlalchemy import Connection, Table, insert, select, text, update
+
+from edge.core.chain import GENESIS, Batch, Head, batch_hash, canonical, head_of, leaf_hash, merkle_root, next_batch
 from edge.core.ledger_operations import Credit, Hold, Operation, Post, Reverse, Settle, Void
 from edge.store.batch_reading import entry_of
 from edge.store.batch_writer import BatchWriter
 from edge.store.database import Database
-from edge.store.tables import account, batch, entry, writer
-from edge.store.verify import FAULTS_MAX, Fault, verify
+from edge.store.faults import Fault
+from edge.store.tables import account, batch, crawler, entry, publisher, site, writer
+from edge.store.verify import FAULTS_MAX, verify
 from tests.support.books import Books
 
 
@@ -35,17 +39,26 @@ def faults_of(database: Database) -> list[Fault]:
     return list(verify(database).faults)
 
 
-def unlock(connection: Connection) -> None:
-    """Take the triggers away, as somebody who owns the database can."""
-    if connection.dialect.name == "sqlite":
-        for name in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all():
+@contextmanager
+def tampering(database: Database) -> Iterator[Connection]:
+    """Change the books as somebody can who owns the database, and leave the locks as they were."""
+    with database.write() as connection:
+        if not database.is_sqlite:
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+            yield connection
+            return
+        found = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        triggers: dict[str, str] = {row.name: row.sql for row in found}
+        for name in triggers:
             connection.exec_driver_sql(f"DROP TRIGGER {name}")
-    else:
-        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
+        yield connection
+        connection.exec_driver_sql("PRAGMA ignore_check_constraints = OFF")
+        for text in triggers.values():
+            connection.exec_driver_sql(text)
 
 
 def delete(connection: Connection, table: Table, writer_id: int, numbers: range) -> None:
-    unlock(connection)
     own = (table.c.writer_id == writer_id) & table.c.number.in_(numbers)
     assert connection.execute(table.delete().where(own)).rowcount == len(numbers)
 
@@ -66,14 +79,12 @@ def test_a_change_of_any_column_is_found(books: Books, database: Database) -> No
     for field in FIELDS:
         # The table's own checks let a step change only together with its kind.
         change = {"kind": "void", "step": 2} if field in ("kind", "step") else {field: another(written[field])}
-        with database.write() as connection:
-            unlock(connection)
+        with tampering(database) as connection:
             connection.execute(update(entry).where(here).values(change))
         [chain_fault] = [fault for fault in faults_of(database) if fault.invariant == "I6"]
         assert chain_fault.place == "batch 2/2", field
         assert "2/4 to 2/8" in chain_fault.sentence
-        with database.write() as connection:
-            unlock(connection)
+        with tampering(database) as connection:
             connection.execute(update(entry).where(here).values(written))
     assert faults_of(database) == []
 
@@ -90,8 +101,7 @@ def another(value: object) -> object:
 
 
 def test_swapped_entries_are_found(books: Books, database: Database) -> None:
-    with database.write() as connection:
-        unlock(connection)
+    with tampering(database) as connection:
         for old, new in ((1, 900), (2, 1), (900, 2)):
             here = (entry.c.writer_id == 2) & (entry.c.number == old)
             connection.execute(update(entry).where(here).values(number=new))
@@ -99,14 +109,14 @@ def test_swapped_entries_are_found(books: Books, database: Database) -> None:
 
 
 def test_a_removed_entry_is_named(books: Books, database: Database) -> None:
-    with database.write() as connection:
+    with tampering(database) as connection:
         delete(connection, entry, 2, range(2, 3))
     places = [fault.place for fault in faults_of(database) if fault.invariant == "I6"]
     assert places == ["entry 2/2"]
 
 
 def test_a_removed_batch_is_named(books: Books, database: Database) -> None:
-    with database.write() as connection:
+    with tampering(database) as connection:
         delete(connection, batch, 2, range(2, 3))
         delete(connection, entry, 2, range(4, 9))
     places = [fault.place for fault in faults_of(database) if fault.invariant == "I6"]
@@ -114,14 +124,14 @@ def test_a_removed_batch_is_named(books: Books, database: Database) -> None:
 
 
 def test_a_cut_off_end_is_named(books: Books, database: Database) -> None:
-    with database.write() as connection:
+    with tampering(database) as connection:
         delete(connection, batch, 2, range(4, 5))
         delete(connection, entry, 2, range(10, 11))
     assert [(fault.invariant, fault.place) for fault in faults_of(database)] == [("I6", "batch 2/4")]
 
 
 def test_a_writer_removed_with_all_its_entries_is_named(books: Books, database: Database) -> None:
-    with database.write() as connection:
+    with tampering(database) as connection:
         delete(connection, batch, 1, range(1, 2))
         delete(connection, entry, 1, range(1, 2))
         connection.execute(writer.delete().where(writer.c.id == 1))
@@ -129,9 +139,8 @@ def test_a_writer_removed_with_all_its_entries_is_named(books: Books, database: 
 
 
 def test_a_writer_removed_alone_is_named(books: Books, database: Database) -> None:
-    with database.write() as connection:
-        unlock(connection)
-        if connection.dialect.name == "sqlite":
+    with tampering(database) as connection:
+        if database.is_sqlite:
             connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
             connection.execute(update(writer).where(writer.c.id == 2).values(id=3))
             connection.execute(update(batch).where(batch.c.writer_id == 2).values(writer_id=3))
@@ -144,8 +153,7 @@ def test_a_writer_removed_alone_is_named(books: Books, database: Database) -> No
 
 def test_a_batch_that_was_sealed_again_after_a_change_is_found(books: Books, database: Database) -> None:
     """Somebody who knows the format rewrites the last batch; the writer's head still knows the old one."""
-    with database.write() as connection:
-        unlock(connection)
+    with tampering(database) as connection:
         last = Batch._make(connection.execute(select(batch).where(batch.c.writer_id == 1)).one())
         written = entry_of(connection.execute(select(entry).where(entry.c.writer_id == 1)).one())
         forged = written._replace(author="nobody")
@@ -186,11 +194,202 @@ def test_a_charge_that_was_made_up_is_found(books: Books, database: Database) ->
 
 
 def test_ruined_books_are_not_listed_without_end(books: Books, database: Database) -> None:
-    with database.write() as connection:
-        unlock(connection)
+    with tampering(database) as connection:
         row = connection.execute(select(entry).where(entry.c.writer_id == 1)).one()._asdict()
         connection.execute(
             insert(entry),
             [row | {"number": number, "key": number.to_bytes(16, "big"), "attempt": 7} for number in range(2, 300)],
         )
     assert len(faults_of(database)) == FAULTS_MAX
+
+
+# What was kept elsewhere (I6)
+
+
+def cut_off_cleanly(connection: Connection) -> None:
+    """Take the last batch of writer 2 away and set its head back, so that the chain agrees with itself."""
+    last = connection.execute(select(batch).where(batch.c.writer_id == 2, batch.c.number == 3)).one()
+    delete(connection, batch, 2, range(4, 5))
+    delete(connection, entry, 2, range(10, 11))
+    values = {"head_batch": 3, "head_entry": last.last_entry, "head_hash": last.hash}
+    connection.execute(update(writer).where(writer.c.id == 2).values(values))
+
+
+def test_an_end_that_was_cut_off_with_its_head_shows_against_kept_heads_alone(books: Books, database: Database) -> None:
+    before = verify(database)
+    with tampering(database) as connection:
+        cut_off_cleanly(connection)  # a redelivery of nothing: no balance tells
+    after = verify(database)
+    assert after.faults == ()
+    assert after.digest != before.digest
+    assert [fault.place for fault in verify(database, before.heads).faults] == ["batch 2/4"]
+
+
+def test_heads_that_were_kept_still_hold_when_the_books_have_grown(books: Books, database: Database) -> None:
+    kept = verify(database).heads
+    hand = BatchWriter(database, "three")
+    hand.write([Post(books.order(books.crawler(1)))])
+    assert verify(database, kept).faults == ()
+    assert len(verify(database).heads) == 3
+
+
+def test_a_writer_that_was_kept_and_is_gone_is_named(books: Books, database: Database) -> None:
+    kept = [*verify(database).heads, Head(3, 1, 1, bytes(32))]
+    assert [fault.place for fault in verify(database, kept).faults] == ["writer 3"]
+
+
+def test_a_chain_that_was_rewritten_as_a_whole_shows_against_kept_heads(books: Books, database: Database) -> None:
+    before = verify(database)
+    with tampering(database) as connection:
+        connection.execute(update(entry).where(entry.c.writer_id == 2).values(offer="max USD 9"))
+        reseal(connection, 2)
+    assert verify(database).faults == ()
+    assert [fault.place for fault in verify(database, before.heads).faults] == ["batch 2/4"]
+
+
+def reseal(connection: Connection, writer_id: int) -> None:
+    """Hash a writer's chain anew, as somebody can who knows the format."""
+    rows = connection.execute(select(entry).where(entry.c.writer_id == writer_id).order_by(entry.c.number))
+    written = [entry_of(row) for row in rows]
+    head = Head(writer_id, 0, 0, GENESIS)
+    for row in connection.execute(select(batch).where(batch.c.writer_id == writer_id).order_by(batch.c.number)).all():
+        own = [canonical(one) for one in written[row.first_entry - 1 : row.last_entry]]
+        sealed = next_batch(head, own, row.committed_at_micros)
+        here = (batch.c.writer_id == writer_id) & (batch.c.number == sealed.number)
+        values = {"previous_hash": sealed.previous_hash, "merkle_root": sealed.merkle_root, "hash": sealed.hash}
+        connection.execute(update(batch).where(here).values(values))
+        head = head_of(sealed)
+    connection.execute(update(writer).where(writer.c.id == writer_id).values(head_hash=head.hash))
+
+
+def test_a_head_with_another_hash_is_named_as_that(books: Books, database: Database) -> None:
+    with tampering(database) as connection:
+        connection.execute(update(writer).where(writer.c.id == 2).values(head_hash=bytes(32)))
+    [fault] = faults_of(database)
+    assert str(fault) == "I6: writer 2: does not bear the hash of its last batch, batch 2/4"
+
+
+# Entries, parties and accounts belong together (I5)
+
+
+def test_an_entry_that_names_another_publisher_than_it_paid_is_found(books: Books, database: Database) -> None:
+    """Reports go by the name, balances by the account: whoever rewrites the chain too must not get between them."""
+    with tampering(database) as connection:
+        connection.execute(insert(publisher).values(id=2, name="B", name_key="b", email="b@b", created_at_micros=0))
+        connection.execute(update(entry).where(entry.c.kind == "reverse").values(publisher_id=2))
+        reseal(connection, 2)
+    found = [str(fault) for fault in faults_of(database)]
+    assert found == [
+        "I5: entry 2/9: debits account publisher:1:USD, but what it says belongs to publisher:2:USD",
+        "I5: entry 2/9: names publisher 2 and site 1, which belongs to publisher 1",
+    ]
+
+
+def test_accounts_that_changed_their_owners_are_found(books: Books, database: Database) -> None:
+    books.crawler(2)
+    with database.write() as connection:
+        for old, new, owner in (
+            ("crawler:1:USD", "x", 9),
+            ("crawler:2:USD", "crawler:1:USD", 1),
+            ("x", "crawler:2:USD", 2),
+        ):
+            connection.execute(update(account).where(account.c.code == old).values(code=new, owner_id=owner))
+    found = [str(fault) for fault in faults_of(database)]
+    assert "I5: entry 1/1: credits account crawler:2:USD, but what it says belongs to crawler:1:USD" in found
+    assert "I5: entry 2/1: debits account crawler:2:USD, but what it says belongs to crawler:1:USD" in found
+
+
+@pytest.mark.parametrize("column", ["owner_id", "currency", "owner_kind"])
+def test_an_account_unlike_its_name_is_found(books: Books, database: Database, column: str) -> None:
+    value = {"owner_id": 2, "currency": "EUR", "owner_kind": "internal"}[column]
+    with database.write() as connection:
+        connection.execute(update(account).where(account.c.id == books.publisher).values({column: value}))
+    named = [fault for fault in faults_of(database) if fault.place == "account publisher:1:USD"]
+    assert any("unlike its name" in fault.sentence for fault in named)
+
+
+@pytest.mark.parametrize(("table", "name"), [(crawler, "crawler 1"), (site, "site 1")])
+def test_a_party_that_entries_name_must_exist(books: Books, database: Database, table: Table, name: str) -> None:
+    with database.write() as connection:
+        connection.execute(table.delete().where(table.c.id == 1))
+    assert any(f"names {name}, which does not exist" in fault.sentence for fault in faults_of(database))
+
+
+def test_holds_that_are_open_are_counted(books: Books, database: Database) -> None:
+    order = books.order(books.crawler(1))
+    BatchWriter(database, "three").write([Hold(order)])
+    found = verify(database)
+    assert found.holds
+    assert found.open_holds == {"USD": (2, 2 * order.price.amount_micros)}
+
+
+# Locks (I4)
+
+
+def test_a_lock_that_was_taken_away_is_named(books: Books, database: Database) -> None:
+    with database.write() as connection:
+        if database.is_sqlite:
+            connection.exec_driver_sql("DROP TRIGGER entry_no_delete")
+        else:
+            connection.exec_driver_sql("ALTER TABLE entry DISABLE TRIGGER entry_no_change")
+    assert [fault.invariant for fault in faults_of(database)] == ["I4"]
+
+
+# Rows that no sound database holds
+
+
+ODD_CHANGES = [
+    "UPDATE batch SET committed_at_micros = -1 WHERE writer_id = 2 AND number = 2",
+    "UPDATE batch SET first_entry = -1 WHERE writer_id = 2 AND number = 1",
+    "UPDATE batch SET last_entry = 9000000000000000000 WHERE writer_id = 2 AND number = 2",
+]
+ODD_CHANGES_OF_SQLITE = [
+    "UPDATE batch SET last_entry = 'many' WHERE writer_id = 2 AND number = 2",
+    "UPDATE batch SET hash = 'text' WHERE writer_id = 2 AND number = 2",
+    "UPDATE writer SET head_hash = 'text' WHERE id = 2",
+    "UPDATE writer SET head_entry = 'text' WHERE id = 2",
+    "UPDATE account SET balance_micros = balance_micros + 0.5 WHERE code = 'publisher:1:USD'",
+    "UPDATE account SET balance_micros = 'much' WHERE code = 'publisher:1:USD'",
+    *(
+        f"UPDATE entry SET {change} WHERE writer_id = 2 AND number = 7"
+        for change in (
+            "key = 'abcdefghijklmnop'",
+            "key = x'00'",
+            "rule = x'ff00'",
+            "rule = CAST(x'ff41' AS TEXT)",
+            "kind = 'bogus'",
+            "kind = x'00'",
+            "amount_micros = 'abc'",
+            "amount_micros = amount_micros + 0.5",
+            "amount_micros = -5",
+            "recorded_at_micros = 'late'",
+            "attempt = 'x'",
+            "debit_account = 'x'",
+            "currency = 'usd'",
+            "publisher_id = 'x'",
+        )
+    ),
+    "UPDATE entry SET writer_id = 'x' WHERE writer_id = 2 AND number = 7",
+    "UPDATE entry SET number = 'x' WHERE writer_id = 2 AND number = 7",
+]
+
+
+@pytest.mark.parametrize("change", ODD_CHANGES)
+def test_an_odd_row_is_a_fault_and_not_a_crash(books: Books, database: Database, change: str) -> None:
+    with tampering(database) as connection:
+        connection.execute(text(change))
+    assert any("2/" in fault.place for fault in faults_of(database))
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("change", ODD_CHANGES_OF_SQLITE)
+def test_what_sqlite_keeps_in_any_column_is_a_fault_and_not_a_crash(
+    books: Books, database: Database, change: str
+) -> None:
+    with tampering(database) as connection:
+        connection.exec_driver_sql(change)
+    found = faults_of(database)
+    assert found
+    assert not any("could not be checked" in fault.sentence for fault in found)
+    assert any("2" in fault.place or "publisher:1" in fault.place for fault in found)
+    verify(database).digest.encode()

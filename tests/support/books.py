@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import count
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Table, insert, select, update
 
 from edge.core.errors import EdgeError
 from edge.core.ledger import ChargeOrder, CreditOrder, charge_key
@@ -13,7 +13,7 @@ from edge.core.money import Money
 from edge.store import schema
 from edge.store.account_rows import funding_account, open_account, publisher_account
 from edge.store.database import Database
-from edge.store.tables import account, entry
+from edge.store.tables import account, crawler, entry, publisher, site
 
 USD = "USD"
 PRICE = Money(10_000, USD)
@@ -34,15 +34,18 @@ class Books:
     publisher: int
     funding: int
     _signatures: count[int] = field(default_factory=lambda: count(1))
+    _crawlers: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def open(cls, database: Database) -> Books:
         with database.write() as connection:
+            _introduce_publisher(connection, 1)
             return cls(database, publisher_account(connection, 1, USD), funding_account(connection, USD))
 
     def crawler(self, number: int, *, limit_pages: int = 0) -> int:
         """Open a crawler's account: prepaid and empty, or postpaid for ``limit_pages``."""
         with self.database.write() as connection:
+            introduce_crawler(connection, number)
             return open_account(
                 connection,
                 f"crawler:{number}:{USD}",
@@ -63,7 +66,7 @@ class Books:
             price=price,
             crawler_account=crawler_account,
             publisher_account=self.publisher,
-            crawler_id=crawler_account,
+            crawler_id=self._crawler_of(crawler_account),
             publisher_id=1,
             site_id=1,
             rule="long reads",
@@ -80,7 +83,16 @@ class Books:
     def top_up(self, crawler_account: int, pages: int, reference: str = "invoice 1") -> CreditOrder:
         """Order a credit that affords ``pages``."""
         money = Money(pages * PRICE.amount_micros, USD)
-        return CreditOrder(crawler_account, self.funding, crawler_account, money, reference, "operator@example")
+        payer = self._crawler_of(crawler_account)
+        return CreditOrder(crawler_account, self.funding, payer, money, reference, "operator@example")
+
+    def _crawler_of(self, crawler_account: int) -> int:
+        """Whose account it is; of an account that does not exist, a crawler that does not exist either."""
+        if crawler_account not in self._crawlers:
+            owner = select(account.c.owner_id).where(account.c.id == crawler_account)
+            with self.database.read() as connection:
+                self._crawlers[crawler_account] = connection.execute(owner).scalar_one_or_none() or crawler_account
+        return self._crawlers[crawler_account]
 
     def balance(self, account_id: int) -> int:
         with self.database.read() as connection:
@@ -101,6 +113,28 @@ class Books:
             query = query.where(entry.c.key == key)
         with self.database.read() as connection:
             return list(connection.execute(query).scalars())
+
+
+def introduce_crawler(connection: Connection, number: int) -> None:
+    """Make sure that there is a crawler of that number, which entries can name."""
+    name, agent = f"Bot{number}", f"https://bot{number}.example"
+    about = {"agent_url": agent, "kind": "training", "operator": "Example", "suspended": False}
+    _insert_new(connection, crawler, number, name=name, name_key=name.lower(), **about)
+
+
+def _introduce_publisher(connection: Connection, number: int) -> None:
+    """Make sure that there is a publisher of that number, with a site of the same."""
+    name = f"News{number}"
+    _insert_new(connection, publisher, number, name=name, name_key=name.lower(), email="owner@news.example")
+    switches = ("strict", "in_band_pricing", "error_detail", "case_sensitive_paths")
+    about = {"host": f"news{number}.example", "origin": "http://127.0.0.1", "currency": USD, "active": True}
+    _insert_new(connection, site, number, publisher_id=number, **about, **dict.fromkeys(switches, False))
+
+
+def _insert_new(connection: Connection, table: Table, number: int, **values: object) -> None:
+    """Two processes may do so at once; whoever comes second finds the row."""
+    if connection.execute(select(table.c.id).where(table.c.id == number)).first() is None:
+        connection.execute(insert(table).values(id=number, created_at_micros=0, **values))
 
 
 def _balance(connection: Connection, account_id: int) -> int:
