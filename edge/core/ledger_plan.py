@@ -122,25 +122,31 @@ def _opening_of(held: Held, page: Page, holds_accounts: Mapping[str, int]) -> En
 # The rest
 
 
-FREE_REDELIVERIES_PER_DAY = 10
-"""Pages that an account may fetch for nothing after broken deliveries, within 24 hours.
+REVERSALS_PER_DAY = 10
+"""Broken deliveries that are reversed for an account within 24 hours.
 
-A client can break a delivery on purpose once it has read most of it: without an end, that would be a way to read
-everything for nothing. Beyond it a retry is charged anew, and so still paid for once at the most.
+The evidence is the client's own acknowledgement, so a client can break a delivery on purpose after reading nearly all
+of it: without an end, that would be a way to read everything for nothing. Beyond it a charge whose delivery broke
+stays, unconfirmed, and the same signed request fetches the page for nothing more (D2).
 """
+
+FREE_REDELIVERIES_PER_DAY = 10
+"""Pages that an account may fetch for nothing after such reversals, within 24 hours; beyond it a retry is charged."""
 
 
 @dataclass(slots=True)
 class AccountState:
     """An account as it was read under lock, and as the plan goes on changing it.
 
-    ``redeliveries_left`` says how many broken deliveries it may still fetch again for nothing today.
+    ``reversals_left`` and ``redeliveries_left`` say how many broken deliveries are still reversed for it today, and
+    how many it may still fetch again for nothing.
     """
 
     currency: str
     balance_micros: int
     floor_micros: int | None
     suspended: bool
+    reversals_left: int = REVERSALS_PER_DAY
     redeliveries_left: int = FREE_REDELIVERIES_PER_DAY
 
 
@@ -278,6 +284,11 @@ class Planner:
             return NotReversed("another attempt has been charged since")
         if operation.author is None and self._delivered(posted.position):
             return NotReversed("its delivery was confirmed")
+        if operation.author is None:
+            payer = self._accounts[state.opening.debit_account]
+            if payer.reversals_left <= 0:
+                return NotReversed("today's reversals are used up; the same signed request may fetch it again")
+            payer.reversals_left -= 1
         payment = state.payment or state.opening
         self._move(payment.credit_account, state.opening.debit_account, posted.amount)
         self._note(self._page.reverse(state, operation.reason, operation.author))

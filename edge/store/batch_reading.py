@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import assert_never
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from edge.core.ledger import Entry, EntryKind, Step
 from edge.core.ledger_entries import Page
@@ -25,8 +25,8 @@ from edge.core.ledger_operations import (
     VoidAbandoned,
     key_of,
 )
-from edge.core.ledger_plan import FREE_REDELIVERIES_PER_DAY, AccountState, Planner
-from edge.core.ledger_state import ChargeState, fold_charge
+from edge.core.ledger_plan import FREE_REDELIVERIES_PER_DAY, REVERSALS_PER_DAY, AccountState, Planner
+from edge.core.ledger_state import ChargeState, Phase, fold_charge
 from edge.store.deliveries import Position
 from edge.store.tables import account, entry
 
@@ -45,10 +45,16 @@ def read_planner(
     payers = _payers(connection, operations)
     accounts = _read_accounts(connection, payers, lock=True)
     charges = read_charges(connection, keys)
+    since = page.recorded_at_micros - DAY_MICROS
     for number in {state.opening.debit_account for state in charges.values() if state and state.may_redeliver}:
         if number in accounts:
-            used = _redeliveries(connection, number, page.recorded_at_micros - DAY_MICROS)
+            used = _count(connection, EntryKind.REDELIVER, entry.c.debit_account == number, since)
             accounts[number].redeliveries_left = max(0, FREE_REDELIVERIES_PER_DAY - used)
+    for number in _broken_for(operations, charges):
+        if number in accounts:
+            own = (entry.c.credit_account == number) & entry.c.author.is_(None)
+            used = _count(connection, EntryKind.REVERSE, own, since)
+            accounts[number].reversals_left = max(0, REVERSALS_PER_DAY - used)
     others = {number for operation in operations for number in _other_accounts(operation)}
     others |= set(holds_accounts.values())
     for state in charges.values():
@@ -69,12 +75,16 @@ def read_charges(connection: Connection, keys: set[bytes]) -> dict[bytes, Charge
     return charges
 
 
-def _redeliveries(connection: Connection, account_id: int, since_micros: int) -> int:
-    """How many pages an account has fetched for nothing since then."""
+def _broken_for(operations: Sequence[Operation], charges: Mapping[bytes, ChargeState | None]) -> set[int]:
+    """The accounts for which broken deliveries are to be reversed."""
+    states = (charges[one.key] for one in operations if isinstance(one, Reverse) and one.author is None)
+    return {state.opening.debit_account for state in states if state is not None and state.phase is Phase.LIVE}
+
+
+def _count(connection: Connection, kind: EntryKind, of_account: ColumnElement[bool], since_micros: int) -> int:
+    """How many entries of a kind an account has had since then; each kind asked for has an index of its own."""
     found = select(func.count()).where(
-        entry.c.kind == EntryKind.REDELIVER.value,
-        entry.c.debit_account == account_id,
-        entry.c.recorded_at_micros > since_micros,
+        entry.c.kind == kind.value, of_account, entry.c.recorded_at_micros > since_micros
     )
     return connection.execute(found).scalar_one()
 

@@ -165,6 +165,14 @@ def create_ledger() -> None:
         postgresql_where=sa.text("kind = 'redeliver'"),
     )
     op.create_index(
+        "ix_entry_reversals",
+        "entry",
+        ["credit_account", "recorded_at_micros"],
+        unique=False,
+        sqlite_where=sa.text("kind = 'reverse'"),
+        postgresql_where=sa.text("kind = 'reverse'"),
+    )
+    op.create_index(
         "ix_entry_holds",
         "entry",
         ["writer_id", "number"],

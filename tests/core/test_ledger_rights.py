@@ -16,7 +16,7 @@ from edge.core.ledger import (
     charge_id,
 )
 from edge.core.ledger_operations import Credit, Hold, Operation, Post, Reverse, Settle, key_of
-from edge.core.ledger_plan import FREE_REDELIVERIES_PER_DAY
+from edge.core.ledger_plan import FREE_REDELIVERIES_PER_DAY, REVERSALS_PER_DAY
 from tests.support.ledger_desk import CRAWLER, FUNDING, ONLY, ORDER, PRICE, PUBLISHER, Desk
 
 
@@ -106,6 +106,19 @@ def test_a_collecting_order_leaves_a_hold_alone() -> None:
     assert desk.plan(Post(ONLY)) == desk.plan(Hold(ONLY)) == NoRight()
 
 
+def test_broken_deliveries_are_reversed_so_often_a_day_and_then_wait_to_be_fetched() -> None:
+    desk = Desk(pages=50)
+    for number in range(REVERSALS_PER_DAY):
+        order = replace(ORDER, key=bytes([number]) * 16)
+        desk.posted(order)
+        assert isinstance(desk.plan(Reverse(order.key, "broken")), Reversed)
+    posted = desk.posted()
+    assert isinstance(desk.plan(Reverse(ORDER.key, "broken")), NotReversed)
+    assert desk.plan(Post(ONLY)) == replace(posted, fresh=False)
+    assert desk.pages(CRAWLER) == 49
+    assert isinstance(desk.plan(Reverse(ORDER.key, "asked for", author="operator")), Reversed)
+
+
 def test_an_account_fetches_so_many_broken_pages_a_day_for_nothing_and_no_more() -> None:
     desk = Desk(pages=50)
     for number in range(FREE_REDELIVERIES_PER_DAY):
@@ -114,6 +127,7 @@ def test_an_account_fetches_so_many_broken_pages_a_day_for_nothing_and_no_more()
         desk.plan(Reverse(order.key, "broken"))
         assert isinstance(desk.plan(Post(order)), Redelivery)
     desk.posted()
+    desk.accounts[CRAWLER].reversals_left = 1  # another day for reversals, the same for pages
     desk.plan(Reverse(ORDER.key, "broken"))
     assert desk.plan(Post(ONLY)) == NoRight()
     assert desk.posted().fresh

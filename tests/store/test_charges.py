@@ -25,7 +25,7 @@ from edge.core.ledger import (
     charge_id,
 )
 from edge.core.ledger_operations import OrderImpossible, Post
-from edge.core.ledger_plan import FREE_REDELIVERIES_PER_DAY
+from edge.core.ledger_plan import REVERSALS_PER_DAY
 from edge.store.charges import Ledger
 from edge.store.database import Database
 from edge.store.verify import verify
@@ -232,15 +232,17 @@ def test_a_broken_delivery_is_paid_back_then_fetched_once_for_nothing(ledger: Le
     assert books.kinds(order.key) == ["post", "reverse", "redeliver"]
 
 
-def test_pages_for_nothing_have_an_end_each_day(ledger: Ledger, books: Books) -> None:
+def test_reversals_and_pages_for_nothing_have_an_end_each_day(ledger: Ledger, books: Books) -> None:
     account = funded(ledger, books, 50)
     outcomes = []
-    for _ in range(FREE_REDELIVERIES_PER_DAY + 1):
+    for _ in range(REVERSALS_PER_DAY + 1):
         order = books.order(account)
         posted = one(ledger.post(order))
         one(ledger.reverse(order.key, "broken", position=posted.position))
-        outcomes.append(one(ledger.post(order)))
-    assert [type(outcome) for outcome in outcomes] == [Redelivery] * FREE_REDELIVERIES_PER_DAY + [Posted]
+        outcomes.append((posted, one(ledger.post(order))))
+    # The last one was not reversed: its charge stays, and the same signed request gets the page for nothing more.
+    assert [type(again) for _, again in outcomes] == [Redelivery] * REVERSALS_PER_DAY + [Posted]
+    assert outcomes[-1][1] == replace(outcomes[-1][0], fresh=False)
     assert books.pages_of(account) == 49
 
 

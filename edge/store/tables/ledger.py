@@ -129,6 +129,14 @@ entry = Table(
         sqlite_where=text("kind = 'redeliver'"),
         postgresql_where=text("kind = 'redeliver'"),
     ),
+    # And how often a broken delivery was reversed for it.
+    Index(
+        "ix_entry_reversals",
+        "credit_account",
+        "recorded_at_micros",
+        sqlite_where=text("kind = 'reverse'"),
+        postgresql_where=text("kind = 'reverse'"),
+    ),
     # Recovery asks for one writer's holds; small, because most charges never hold.
     Index(
         "ix_entry_holds",
