@@ -30,7 +30,7 @@ from edge.store.people import (
 from edge.store.problems import StoreProblem
 from edge.store.sessions import ABSOLUTE_MICROS, Session, find_session, open_session, touch
 from edge.store.sites import Site, find_site
-from publisher_dashboard.browser_safety import Address, sent_from_here
+from publisher_dashboard.browser_safety import Address, page_before, sent_from_here
 from publisher_dashboard.visit import GRANTS, Desk, Need, Visit
 
 TOKEN_FIELD = "token"  # noqa: S105 -- the name of a form field
@@ -38,12 +38,13 @@ PASSWORD_CHARACTERS_READ_MAX = 1000
 
 
 class Turned(Exception):
-    """Not let in: the status to answer, and a sentence that says why."""
+    """Not let in: the status to answer, a sentence that says why, and the page of ours to go back to, if any."""
 
-    def __init__(self, status: HTTPStatus, why: str) -> None:
+    def __init__(self, status: HTTPStatus, why: str, back: str | None = None) -> None:
         super().__init__(why)
         self.status = status
         self.why = why
+        self.back = back
 
 
 class SignInFirst(Exception):
@@ -65,7 +66,8 @@ def admit(desk: Desk, request: Request, need: Need, form: Mapping[str, list[str]
     if session is None:
         raise SignInFirst
     if is_form and not hmac.compare_digest(first.get(TOKEN_FIELD, "").encode(), session.csrf_token.encode()):
-        raise Turned(HTTPStatus.FORBIDDEN, "This form is from an older session. Load the page again, then send it.")
+        why = "This form was opened in another session, before you signed in again. Load its page again, then send it."
+        raise Turned(HTTPStatus.FORBIDDEN, why, page_before(request.headers))
     return _place(desk, request, need, session, now_micros, first, form)
 
 
@@ -81,14 +83,7 @@ def _place(
     """Find the publisher and site of the address among what the person may see."""
     with desk.database.read() as connection:
         own = memberships(connection, session.person_id)
-        site = None
-        host = request.path_params.get("host")
-        if host is not None:
-            try:
-                site = find_site(connection, host)
-            except StoreProblem:
-                raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE) from None
-    membership = _membership(own, request, site)
+    membership, site = find_own_site(desk, own, request)
     if need is not Need.SIGNED_IN:
         if membership is None:
             raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
@@ -98,9 +93,22 @@ def _place(
     return Visit(desk, request, now_micros, session, own, membership, site, first, form)
 
 
-def _membership(own: tuple[Membership, ...], request: Request, site: Site | None) -> Membership | None:
-    wanted = site.publisher_id if site else request.path_params.get("publisher_id")
-    return next((one for one in own if one.publisher_id == wanted), None)
+def find_own_site(desk: Desk, own: tuple[Membership, ...], request: Request) -> tuple[Membership | None, Site | None]:
+    """The publisher and site of the address, if they are among a person's own; what is not is as if it were not."""
+    host = request.path_params.get("host")
+    if host is None:
+        return _membership(own, request.path_params.get("publisher_id")), None
+    try:
+        with desk.database.read() as connection:
+            site = find_site(connection, host)
+    except StoreProblem:
+        return None, None
+    membership = _membership(own, site.publisher_id)
+    return (membership, site) if membership else (None, None)
+
+
+def _membership(own: tuple[Membership, ...], publisher_id: int | None) -> Membership | None:
+    return next((one for one in own if one.publisher_id == publisher_id), None)
 
 
 # Cookies

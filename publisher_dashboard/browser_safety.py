@@ -87,6 +87,20 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
+def safe_path(wanted: str) -> str:
+    """A path of ours to go to, never another host: browsers read // and /\\ as one."""
+    plain = wanted.isprintable() and wanted.isascii()
+    return wanted if plain and wanted.startswith("/") and wanted[1:2] not in ("/", "\\") else "/"
+
+
+def page_before(headers: Mapping[str, str]) -> str | None:
+    """The page of ours that this request was sent from, as path and query, if the browser says so (``Referer``)."""
+    before = urlsplit(headers.get("referer", ""))
+    if not before.netloc or before.netloc.lower() != headers.get("host", "").lower():
+        return None
+    return safe_path(f"{before.path}?{before.query}" if before.query else before.path)
+
+
 def sent_from_here(headers: Mapping[str, str]) -> bool:
     """Whether the browser says that a form was sent from a page of this origin.
 

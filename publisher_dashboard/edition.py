@@ -63,12 +63,15 @@ class Wanted:
     """What a form asked for, for the page that has to say it was not done: a phrase, and the rule if it was one.
 
     ``about`` is the name of the rule it was about. ``repeatable`` is False where one has to look again first.
+    ``note`` is what was written for a version, ``of_versions`` says that it was about versions, not about the draft.
     """
 
     phrase: str
     about: str | None = None
     rule: Rule | None = None
     repeatable: bool = True
+    note: str = ""
+    of_versions: bool = False
 
 
 def look(visit: Visit) -> Edition:

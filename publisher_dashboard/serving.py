@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from http import HTTPStatus
-from urllib.parse import parse_qs, quote, unquote
+from urllib.parse import parse_qs, unquote, urlencode
 
 import structlog
 from starlette.concurrency import run_in_threadpool
@@ -20,7 +20,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from edge.store.passwords import Busy
 from edge.store.people import memberships
-from publisher_dashboard.auth import SignInFirst, Turned, admit, find_current
+from publisher_dashboard.auth import SignInFirst, Turned, admit, cookie_name, find_current, find_own_site
+from publisher_dashboard.browser_safety import page_before
 from publisher_dashboard.visit import Desk, Need, Visit
 
 FORM_BYTES_MAX = 64 * 1024
@@ -48,6 +49,9 @@ def unknown_page(desk: Desk) -> Callable[[Request, Exception], Awaitable[Respons
 
     async def answer(request: Request, error: Exception) -> Response:
         status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
+        if status is HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET":
+            # Somebody loads the address of a form again, from the history or a bookmark: show the page it stands on.
+            return RedirectResponse(page_of_form(request.url.path), HTTPStatus.SEE_OTHER)
         why = "There is no such page." if status is HTTPStatus.NOT_FOUND else f"{status.phrase}."
         return await run_in_threadpool(_turned_away, desk, request, status, why)
 
@@ -58,9 +62,9 @@ def _serve(desk: Desk, need: Need, page: Page, request: Request, body: bytes) ->
     try:
         return page(admit(desk, request, need, _read_form(request, body), _now_micros(desk)))
     except SignInFirst:
-        return _to_sign_in(request)
+        return _to_sign_in(desk, request)
     except Turned as turned:
-        return _turned_away(desk, request, turned.status, turned.why)
+        return _turned_away(desk, request, turned.status, turned.why, turned.back)
     except Busy as busy:
         answer = _turned_away(desk, request, HTTPStatus.SERVICE_UNAVAILABLE, str(busy))
         answer.headers["retry-after"] = "5"
@@ -70,24 +74,47 @@ def _serve(desk: Desk, need: Need, page: Page, request: Request, body: bytes) ->
         return PlainTextResponse("Something broke here; it was written down.\n", HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _turned_away(desk: Desk, request: Request, status: HTTPStatus, why: str) -> Response:
-    """A page that says no: in the frame for somebody who is signed in, else on its own."""
+def _turned_away(desk: Desk, request: Request, status: HTTPStatus, why: str, back: str | None = None) -> Response:
+    """A page that says no: in the frame for somebody who is signed in, else on its own. ``back`` is a page of ours."""
     now_micros = _now_micros(desk)
     visit = Visit(desk, request, now_micros)
     session = find_current(desk, request, now_micros)
     if session is not None:
         with desk.database.read() as connection:
-            visit = replace(visit, session=session, memberships=memberships(connection, session.person_id))
-    return visit.render("turned_away.html", status, what=status, why=why)
+            own = memberships(connection, session.person_id)
+        membership, site = find_own_site(desk, own, request)
+        visit = replace(visit, session=session, memberships=own, membership=membership, site=site)
+    return visit.render("turned_away.html", status, what=status, why=why, back=back)
 
 
-def _to_sign_in(request: Request) -> Response:
-    """After signing in one comes back here, unless it was a form: what was typed in it is gone either way."""
-    if request.method == "POST":
-        return RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
+def _to_sign_in(desk: Desk, request: Request) -> Response:
+    """After signing in one comes back here; from a form, to the page it stood on: what was typed in it is gone."""
+    is_form = request.method == "POST"
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    where = "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='/')}"
-    return RedirectResponse(where, HTTPStatus.SEE_OTHER)
+    if is_form:
+        wanted = page_before(request.headers) or page_of_form(request.url.path)
+    asked = {"next": wanted} if wanted != "/" else {}
+    if cookie_name(desk.address) in request.cookies:
+        asked["why"] = "ended-form" if is_form else "ended"
+    return RedirectResponse(f"/sign-in?{urlencode(asked, safe='/')}" if asked else "/sign-in", HTTPStatus.SEE_OTHER)
+
+
+def page_of_form(path: str) -> str:
+    """The page that holds the form which is sent to ``path``."""
+    parts = path.strip("/").split("/")
+    match parts:
+        case ["sites", host, "rules", "move" | "switch"]:
+            return f"/sites/{host}/rules"
+        case ["sites", host, "publish"]:
+            return f"/sites/{host}/review"
+        case ["sites", host, "roll-back"]:
+            return f"/sites/{host}/history"
+        case ["sites", _, *_]:
+            return path
+        case ["account", *_]:
+            return "/account"
+        case _:
+            return "/"
 
 
 async def _read_body(request: Request) -> bytes | None:

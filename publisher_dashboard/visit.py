@@ -144,6 +144,11 @@ class Visit:
         """An address below this publisher."""
         return "/".join(("/publishers", str(self.publisher.publisher_id), *parts))
 
+    def _choosing(self) -> str:
+        """For which page a site is being chosen, on the page that lists them; empty anywhere else."""
+        wanted = self.query("for") if self.request.url.path.endswith("/sites") else ""
+        return wanted if wanted in ("rules", "test") else ""
+
     def _frame(self) -> dict[str, Any]:
         """What surrounds every page: who, where, and where else one may go."""
         membership = self.membership or (self.memberships[0] if self.memberships else None)
@@ -161,6 +166,7 @@ class Visit:
             "own_sites": own,
             "has_draft": draft is not None,
             "path": self.request.url.path,
+            "choosing": self._choosing(),
             "may_edit": self.may(Need.EDIT),
             "may_export": self.may(Need.EXPORT),
             "notice": NOTICES.get(self.query("said")),

@@ -55,7 +55,7 @@ def roll_back(visit: Visit) -> Response:
     edition, wanted = look(visit), visit.form.get("version", "")
     if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 10):
         raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
-    phrase = Wanted(f"roll back to version {wanted}", repeatable=False)
+    phrase = Wanted(f"roll back to version {wanted}", repeatable=False, of_versions=True)
     if visit.form.get("live") != str(edition.live_number):
         return conflict(visit, edition, phrase)
     try:

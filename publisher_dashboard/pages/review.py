@@ -11,18 +11,19 @@ from edge.store.problems import InvalidValue
 from edge.store.rulesets import DraftMoved, VersionMoved, discard_draft, publish_draft
 from publisher_dashboard.edition import EDITION_FIELD, Wanted, conflict, look
 from publisher_dashboard.forms import sentence
+from publisher_dashboard.rendering import plural
 from publisher_dashboard.visit import Visit
 
 
 def show(visit: Visit) -> Response:
     """What publishing would change."""
-    return _page(visit, "", {})
+    return _page(visit, visit.query("note"), {})
 
 
 def publish(visit: Visit) -> Response:
     """Make the draft that was reviewed live, with its note."""
     edition, note = look(visit), visit.form.get("note", "")
-    wanted = Wanted("publish the draft", repeatable=False)
+    wanted = Wanted("publish the draft", repeatable=False, note=note)
     if edition.draft is None or not _is_what_was_seen(visit, edition.mark, edition.live_number):
         return conflict(visit, edition, wanted)
     try:
@@ -41,6 +42,18 @@ def publish(visit: Visit) -> Response:
     except (DraftMoved, VersionMoved):
         return conflict(visit, look(visit), wanted)
     return visit.go(visit.site_path("rules"), "published")
+
+
+def ask_discard(visit: Visit) -> Response:
+    """Ask once more before the whole draft goes."""
+    edition = look(visit)
+    if edition.draft is None:
+        question, meaning, sure = "There is no draft", "What is live is all there is.", None
+    else:
+        number = plural(len(edition.changes), "change")
+        question, sure = "Discard the draft?", f"Discard {number}"
+        meaning = f"Its {number} cannot be brought back, whoever made them. What is live stays as it is."
+    return visit.render("confirm.html", question=question, meaning=meaning, sure=sure, rule=None, edition=edition)
 
 
 def discard(visit: Visit) -> Response:

@@ -15,7 +15,7 @@ from publisher_dashboard.auth import Turned
 from publisher_dashboard.edition import Wanted, look, save
 from publisher_dashboard.forms import read_rule_price, sentence
 from publisher_dashboard.presets import PRESETS, SUGGESTED_PRICE_MICROS, preset_rules
-from publisher_dashboard.rule_list import Direction
+from publisher_dashboard.rule_list import Direction, NoSuchRule, find_rule
 from publisher_dashboard.rule_list import move as move_rule
 from publisher_dashboard.rule_list import remove as remove_rule
 from publisher_dashboard.rule_list import switch as switch_rule
@@ -69,6 +69,20 @@ def switch(visit: Visit) -> Response:
     name, enabled = visit.form.get("rule", ""), visit.form.get("enabled") == "on"
     wanted = Wanted(f"turn “{name}” {'on' if enabled else 'off'}", name)
     return save(visit, lambda rules: switch_rule(rules, name, enabled=enabled), wanted, "switched")
+
+
+def ask_remove(visit: Visit) -> Response:
+    """Ask once more before a rule is taken out."""
+    edition = look(visit)
+    try:
+        _, rule = find_rule(edition.rules, visit.query("rule"))
+    except NoSuchRule as gone:
+        raise Turned(HTTPStatus.NOT_FOUND, str(gone)) from gone
+    meaning = "It goes out of the draft, for everyone who edits it. What is live stays as it is until you publish."
+    question = f"Delete “{rule.name}”?"
+    return visit.render(
+        "confirm.html", question=question, meaning=meaning, sure="Delete the rule", rule=rule, edition=edition
+    )
 
 
 def remove(visit: Visit) -> Response:

@@ -40,6 +40,24 @@ def test_other_methods_are_refused(quick_house: House, method: str) -> None:
         assert browser.client.request(method, path, headers=FROM_HERE).status_code in (404, 405)
 
 
+def test_the_address_of_a_form_leads_to_the_page_it_stands_on(quick_house: House) -> None:
+    browser = quick_house.signed_in()
+    pages = {(route.method, route.path) for route in ROUTES}
+    for method, path in pages:
+        if method == "POST" and ("GET", path) not in pages:
+            there = browser.get(path.replace("{host}", "harbour.example"))
+            assert there.status_code == 303, path
+            assert browser.get(there.headers["location"]).status_code in (200, 303), path
+
+
+def test_a_page_that_says_no_leads_back_to_the_site(quick_house: House) -> None:
+    viewer = quick_house.signed_in("viewer@harbour.example")
+    page = viewer.get("/sites/harbour.example/rules/new")
+    assert page.status_code == 403
+    assert 'href="/sites/harbour.example/rules">To the rules of harbour.example' in page.text
+    assert "To the overview" in viewer.get("/nothing").text
+
+
 def test_pages_name_nothing_off_this_host(quick_house: House) -> None:
     browser = quick_house.signed_in()
     for path in ("/publishers/1", "/sites/harbour.example/rules", "/sites/harbour.example/review", "/account"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,7 +136,54 @@ def test_a_session_ends_after_half_an_hour_without_use(house: House) -> None:
         house.clock.pass_minutes(29)
         assert browser.get("/account").status_code == 200
     house.clock.pass_minutes(30.1)
-    assert browser.get("/account").headers["location"] == "/sign-in?next=/account"
+    assert browser.get("/account").headers["location"] == "/sign-in?next=/account&why=ended"
+
+
+def test_who_comes_back_to_an_ended_session_is_told_and_brought_back_to_the_page(quick_house: House) -> None:
+    browser = quick_house.signed_in()
+    quick_house.clock.pass_minutes(31)
+    page = browser.get(browser.get("/account").headers["location"]).text
+    assert "Your session ended; sign in again." in page
+    assert 'name="next" value="/account"' in page
+    assert "Your session ended" not in quick_house.new_browser().get("/sign-in?next=/account").text
+
+
+@pytest.mark.parametrize(
+    ("sent_to", "sent_from", "back"),
+    [
+        ("/sites/harbour.example/rules/edit", f"{ORIGIN}/sites/harbour.example/rules/edit?rule=Archive",
+         "/sites/harbour.example/rules/edit?rule=Archive"),
+        ("/sites/harbour.example/rules/move", None, "/sites/harbour.example/rules"),
+        ("/sites/harbour.example/publish", None, "/sites/harbour.example/review"),
+        ("/account/password", "https://evil.example/account", "/account"),
+        ("/account/password", f"{ORIGIN}//evil.example", None),
+    ],
+)  # fmt: skip
+def test_a_form_of_an_ended_session_is_not_read_and_leads_back_to_its_page(
+    quick_house: House, sent_to: str, sent_from: str | None, back: str | None
+) -> None:
+    browser = quick_house.signed_in()
+    quick_house.clock.pass_minutes(31)
+    answer = browser.post(sent_to, {"name": "typed for long"}, **({"referer": sent_from} if sent_from else {}))
+    page = html.unescape(browser.get(answer.headers["location"]).text)
+    assert "What you had typed was not saved" in page
+    assert f'name="next" value="{back or ""}"' in page
+
+
+def test_after_signing_in_in_another_tab_the_first_one_goes_on_where_it_was(quick_house: House) -> None:
+    browser = quick_house.signed_in()
+    assert browser.get("/sign-in?next=/sites/harbour.example/rules").headers["location"].endswith("/rules")
+    assert browser.get("/sign-in?next=//evil.example").headers["location"] == "/"
+    old_tab = {"token": "of the session before", "rule": "Archive"}
+    referer = f"{ORIGIN}/sites/harbour.example/rules/edit?rule=Archive"
+    answer = browser.post("/sites/harbour.example/rules/edit", old_tab, referer=referer)
+    assert answer.status_code == 403
+    assert 'href="/sites/harbour.example/rules/edit?rule=Archive">Back to the page' in answer.text
+
+
+def test_signing_out_says_so(quick_house: House) -> None:
+    browser = quick_house.signed_in()
+    assert "You are signed out." in browser.get(browser.post("/sign-out").headers["location"]).text
 
 
 def test_a_session_ends_after_twelve_hours_of_use(quick_house: House) -> None:
@@ -150,7 +198,7 @@ def test_a_session_ends_after_twelve_hours_of_use(quick_house: House) -> None:
 def test_signing_out_ends_the_session_on_the_server_too(house: House) -> None:
     browser = house.signed_in()
     token = browser.client.cookies["farebox_session"]
-    assert browser.post("/sign-out").headers["location"] == "/sign-in"
+    assert browser.post("/sign-out").headers["location"] == "/sign-in?why=signed-out"
     stolen = house.new_browser()
     stolen.client.cookies.set("farebox_session", token)
     assert stolen.get("/account").status_code == 303
@@ -195,7 +243,7 @@ def test_no_form_counts_without_this_sessions_token(quick_house: House) -> None:
             form = {"token": token}
             answer = browser.client.post(_path_of(route), data=form, headers=FROM_HERE, follow_redirects=False)
             assert answer.status_code == 403, route.path
-            assert "older session" in answer.text
+            assert "another session" in answer.text
 
 
 def test_an_origin_of_ours_will_do_where_the_browser_says_no_more(quick_house: House) -> None:

@@ -68,6 +68,9 @@ class Served:
             f"{SITE}/rules/new",
             f"{SITE}/rules/edit?rule=Night+recipes",
             f"{SITE}/rules/everything-else",
+            f"{SITE}/rules/delete?rule=Archive",
+            f"{SITE}/discard",
+            f"{OURS}/sites?for=test",
             f"{SITE}/presets",
             f"{SITE}/review",
             "/sites/kitchen.harbour.example/review",
@@ -280,7 +283,7 @@ def test_everything_works_without_javascript(chromium: Browser, served: Served) 
     assert download.value.suggested_filename == "charges.csv"
     assert "ExampleBot" in Path(download.value.path()).read_text(encoding="utf-8")
     page.get_by_role("button", name="Sign out").click()
-    page.wait_for_url("**/sign-in")
+    page.wait_for_url("**/sign-in?why=signed-out")
     context.close()
 
 

@@ -82,6 +82,16 @@ def test_sites_are_listed_with_what_is_live(quick_house: House) -> None:
     assert page.count(">draft<") == 1
 
 
+def test_with_several_sites_rules_and_tests_begin_with_a_choice_of_site(quick_house: House) -> None:
+    owner = quick_house.signed_in()
+    page = owner.get("/publishers/1").text
+    for word, title in (("rules", "Pricing rules of which site?"), ("test", "Test a URL of which site?")):
+        assert f'href="/publishers/1/sites?for={word}"' in page
+        chooser = owner.get(f"/publishers/1/sites?for={word}").text
+        assert title in chooser
+        assert f'<h2><a href="/sites/kitchen.harbour.example/{word}">' in chooser
+
+
 @pytest.mark.parametrize("currency", ["EUR", "nonsense", ""])
 def test_a_currency_that_there_is_none_of_shows_the_one_there_is(quick_house: House, currency: str) -> None:
     page = quick_house.signed_in().get(f"/publishers/1?currency={currency}").text

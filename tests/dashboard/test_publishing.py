@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -60,10 +61,13 @@ def test_a_draft_that_was_changed_after_the_review_is_not_published(house: House
     page = editor.get(f"{SITE}/review").text
     owner = house.signed_in("owner@harbour.example")
     owner.post(f"{SITE}/rules/switch", {"edition": owner.edition(), "rule": "Archive", "enabled": "off"})
-    form = {"edition": hidden_in(page, "edition"), "live": "4", "note": ""}
+    form = {"edition": hidden_in(page, "edition"), "live": "4", "note": "for the autumn & winter"}
     answer = editor.post(f"{SITE}/publish", form)
     assert answer.status_code == 409
     assert "Review again" in answer.text
+    again = re.search(r'href="([^"]+/review\?[^"]+)"', answer.text)
+    assert again is not None
+    assert ">for the autumn &amp; winter</textarea>" in editor.get(html.unescape(again[1])).text
     assert live(house) == 4
 
 
@@ -78,6 +82,7 @@ def test_a_review_against_an_older_live_version_does_not_publish(house: House, e
     assert editor.post(f"{SITE}/publish", form).status_code == 409
     assert live(house) == 5
     assert "Version 5 went live after this draft was begun" in editor.get(f"{SITE}/review").text
+    assert "It is older than what is live" in editor.get(f"{SITE}/rules").text
     assert publish(editor) == 303
     assert live(house) == 6
 
@@ -99,6 +104,19 @@ def test_discarding_leaves_what_is_live(house: House, editor: Browser) -> None:
     assert editor.post(f"{SITE}/discard", {"edition": seen}).status_code == 409
     assert live(house) == 4
     assert "not live yet" not in editor.get(f"{SITE}/rules").text
+
+
+def test_discarding_and_deleting_ask_once_more(house: House, editor: Browser) -> None:
+    page = editor.get(f"{SITE}/discard").text
+    assert "Its 3 changes cannot be brought back" in page
+    assert editor.post(f"{SITE}/discard", {"edition": hidden_in(page, "edition")}).status_code == 303
+    assert "There is no draft" in editor.get(f"{SITE}/discard").text
+    page = editor.get(f"{SITE}/rules/delete?rule=archive").text
+    assert "Delete “Archive”?" in page
+    form = {"edition": hidden_in(page, "edition"), "rule": hidden_in(page, "rule")}
+    assert editor.post(f"{SITE}/rules/delete", form).status_code == 303
+    assert editor.get(f"{SITE}/rules/delete?rule=Archive").status_code == 404
+    assert live(house) == 4
 
 
 def test_history_says_who_when_and_why(editor: Browser) -> None:
@@ -126,7 +144,10 @@ def test_rolling_back_publishes_the_old_rules_as_a_new_version(house: House, edi
     assert [one.version for one in versions] == [5, 4, 3, 2, 1]
     assert versions[0].rules == versions[-1].rules
     assert versions[0].note == "Back to version 1"
-    assert editor.post(f"{SITE}/roll-back", {"version": "2", "live": "4"}).status_code == 409, "not what was seen"
+    late = editor.post(f"{SITE}/roll-back", {"version": "2", "live": "4"})
+    assert late.status_code == 409, "not what was seen"
+    assert "another version went live since" in late.text
+    assert f'href="{SITE}/history">To the history' in late.text
     for number in ("9", "", "x", "-1", "99999999999"):
         assert editor.post(f"{SITE}/roll-back", {"version": number, "live": "5"}).status_code == 404
 
