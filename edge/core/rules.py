@@ -28,6 +28,12 @@ _DAYS_FROM_MONDAY = 3  # 1 January 1970 was a Thursday
 # Exact paths and prefixes of plain characters need no parsing to be known good; most rules are of this kind.
 _SURELY_VALID = re.compile(r"/(?:\.*+[A-Za-z0-9_~!&',=@-]++/?+)*+\*?")
 _PRINTABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# Invisible characters, and those that turn the direction of what stands around them: nobody means them in a name, and
+# with them two names can look the same. The joiners U+200C and U+200D are letters' business and stay.
+_NAME = re.compile(
+    r"[^\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    r"\U000e0000-\U000e007f]+"
+)
 _LICENCE = re.compile(r"[!-~]{1,200}")
 
 
@@ -71,7 +77,7 @@ class Who:
     def __post_init__(self) -> None:
         for name in (self.crawler, self.operator):
             if name is not None and not _is_name(name):
-                raise InvalidRule("who", f"{name!r} is not a name of 1 to {NAME_CHARACTERS_MAX} characters")
+                raise InvalidRule("who", f"{name!r} is not a name of 1 to {NAME_CHARACTERS_MAX} visible characters")
 
 
 ANYONE = Who()
@@ -127,7 +133,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         if not _is_name(self.name):
-            raise InvalidRule("name", f"give the rule a name of 1 to {NAME_CHARACTERS_MAX} characters")
+            raise InvalidRule("name", f"give the rule a name of 1 to {NAME_CHARACTERS_MAX} visible characters")
         if _SURELY_VALID.fullmatch(self.where) is None:
             _check_where(self.where)
         if self.query is not None:
@@ -181,7 +187,7 @@ def everything_else(action: Action, price: Money | None = None, name: str = EVER
 
 
 def _is_name(text: str) -> bool:
-    return len(text) <= NAME_CHARACTERS_MAX and text == text.strip() and _PRINTABLE.fullmatch(text) is not None
+    return len(text) <= NAME_CHARACTERS_MAX and text == text.strip() and _NAME.fullmatch(text) is not None
 
 
 def _is_block_text(text: str) -> bool:
