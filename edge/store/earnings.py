@@ -55,10 +55,10 @@ class CrawlerEarned:
 
 @dataclass(frozen=True, slots=True)
 class PageEarned:
-    """What one page earned; ``target`` is its canonical path and query."""
+    """What one page earned; ``path`` is its canonical path, whatever the query was."""
 
     host: str
-    target: str
+    path: str
     earned: Earned
 
 
@@ -99,16 +99,24 @@ def earned_by_crawler(
 def earned_by_page(
     connection: Connection, publisher_id: int, currency: str, period: Period, limit: int
 ) -> list[PageEarned]:
-    """The pages that earned most."""
+    """The pages that earned most; what differs in its query alone is one page."""
+    path = _path(connection).label("path")
     rows = connection.execute(
-        select(site.c.host, entry.c.target, _PAGES, _REVERSED, _AMOUNT)
+        select(site.c.host, path, _PAGES, _REVERSED, _AMOUNT)
         .join(site, site.c.id == entry.c.site_id)
         .where(_of(publisher_id, period), entry.c.currency == currency)
-        .group_by(site.c.host, entry.c.target)
-        .order_by(_AMOUNT.desc(), site.c.host, entry.c.target)
+        .group_by(site.c.host, "path")
+        .order_by(_AMOUNT.desc(), site.c.host, "path")
         .limit(limit)
     )
-    return [PageEarned(host, target or "/", _earned(currency, *sums)) for host, target, *sums in rows]
+    return [PageEarned(host, found or "/", _earned(currency, *sums)) for host, found, *sums in rows]
+
+
+def _path(connection: Connection) -> ColumnElement[str]:
+    """The target up to its first question mark, in the words of each database."""
+    if connection.dialect.name == "postgresql":
+        return func.split_part(entry.c.target, "?", 1)
+    return func.substr(entry.c.target, 1, func.instr(entry.c.target.concat("?"), "?") - 1)
 
 
 def earned_by_rule(connection: Connection, site_id: int, currency: str, period: Period) -> dict[str, Earned]:

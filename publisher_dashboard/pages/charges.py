@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
@@ -16,10 +16,12 @@ from starlette.responses import Response, StreamingResponse
 from edge.core.ledger_state import Phase
 from edge.core.money import format_micros
 from edge.core.report_files import safe_cell
+from edge.core.rules import RuleSet
 from edge.store.charge_story import account_parties, charge_entries
 from edge.store.crawlers import list_crawlers
 from edge.store.entries import (
     ChargeFilter,
+    ChargePage,
     ChargeView,
     charge_by_id,
     delivery_confirmed,
@@ -27,6 +29,7 @@ from edge.store.entries import (
     stream_charges,
     sum_charges,
 )
+from edge.store.rulesets import live_version
 from edge.store.sites import Site, list_sites
 from publisher_dashboard.auth import NOT_HERE, Turned
 from publisher_dashboard.rendering import at
@@ -46,6 +49,7 @@ CSV_COLUMNS = (
 )  # fmt: skip
 _CSV_ROWS_PER_CHUNK = 500
 _CURSOR = re.compile(r"[0-9]{1,18}-[0-9]{1,9}-[0-9]{1,18}")
+_RULES_OFFERED_MAX = 500
 _FILTERS = ("site", "crawler", "rule", "from", "to")
 
 
@@ -68,8 +72,10 @@ def show(visit: Visit) -> Response:
     narrowing, sites, crawlers = _narrow(visit)
     cursor = visit.query("after") if _CURSOR.fullmatch(visit.query("after")) else None
     with visit.desk.database.read() as connection:
-        page = list_charges(connection, narrowing.filter, cursor)
-        sums = sum_charges(connection, narrowing.filter)
+        # With a day that is none nothing is listed or summed: it would look like the answer to another question.
+        page = ChargePage((), None) if narrowing.errors else list_charges(connection, narrowing.filter, cursor)
+        sums = [] if narrowing.errors else sum_charges(connection, narrowing.filter)
+        lives = [live_version(connection, one.site_id) for one in sites]
     path = visit.publisher_path("charges")
     following = urlencode({"after": page.next_cursor}) if page.next_cursor else ""
     query = narrowing.query
@@ -84,6 +90,7 @@ def show(visit: Visit) -> Response:
         states=STATES,
         site_options=[(one.host, one.host) for one in sites],
         crawler_options=[(name, name) for name in crawlers],
+        known_rules=_rule_names(live.rules for live in lives if live is not None),
         next_page=f"{path}?{'&'.join(part for part in (query, following) if part)}" if following else None,
         first_page=f"{path}{'?' if query else ''}{query}" if cursor else None,
     )
@@ -141,6 +148,11 @@ def _narrow(visit: Visit) -> tuple[Narrowing, list[Site], list[str]]:
     return Narrowing(narrowed, form, errors), sites, list(crawlers)
 
 
+def _rule_names(lives: Iterable[RuleSet]) -> list[str]:
+    """The rules that are live somewhere, to choose from; one that is gone can still be typed."""
+    return sorted({rule.name for rules in lives for rule in rules}, key=str.casefold)[:_RULES_OFFERED_MAX]
+
+
 def _day(text: str, field: str, errors: dict[str, str]) -> date | None:
     if not text:
         return None
@@ -180,7 +192,7 @@ def _csv_row(charge: ChargeView) -> list[str | int]:
     return [
         at(charge.opened_at_micros).isoformat(timespec="microseconds"),
         charge.charge_id,
-        charge.state.value,
+        STATES[charge.state],
         *(safe_cell(name or "") for name in names),
         charge.rule_version,
         safe_cell(charge.licence or ""),

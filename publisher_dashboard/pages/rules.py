@@ -15,7 +15,7 @@ from publisher_dashboard.auth import Turned
 from publisher_dashboard.edition import Wanted, look, save
 from publisher_dashboard.forms import read_rule_price, sentence
 from publisher_dashboard.presets import PRESETS, SUGGESTED_PRICE_MICROS, preset_rules
-from publisher_dashboard.rule_list import Direction, NoSuchRule, find_rule
+from publisher_dashboard.rule_list import Direction, NoSuchRule, find_rule, taker_of_all
 from publisher_dashboard.rule_list import move as move_rule
 from publisher_dashboard.rule_list import remove as remove_rule
 from publisher_dashboard.rule_list import switch as switch_rule
@@ -38,6 +38,7 @@ def show(visit: Visit) -> Response:
         changes=edition.changes,
         changed={change.after.name: change for change in edition.changes if change.after is not None},
         shadows={one.position: one.by_position for one in shadowed(edition.rules, case_sensitive=cased)},
+        taker=taker_of_all(edition.rules),
         sums=sums,
         watched=_would_earn(edition.live_rules, visit.place.site_id, traffic),
     )

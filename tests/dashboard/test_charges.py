@@ -12,6 +12,7 @@ from sqlalchemy import update
 from edge.core.money import format_micros
 from edge.store.entries import ChargeFilter, list_charges, sum_charges
 from edge.store.tables import crawler
+from publisher_dashboard.pages.charges import STATES
 from publisher_dashboard.rendering import money
 from tests.dashboard.conftest import Browser, House
 
@@ -46,13 +47,39 @@ def test_the_file_of_a_filter_sums_to_what_the_screen_says(quick_house: House, n
     page = owner.get(f"{path(quick_house)}?{narrowed}").text
     rows = rows_of(owner.get(f"{path(quick_house, '.csv')}?{narrowed}").text)
     total = sum(int(row["earned_micros"]) for row in rows)
-    paid = sum(row["state"] == "live" for row in rows)
+    paid = sum(row["state"] == "paid" for row in rows)
     if rows:
         assert f"<b>{money(total, 'USD')}</b> from {paid} paid page" in page
         assert sum(float(row["earned"]) for row in rows) == pytest.approx(total / 1e6)
     else:
         assert "No charge fits this filter" in page
     assert page.count('class="crawler"') == min(len(rows), 50)
+
+
+def test_the_rules_to_choose_from_are_those_that_are_live(quick_house: House) -> None:
+    page = quick_house.signed_in().get(path(quick_house)).text
+    offered = re.findall(r'<option value="([^"]+)"></option>', page.split('<datalist id="rules">')[1])
+    assert offered[:3] == ["Archive", "everything else", "Long reads"]
+    assert 'list="rules"' in page
+
+
+def test_the_file_names_each_state_as_the_screen_does(quick_house: House) -> None:
+    owner = quick_house.signed_in()
+    states = {row["state"] for row in rows_of(owner.get(path(quick_house, ".csv")).text)}
+    assert {"paid", "not completed", "given back"} <= states <= set(STATES.values())
+
+
+def test_a_charge_that_was_not_completed_is_not_called_one(quick_house: House) -> None:
+    owner = quick_house.signed_in()
+    rows = rows_of(owner.get(path(quick_house, ".csv")).text)
+    voided = next(row["charge_id"] for row in rows if row["state"] == "not completed")
+    paid = next(row["charge_id"] for row in rows if row["state"] == "paid")
+    page = owner.get(f"{path(quick_house)}/{voided}").text
+    assert "<h1>Not charged: $" in page
+    assert "<dt>Charged</dt>" not in page
+    page = owner.get(f"{path(quick_house)}/{paid}").text
+    assert "Not charged" not in page
+    assert "<dt>Charged</dt>" in page
 
 
 def test_the_sums_are_those_of_the_list_on_either_database(house: House) -> None:
@@ -88,6 +115,8 @@ def test_a_day_that_is_none_is_said_at_its_field_and_kept(quick_house: House, wr
     answer = owner.get(f"{path(quick_house)}?{wrong}")
     assert answer.status_code == 422
     assert 'class="error"' in answer.text
+    assert "Nothing is listed or summed until the days are right" in answer.text
+    assert "paid page" not in answer.text
     assert wrong.rsplit("=", 1)[1] in answer.text
     assert owner.get(f"{path(quick_house, '.csv')}?{wrong}").status_code == 422
 

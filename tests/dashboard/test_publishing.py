@@ -43,6 +43,17 @@ def test_the_review_says_what_changes_rule_by_rule(editor: Browser) -> None:
     assert "Publish as version 5" in page
 
 
+def test_the_review_says_all_of_a_new_rule(editor: Browser) -> None:
+    new = {
+        "name": "Closed", "where": "starts", "address": "/closed/", "action": "block", "licence": "none",
+        "block_text": "Write to us.", "days": "5", "from": "20:00", "to": "06:00",
+    }  # fmt: skip
+    editor.post(f"{SITE}/rules/new", {**new, "edition": editor.edition()})
+    page = editor.get(f"{SITE}/review").text
+    for words in ("licence: none", "says to the crawler: Write to us.", "Sat", "20:00–06:00 UTC"):
+        assert words in page
+
+
 def test_publishing_makes_the_draft_live_for_the_edge(house: House, editor: Browser) -> None:
     assert publish(editor) == 303
     assert live(house) == 5

@@ -73,6 +73,31 @@ def test_a_rule_that_never_matches_is_marked_with_the_one_that_hides_it(editor: 
     assert "never matches: rule 3, “Long reads”, takes it before" in row
 
 
+def test_the_last_row_is_marked_when_a_rule_before_it_takes_everything(editor: Browser) -> None:
+    assert "never reached" not in editor.get(RULES).text
+    everyone = {**NEW, "name": "All", "kind": "", "least": "", "where": "everywhere", "address": ""}
+    editor.post(f"{RULES}/new", {**everyone, "edition": editor.edition()})
+    assert "never reached: rule 8, “All”, takes every bot on every page" in editor.get(RULES).text
+    editor.post(f"{RULES}/switch", {"edition": editor.edition(), "rule": "All", "enabled": "off"})
+    assert "never reached" not in editor.get(RULES).text
+
+
+def test_least_proof_is_said_in_words_and_a_named_crawler_keeps_its_kind(editor: Browser) -> None:
+    page = editor.get(RULES).text
+    assert "comes from its published addresses" in row_of(page, "Search engines")
+    assert "signs its requests" in row_of(page, "Partners")
+    editor.post(f"{RULES}/new", {**NEW, "crawler": "GPTBot", "edition": editor.edition()})
+    assert re.search(r"GPTBot\s*<small>Training crawlers</small>", row_of(editor.get(RULES).text, "Recipes"))
+
+
+@pytest.mark.parametrize("character", ["\u202e", "\u200b", "\u2066", "\u00ad", "\ufeff", "\t"])
+def test_a_name_with_invisible_characters_is_refused(editor: Browser, character: str) -> None:
+    name = f"Long{character}reads"
+    answer = editor.post(f"{RULES}/new", {**NEW, "name": name, "edition": editor.edition()})
+    assert answer.status_code == 422
+    assert 'id="name-error"' in answer.text
+
+
 def test_a_viewer_sees_the_list_and_no_way_to_change_it(house: House) -> None:
     page = house.signed_in("viewer@harbour.example").get(RULES).text
     assert "Long reads" in page

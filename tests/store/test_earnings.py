@@ -63,9 +63,20 @@ def test_one_publishers_sums_hold_nothing_of_another(database: Database, newsroo
         assert earned_by_rule(connection, newsroom.second_site.site_id, "USD", EVER) == {}
         assert earned_by_currency(connection, 99, EVER) == {}
         assert earned_by_day(connection, newsroom.publisher_id, "EUR", EVER) == {}
-    assert not [one for one in pages if CANARY in one.target or CANARY in one.host]
+    assert not [one for one in pages if CANARY in one.path or CANARY in one.host]
     assert set(rules) == {"Long reads", "Archive", "everything else"}
     assert set(theirs) == {f"{CANARY} rule"}
+
+
+def test_a_page_is_one_page_whatever_its_query(database: Database, newsroom: Newsroom) -> None:
+    with database.read() as connection:
+        paths = [one.path for one in earned_by_page(connection, newsroom.publisher_id, "USD", EVER, 99)]
+        mine = ChargeFilter(frozenset({newsroom.publisher_id}))
+        targets = {one.target for one in list_charges(connection, mine, limit=999).charges if one.state.value == "live"}
+    assert "/articles/who-owns-the-quay?page=2" in targets
+    assert "/articles/who-owns-the-quay" in paths
+    assert len(paths) == len(set(paths))
+    assert set(paths) >= {target.partition("?")[0] for target in targets}
 
 
 def test_a_period_begins_with_its_start_and_ends_before_its_end(database: Database, newsroom: Newsroom) -> None:
