@@ -22,6 +22,8 @@ from typing import Any
 import orjson
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from nacl.bindings import crypto_sign_open
+from nacl.exceptions import BadSignatureError
 
 # RFC 9421 appendix B.1.4 and B.1.2: their private halves are printed in the RFC.
 TEST_KEY_THUMBPRINTS = frozenset(
@@ -96,6 +98,18 @@ class PublicKey:
     key: Ed25519PublicKey = field(compare=False, repr=False)
     not_before: int | None = None
     expires_at: int | None = None
+
+    def verifies(self, signature: bytes, message: bytes) -> bool:
+        """Whether ``signature`` (64 bytes) is this key's for ``message`` (RFC 8032 section 5.1.7).
+
+        libsodium does it in half the time that OpenSSL takes, and every paid request waits for it; a test holds both
+        to the same answers. It also refuses points of small order within the signature.
+        """
+        try:
+            crypto_sign_open(signature + message, self.raw)
+        except BadSignatureError:
+            return False
+        return True
 
 
 def _base64url(data: bytes) -> str:

@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias, assert_never
 
-from cryptography.exceptions import InvalidSignature
-
 from edge.core.keys import PublicKey
 from edge.core.message import RequestView
 from edge.core.request_signing import TAG, Dialect, sign_request
@@ -210,9 +208,7 @@ def _check(request: RequestView, sound: _Sound, key: PublicKey, agent_url: str) 
     base = build_base(signature.components, signature.parameters_text, request)
     if isinstance(base, Flaw):
         return _invalid(base)
-    try:
-        key.key.verify(signature.signature, base)
-    except InvalidSignature:
+    if not key.verifies(signature.signature, base):
         return _invalid(Flaw(SignatureFault.BAD_SIGNATURE, f"label {signature.label}"))
     return Verified(
         agent_url,

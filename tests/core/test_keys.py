@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.core.keys import (
     TEST_KEY_THUMBPRINTS,
@@ -66,8 +69,21 @@ def test_every_wycheproof_signature_is_judged_as_published() -> None:
         for case in group["tests"]:
             holds = verify_base(verification_key(key.key), bytes.fromhex(case["msg"]), bytes.fromhex(case["sig"]))
             assert holds is (case["result"] == "valid"), case["tcId"]
+            if len(case["sig"]) == 128:
+                assert key.verifies(bytes.fromhex(case["sig"]), bytes.fromhex(case["msg"])) is holds, case["tcId"]
             judged += 1
     assert judged == 151
+
+
+@given(message=st.binary(max_size=200), place=st.integers(0, 63), flip=st.integers(0, 255))
+def test_both_libraries_judge_a_signature_alike(message: bytes, place: int, flip: int) -> None:
+    private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    key = public_half(private)
+    signature = bytearray(private.sign(message))
+    signature[place] ^= flip
+    holds = verify_base(verification_key(key.key), message, bytes(signature))
+    assert key.verifies(bytes(signature), message) is holds
+    assert holds is (flip == 0)
 
 
 def test_small_order_keys_of_speccheck_are_refused_when_loaded() -> None:

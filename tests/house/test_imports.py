@@ -17,7 +17,7 @@ from tests.support.source_tree import PACKAGES, ROOT, Module, modules
 FLOORS: dict[str, set[str]] = {
     "edge.core": {
         "edge.core",
-        *{"cryptography", "http_sf", "orjson", "urlpattern", "crawleruseragents", "user_agents"},
+        *{"cryptography", "nacl", "http_sf", "orjson", "urlpattern", "crawleruseragents", "user_agents"},
     },
     "edge.store": {
         *{"edge.core", "edge.store"},
