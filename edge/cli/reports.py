@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +14,8 @@ from edge.cli.times import read_month
 from edge.cli.workplace import reading
 from edge.core.money import format_signed
 from edge.core.month import Month
-from edge.core.report import MonthReport, check, fold
-from edge.core.report_files import csv_file, jsonl_file, manifest
+from edge.core.report import MonthReport, check, fold, is_draft
+from edge.core.report_files import csv_file, jsonl_file, manifest, part_label
 from edge.store.crawlers import find_crawler
 from edge.store.database import now_micros
 from edge.store.entries import month_sums, stream_month
@@ -41,7 +42,10 @@ def report(
     out: Annotated[Path | None, typer.Option(help="A directory to write the files and a manifest into.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add up a month, check the sums against the entries, and only then print it or write files."""
+    """Add up a month, check it against the ledger's sums, and only then print it or write files.
+
+    The ledger itself is checked by `farebox verify`.
+    """
     period = read_month(month)
     formats = _read_formats(format, out)
     with reading() as connection:
@@ -49,26 +53,39 @@ def report(
     if out is not None:
         _write_files(made, formats, out, as_json)
     elif formats:
-        write(_WRITERS[formats[0]](made).decode())
+        write(_WRITERS[formats[0]](made.month).decode())
     else:
-        _show(made, as_json)
-    if made.draft:
+        _show(made.month, as_json)
+    if made.month.draft:
         note(f"{period.label} is not over: this is a draft")
 
 
-def make_report(connection: Connection, month: Month, publisher: str | None, crawler: str | None) -> MonthReport:
+@dataclass(frozen=True, slots=True)
+class CheckedReport:
+    """A report that agrees with the ledger, and whose part of the month it is: ids and names, None for all."""
+
+    month: MonthReport
+    publisher: tuple[int, str] | None
+    crawler: tuple[int, str] | None
+
+
+def make_report(connection: Connection, month: Month, publisher: str | None, crawler: str | None) -> CheckedReport:
     """A month's report, checked against the entries; raises ``ReportMismatch``, ``UnknownName`` and ``WrongUsage``."""
     if publisher is not None and crawler is not None:
         raise WrongUsage("a report is for one reader: give --publisher or --crawler, not both")
-    only = frozenset({find_publisher(connection, publisher).publisher_id}) if publisher is not None else None
-    name = find_crawler(connection, crawler).name if crawler is not None else None
-    draft = now_micros() < month.end_micros
-    made = fold(month, stream_month(connection, month, publisher_ids=only), draft=draft)
-    check(made, month_sums(connection, month, publisher_ids=only))
-    if name is None:
-        return made
-    # The whole month was checked; a part of it is the same entries, read again in the same snapshot.
-    return fold(month, (row for row in stream_month(connection, month) if row.crawler == name), draft=draft)
+    earns = find_publisher(connection, publisher) if publisher is not None else None
+    pays = find_crawler(connection, crawler) if crawler is not None else None
+    only = {
+        "publisher_ids": None if earns is None else frozenset({earns.publisher_id}),
+        "crawler_ids": None if pays is None else frozenset({pays.crawler_id}),
+    }
+    made = fold(month, stream_month(connection, month, **only), draft=is_draft(month, now_micros()))
+    check(made, month_sums(connection, month, **only))
+    return CheckedReport(
+        made,
+        None if earns is None else (earns.publisher_id, earns.name),
+        None if pays is None else (pays.crawler_id, pays.name),
+    )
 
 
 def _read_formats(text: str | None, out: Path | None) -> list[str]:
@@ -81,13 +98,17 @@ def _read_formats(text: str | None, out: Path | None) -> list[str]:
     return formats or (list(_WRITERS) if out is not None else [])
 
 
-def _write_files(made: MonthReport, formats: list[str], out: Path, as_json: bool) -> None:
-    files = {f"report-{made.month.label}.{form}": _WRITERS[form](made) for form in formats}
-    described = manifest(made, files)
+def _write_files(made: CheckedReport, formats: list[str], out: Path, as_json: bool) -> None:
+    label = part_label(made.month.month, publisher=made.publisher, crawler=made.crawler)
+    files = {f"report-{label}.{form}": _WRITERS[form](made.month) for form in formats}
+    names = [None if reader is None else reader[1] for reader in (made.publisher, made.crawler)]
+    described = manifest(made.month, files, publisher=names[0], crawler=names[1])
+    stated = out / f"manifest-{label}.json"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        # The manifest comes last: where it is, what it names is there and whole.
-        for name, content in {**files, "manifest.json": described.to_json()}.items():
+        # The manifest goes first and comes last: where it is, what it names is there and whole.
+        stated.unlink(missing_ok=True)
+        for name, content in {**files, stated.name: described.to_json()}.items():
             draft = out / f".{name}.new"
             draft.write_bytes(content)
             draft.replace(out / name)
@@ -98,7 +119,7 @@ def _write_files(made: MonthReport, formats: list[str], out: Path, as_json: bool
         return
     for file in described.files:
         say(f"{out / file.name}  {file.rows} lines  sha256 {file.sha256}")
-    say(f"{out / 'manifest.json'}")
+    say(f"{stated}")
 
 
 def _show(made: MonthReport, as_json: bool) -> None:
@@ -116,7 +137,7 @@ def _show(made: MonthReport, as_json: bool) -> None:
     show_rows([_line(line) for line in made.lines], _COLUMNS, False, f"nothing was sold in {made.month.label}")
     for total in made.totals:
         shown = format_signed(total.amount_micros, total.currency)
-        say(f"total {shown}: {total.pages} pages, {total.reversed_pages} reversed, sums checked against the entries")
+        say(f"total {shown}: {total.pages} pages, {total.reversed_pages} reversed, equal to the ledger's sums")
 
 
 def _line(line: Any) -> dict[str, Any]:

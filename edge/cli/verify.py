@@ -63,7 +63,7 @@ def _month(database: Database, period: Month) -> tuple[list[dict[str, Any]], str
         return [], f"{period.label}: has no report: {reason}"
     shown = [
         {"currency": total.currency, "amount": format_signed(total.amount_micros, total.currency)}
-        for total in made.totals
+        for total in made.month.totals
     ]
     return shown, None
 

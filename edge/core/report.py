@@ -22,6 +22,8 @@ from edge.core.ledger import EntryKind
 from edge.core.money import format_signed
 from edge.core.month import Month
 
+DRAFT_MARGIN_MICROS = 60_000_000
+
 
 class ReportMismatch(EdgeError):
     """A report and the ledger disagree: nothing may be written until somebody has found out why."""
@@ -48,12 +50,16 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True)
 class EntrySum:
-    """How many entries of a kind and currency the ledger holds for the month, and their sum (never negative)."""
+    """How many entries of a kind and currency the ledger holds for the month, and their sum (never negative).
+
+    ``publisher`` is who owns the account that they moved, None where that is nobody.
+    """
 
     kind: EntryKind
     currency: str
     entries: int
     amount_micros: int
+    publisher: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,25 +134,73 @@ def fold(month: Month, entries: Iterable[EntryRow], *, draft: bool = False) -> M
 
 
 def check(report: MonthReport, sums: Iterable[EntrySum]) -> None:
-    """Hold a report against the ledger's own sums. Raises ``ReportMismatch`` naming both figures."""
+    """Hold a report against the ledger's own sums, per publisher and currency. Raises ``ReportMismatch``.
+
+    That the ledger itself holds is for ``farebox verify`` to say.
+    """
     entries = 0
-    amounts = dict.fromkeys((total.currency for total in report.totals), 0)
-    pages = dict.fromkeys(amounts, 0)
+    ledger: dict[tuple[str, str], _Tally] = {}
     for each in sums:
         entries += each.entries
-        amounts[each.currency] = amounts.get(each.currency, 0) + _sign(each.kind) * each.amount_micros
-        pages[each.currency] = pages.get(each.currency, 0) + each.entries * _earns(each.kind)
+        if each.kind is EntryKind.REVERSE or _earns(each.kind):
+            _add(ledger.setdefault((each.publisher or "", each.currency), _Tally()), each)
     if entries != report.entry_count:
         raise ReportMismatch(f"the report has read {report.entry_count} entries, the ledger holds {entries}")
-    for currency, amount_micros in amounts.items():
-        total = next((total for total in report.totals if total.currency == currency), CurrencyTotal(currency, 0, 0, 0))
-        if total.amount_micros != amount_micros:
-            raise ReportMismatch(
-                f"the report's lines sum to {format_signed(total.amount_micros, currency)}, "
-                f"the ledger's entries to {format_signed(amount_micros, currency)}"
-            )
-        if total.pages != pages[currency]:
-            raise ReportMismatch(f"the report counts {total.pages} pages in {currency}, the ledger {pages[currency]}")
+    reported: dict[tuple[str, str], _Tally] = {}
+    for line in report.lines:
+        tally = reported.setdefault((line.publisher, line.currency), _Tally())
+        tally.pages += line.pages
+        tally.reversed_pages += line.reversed_pages
+        tally.earned_micros += line.earned_micros
+        tally.reversed_micros += line.reversed_micros
+    for publisher, currency in sorted(reported.keys() | ledger.keys()):
+        key = (publisher, currency)
+        _compare(publisher, currency, reported.get(key, _Tally()), ledger.get(key, _Tally()))
+    if report.totals != _totals(report.lines):
+        raise ReportMismatch("the report's totals are not the sums of its lines")
+
+
+def _add(tally: _Tally, each: EntrySum) -> None:
+    if each.kind is EntryKind.REVERSE:
+        tally.reversed_pages += each.entries
+        tally.reversed_micros += each.amount_micros
+    else:
+        tally.pages += each.entries
+        tally.earned_micros += each.amount_micros
+
+
+def _compare(publisher: str, currency: str, reported: _Tally, ledger: _Tally) -> None:
+    whose = f" for {publisher}" if publisher else ""
+    if (reported.earned_micros, reported.reversed_micros) != (ledger.earned_micros, ledger.reversed_micros):
+        raise ReportMismatch(
+            f"the report's lines{whose} sum to {_shown(reported, currency)}, "
+            f"the ledger's entries to {_shown(ledger, currency)}"
+        )
+    if reported.pages != ledger.pages:
+        raise ReportMismatch(
+            f"the report counts {reported.pages} pages in {currency}{whose}, the ledger {ledger.pages}"
+        )
+    if reported.reversed_pages != ledger.reversed_pages:
+        raise ReportMismatch(
+            f"the report counts {reported.reversed_pages} reversed pages in {currency}{whose}, "
+            f"the ledger {ledger.reversed_pages}"
+        )
+
+
+def _shown(tally: _Tally, currency: str) -> str:
+    return (
+        f"{format_signed(tally.earned_micros, currency)} earned and "
+        f"{format_signed(tally.reversed_micros, currency)} reversed"
+    )
+
+
+def is_draft(month: Month, now_micros: int) -> bool:
+    """Whether a month may still get entries.
+
+    An entry bears the time at which its batch began, and clocks of machines differ: a minute after the month's end
+    nothing is on its way any more.
+    """
+    return now_micros < month.end_micros + DRAFT_MARGIN_MICROS
 
 
 def _count(tallies: dict[_LineKey, _Tally], entry: EntryRow) -> None:
@@ -191,12 +245,6 @@ def _totals(lines: Iterable[ReportLine]) -> tuple[CurrencyTotal, ...]:
             amount_micros + line.amount_micros,
         )
     return tuple(CurrencyTotal(currency, *sums[currency]) for currency in sorted(sums))
-
-
-def _sign(kind: EntryKind) -> int:
-    if kind is EntryKind.REVERSE:
-        return -1
-    return 1 if _earns(kind) else 0
 
 
 def _earns(kind: EntryKind) -> bool:

@@ -11,17 +11,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
 from edge.core.money import format_micros
+from edge.core.month import Month
 from edge.core.report import CurrencyTotal, MonthReport, ReportLine
 
 CSV_COLUMNS = (
     "month", "publisher", "site", "crawler", "rule", "licence", "currency",
     "pages", "reversed_pages", "earned", "reversed", "amount", "amount_micros",
 )  # fmt: skip
+LABEL_LENGTH_MAX = 100
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -37,10 +40,15 @@ class FileDigest:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a report consists of, so that a copy can be checked years later."""
+    """What a report consists of, so that a copy can be checked years later.
+
+    ``publisher`` or ``crawler`` says whose part of the month it is; both are None for the whole.
+    """
 
     month: str
     draft: bool
+    publisher: str | None
+    crawler: str | None
     entry_count: int
     totals: tuple[CurrencyTotal, ...]
     files: tuple[FileDigest, ...]
@@ -62,6 +70,8 @@ class Manifest:
             {
                 "month": self.month,
                 "draft": self.draft,
+                "publisher": self.publisher,
+                "crawler": self.crawler,
                 "entry_count": self.entry_count,
                 "totals": totals,
                 "files": files,
@@ -84,13 +94,30 @@ def jsonl_file(report: MonthReport) -> bytes:
     return b"".join(_canonical_json(_json_row(report.month.label, line)) for line in report.lines)
 
 
-def manifest(report: MonthReport, files: Mapping[str, bytes]) -> Manifest:
+def part_label(
+    month: Month, *, publisher: tuple[int, str] | None = None, crawler: tuple[int, str] | None = None
+) -> str:
+    """What tells the files of a month, or of a reader's part, from others: ``2026-11-publisher-1-example-news``.
+
+    The number makes it unique: names differ in more than a file name may show.
+    """
+    for kind, reader in (("publisher", publisher), ("crawler", crawler)):
+        if reader is not None:
+            number, name = reader
+            words = [month.label, kind, str(number), *re.findall(r"[a-z0-9]+", name.lower())]
+            return "-".join(words)[:LABEL_LENGTH_MAX].rstrip("-")
+    return month.label
+
+
+def manifest(
+    report: MonthReport, files: Mapping[str, bytes], *, publisher: str | None = None, crawler: str | None = None
+) -> Manifest:
     """Describe the written files, given by name; each holds one row per report line."""
     digests = tuple(
         FileDigest(name, len(report.lines), len(content), sha256(content).hexdigest())
         for name, content in sorted(files.items())
     )
-    return Manifest(report.month.label, report.draft, report.entry_count, report.totals, digests)
+    return Manifest(report.month.label, report.draft, publisher, crawler, report.entry_count, report.totals, digests)
 
 
 def safe_cell(text: str) -> str:

@@ -23,7 +23,7 @@ from edge.core.month import Month
 from edge.core.report import EntryRow, EntrySum
 from edge.store.database import Database
 from edge.store.deliveries import is_delivered
-from edge.store.tables import crawler, entry, publisher, site
+from edge.store.tables import account, crawler, entry, publisher, site
 
 PAGE_LENGTH = 50
 _STREAM_CHUNK = 2_000
@@ -160,9 +160,16 @@ def sum_charges(connection: Connection, narrowed: ChargeFilter) -> list[ChargeSu
 
 
 def stream_month(
-    connection: Connection, month: Month, *, publisher_ids: frozenset[int] | None = None
+    connection: Connection,
+    month: Month,
+    *,
+    publisher_ids: frozenset[int] | None = None,
+    crawler_ids: frozenset[int] | None = None,
 ) -> Iterator[EntryRow]:
     """Every entry recorded in the month, with names, oldest first; the connection is busy until the end."""
+    conditions = _in_month(month, crawler_ids)
+    if publisher_ids is not None:
+        conditions.append(entry.c.publisher_id.in_(publisher_ids))
     query = (
         select(
             entry.c.kind,
@@ -177,7 +184,7 @@ def stream_month(
             entry.c.recorded_at_micros,
         )
         .select_from(_named())
-        .where(*_in_month(month, publisher_ids))
+        .where(*conditions)
         .order_by(entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
     )
     with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
@@ -185,24 +192,53 @@ def stream_month(
             yield EntryRow(EntryKind(kind), *rest)
 
 
-def month_sums(connection: Connection, month: Month, *, publisher_ids: frozenset[int] | None = None) -> list[EntrySum]:
-    """The month's entries summed by the database itself: what a report is checked against."""
-    query = (
-        select(entry.c.kind, entry.c.currency, func.count(), func.sum(entry.c.amount_micros))
-        .where(*_in_month(month, publisher_ids))
-        .group_by(entry.c.kind, entry.c.currency)
-        .order_by(entry.c.kind, entry.c.currency)
+def month_sums(
+    connection: Connection,
+    month: Month,
+    *,
+    publisher_ids: frozenset[int] | None = None,
+    crawler_ids: frozenset[int] | None = None,
+) -> list[EntrySum]:
+    """The month's entries summed by the database itself: what a report is checked against.
+
+    Reports go by the publisher that an entry names; what was earned is summed here by the owner of the account that
+    it moved into or out of, so that the two cannot agree by reading the same column.
+    """
+    earned = entry.c.kind.in_((EntryKind.POST.value, EntryKind.SETTLE.value))
+    taken_back = entry.c.kind == EntryKind.REVERSE.value
+    moved = case((earned, entry.c.credit_account), (taken_back, entry.c.debit_account))
+    owner = case((earned | taken_back, account.c.owner_id), else_=entry.c.publisher_id)
+    conditions = _in_month(month, crawler_ids)
+    if publisher_ids is not None:
+        conditions.append(owner.in_(publisher_ids))
+    summed = (
+        select(
+            entry.c.kind,
+            entry.c.currency,
+            func.count().label("entries"),
+            func.sum(entry.c.amount_micros).label("amount_micros"),
+            owner.label("owner"),
+        )
+        .select_from(entry.outerjoin(account, (account.c.id == moved) & (account.c.owner_kind == "publisher")))
+        .where(*conditions)
+        .group_by(entry.c.kind, entry.c.currency, owner)
+        .subquery()
     )
-    return [EntrySum(EntryKind(kind), of, count, int(amount)) for kind, of, count, amount in connection.execute(query)]
+    query = (
+        select(summed.c.kind, summed.c.currency, summed.c.entries, summed.c.amount_micros, publisher.c.name)
+        .select_from(summed.outerjoin(publisher, publisher.c.id == summed.c.owner))
+        .order_by(summed.c.kind, summed.c.currency, publisher.c.name)
+    )
+    return [EntrySum(EntryKind(row[0]), row[1], row[2], int(row[3]), row[4]) for row in connection.execute(query)]
 
 
-def _in_month(month: Month, publisher_ids: frozenset[int] | None) -> list[ColumnElement[bool]]:
+def _in_month(month: Month, crawler_ids: frozenset[int] | None) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [
         entry.c.recorded_at_micros >= month.start_micros,
         entry.c.recorded_at_micros < month.end_micros,
     ]
-    if publisher_ids is not None:
-        conditions.append(entry.c.publisher_id.in_(publisher_ids))
+    if crawler_ids is not None:
+        conditions.append(entry.c.crawler_id.in_(crawler_ids))
     return conditions
 
 

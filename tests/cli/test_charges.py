@@ -179,13 +179,49 @@ def test_files_are_written_with_a_manifest_and_the_same_bytes_again(shop: Farebo
     sell(workplace, 5000, 7500)
     assert shop("report", "2026-11", "--out", "reports").code == 0
     written = {path.name: path.read_bytes() for path in (workplace / "reports").iterdir()}
-    assert set(written) == {"report-2026-11.csv", "report-2026-11.jsonl", "manifest.json"}
-    manifest = orjson.loads(written["manifest.json"])
+    assert set(written) == {"report-2026-11.csv", "report-2026-11.jsonl", "manifest-2026-11.json"}
+    manifest = orjson.loads(written["manifest-2026-11.json"])
     for name, described in manifest["files"].items():
         assert described["sha256"] == sha256(written[name]).hexdigest()
     assert manifest["totals"]["USD"]["amount_micros"] == 12_500
     assert shop("report", "2026-11", "--out", "reports").code == 0
     assert {path.name: path.read_bytes() for path in (workplace / "reports").iterdir()} == written
+
+
+def test_files_and_manifest_say_whose_part_of_the_month_they_are(shop: Farebox, workplace: Path) -> None:
+    sell(workplace, 5000, 7500)
+    for words in ((), ("--publisher", "Example News"), ("--crawler", "ExampleBot")):
+        assert shop("report", "2026-11", "--out", "reports", "--format", "csv", *words).code == 0
+    parts = ("", "-publisher-1-example-news", "-crawler-1-examplebot")
+    names = {f"{name}-2026-11{part}.{end}" for part in parts for name, end in (("report", "csv"), ("manifest", "json"))}
+    assert {path.name for path in (workplace / "reports").iterdir()} == names
+    read = [orjson.loads((workplace / "reports" / f"manifest-2026-11{part}.json").read_bytes()) for part in parts]
+    assert [(one["publisher"], one["crawler"]) for one in read] == [
+        (None, None),
+        ("Example News", None),
+        (None, "ExampleBot"),
+    ]
+    assert [list(one["files"]) for one in read] == [[f"report-2026-11{part}.csv"] for part in parts]
+
+
+def test_a_manifest_does_not_outlive_files_that_could_not_be_replaced(shop: Farebox, workplace: Path) -> None:
+    sell(workplace, 5000)
+    assert shop("report", "2026-11", "--out", "reports").code == 0
+    (workplace / "reports" / "report-2026-11.csv").unlink()
+    (workplace / "reports" / "report-2026-11.csv").mkdir()
+    assert shop("report", "2026-11", "--out", "reports").code == 1
+    assert not (workplace / "reports" / "manifest-2026-11.json").exists()
+
+
+@pytest.mark.parametrize("words", [(), ("--publisher", "Example News"), ("--publisher", "Other")])
+def test_an_entry_that_names_another_publisher_than_it_paid_is_in_no_report(
+    shop: Farebox, workplace: Path, words: tuple[str, ...]
+) -> None:
+    sell(workplace, 5000)
+    assert shop("publisher", "add", "Other", "--email", "o@other.example").code == 0
+    tamper(workplace, "UPDATE entry SET publisher_id = 2 WHERE kind = 'post'")
+    result = shop("report", "2026-11", *words)
+    assert (result.code, result.out) == (1, "")
 
 
 def test_one_format_can_go_to_a_pipe(shop: Farebox, workplace: Path) -> None:

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from edge.core.ledger import EntryKind
 from edge.core.month import Month
-from edge.core.report import CurrencyTotal, EntryRow, EntrySum, ReportMismatch, check, fold
+from edge.core.report import (
+    DRAFT_MARGIN_MICROS,
+    CurrencyTotal,
+    EntryRow,
+    EntrySum,
+    ReportMismatch,
+    check,
+    fold,
+    is_draft,
+)
 
 MONTH = Month(2026, 11)
 SALE = EntryRow(
@@ -38,12 +47,12 @@ ENTRIES = st.lists(
 
 
 def sums(entries: list[EntryRow]) -> list[EntrySum]:
-    """What the database would say: a count and a sum per kind and currency."""
-    counts = Counter((entry.kind, entry.currency) for entry in entries)
-    amounts: Counter[tuple[EntryKind, str]] = Counter()
+    """What the database would say: a count and a sum per kind, currency and publisher."""
+    counts = Counter((entry.kind, entry.currency, entry.publisher) for entry in entries)
+    amounts: Counter[tuple[EntryKind, str, str | None]] = Counter()
     for entry in entries:
-        amounts[entry.kind, entry.currency] += entry.amount_micros
-    return [EntrySum(kind, currency, counts[kind, currency], amounts[kind, currency]) for kind, currency in counts]
+        amounts[entry.kind, entry.currency, entry.publisher] += entry.amount_micros
+    return [EntrySum(kind, of, count, amounts[kind, of, whose], whose) for (kind, of, whose), count in counts.items()]
 
 
 @pytest.mark.parametrize(
@@ -121,9 +130,14 @@ def test_a_missing_entry_is_noticed(entry: EntryRow, message: str) -> None:
 @pytest.mark.parametrize(
     ("instead", "message"),
     [
-        (replace(SALE, amount_micros=5_001), "lines sum to USD 0.005, the ledger's entries to USD 0.005001"),
-        (replace(SALE, currency="EUR"), "lines sum to USD 0.005, the ledger's entries to USD 0.00"),
-        (replace(SALE, kind=EntryKind.HOLD), "lines sum to USD 0.005, the ledger's entries to USD 0.00"),
+        (
+            replace(SALE, amount_micros=5_001),
+            "for Daily sum to USD 0.005 earned and USD 0.00 reversed, the ledger's entries to USD 0.005001",
+        ),
+        (replace(SALE, currency="EUR"), "lines for Daily sum to EUR 0.00 earned"),
+        (replace(SALE, publisher="Weekly"), "lines for Daily sum to USD 0.005"),
+        (replace(SALE, kind=EntryKind.REVERSE), "lines for Daily sum to USD 0.005"),
+        (replace(SALE, kind=EntryKind.HOLD), "lines for Daily sum to USD 0.005 earned"),
     ],
 )
 def test_a_changed_entry_is_noticed(instead: EntryRow, message: str) -> None:
@@ -133,5 +147,31 @@ def test_a_changed_entry_is_noticed(instead: EntryRow, message: str) -> None:
 
 def test_pages_that_were_counted_wrongly_are_noticed_even_where_the_sums_agree() -> None:
     half = replace(SALE, amount_micros=SALE.amount_micros // 2)
-    with pytest.raises(ReportMismatch, match="counts 1 pages in USD, the ledger 2"):
+    with pytest.raises(ReportMismatch, match="counts 1 pages in USD for Daily, the ledger 2"):
         check(fold(MONTH, [SALE, replace(SALE, kind=EntryKind.HOLD)]), sums([half, half]))
+
+
+def test_reversed_pages_that_were_counted_wrongly_are_noticed() -> None:
+    back = replace(SALE, kind=EntryKind.REVERSE)
+    half = replace(back, amount_micros=SALE.amount_micros // 2)
+    with pytest.raises(ReportMismatch, match="counts 1 reversed pages in USD for Daily, the ledger 2"):
+        check(fold(MONTH, [back, replace(SALE, kind=EntryKind.HOLD)]), sums([half, half]))
+
+
+def test_totals_that_are_not_those_of_the_lines_are_noticed() -> None:
+    made = fold(MONTH, [SALE])
+    with pytest.raises(ReportMismatch, match="totals"):
+        check(replace(made, totals=(CurrencyTotal("USD", 1, 0, 5_001),)), sums([SALE]))
+
+
+@pytest.mark.parametrize(
+    ("moment", "draft"),
+    [
+        (MONTH.start_micros, True),
+        (MONTH.end_micros, True),
+        (MONTH.end_micros + DRAFT_MARGIN_MICROS - 1, True),
+        (MONTH.end_micros + DRAFT_MARGIN_MICROS, False),
+    ],
+)
+def test_a_month_is_a_draft_until_nothing_of_it_can_be_on_its_way(moment: int, draft: bool) -> None:
+    assert is_draft(MONTH, moment) is draft

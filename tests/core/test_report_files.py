@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edge.core.ledger import EntryKind
 from edge.core.month import Month
 from edge.core.report import EntryRow, MonthReport, fold
-from edge.core.report_files import CSV_COLUMNS, csv_file, jsonl_file, manifest, safe_cell
+from edge.core.report_files import CSV_COLUMNS, csv_file, jsonl_file, manifest, part_label, safe_cell
 
 MONTH = Month(2026, 11)
 
@@ -75,6 +75,8 @@ def test_the_manifest_pins_every_file_and_the_sums() -> None:
     assert described == {
         "month": "2026-11",
         "draft": True,
+        "publisher": None,
+        "crawler": None,
         "entry_count": 3,
         "totals": {
             "EUR": {"amount_micros": 1, "pages": 1, "reversed_pages": 0},
@@ -86,3 +88,17 @@ def test_the_manifest_pins_every_file_and_the_sums() -> None:
         },
     }
     assert manifest(made, files).to_json() == manifest(report(), dict(reversed(files.items()))).to_json()
+
+
+def test_the_label_of_a_part_is_a_file_name_and_tells_equal_names_apart() -> None:
+    month = Month(2026, 11)
+    assert part_label(month) == "2026-11"
+    assert part_label(month, publisher=(3, "Example News")) == "2026-11-publisher-3-example-news"
+    assert part_label(month, crawler=(4, "../Bot/..")) == "2026-11-crawler-4-bot"
+    assert part_label(month, crawler=(5, "ボット")) == "2026-11-crawler-5"
+    assert len(part_label(month, crawler=(6, "x" * 200))) == 100
+
+
+def test_the_manifest_says_whose_part_it_is() -> None:
+    described = json.loads(manifest(report(), {}, publisher="News").to_json())
+    assert (described["publisher"], described["crawler"]) == ("News", None)

@@ -13,7 +13,8 @@ from edge.core.ledger import ChargeOrder, EntryKind, charge_id
 from edge.core.ledger_operations import Credit, Hold, Operation, Post, Reverse, Settle, Void
 from edge.core.ledger_state import Phase
 from edge.core.month import Month
-from edge.core.report import check, fold
+from edge.core.report import ReportMismatch, check, fold
+from edge.store.account_rows import publisher_account
 from edge.store.batch_writer import BatchWriter
 from edge.store.database import Database
 from edge.store.entries import (
@@ -46,7 +47,10 @@ class Shelf:
         return list(self.hand.write(list(operations)))
 
     def order(self, *, publisher_id: int = 1, site_id: int = 1) -> ChargeOrder:
-        return replace(self.books.order(self.account), crawler_id=1, publisher_id=publisher_id, site_id=site_id)
+        with self.books.database.write() as connection:
+            earns = publisher_account(connection, publisher_id, "USD")
+        order = replace(self.books.order(self.account), publisher_account=earns)
+        return replace(order, crawler_id=1, publisher_id=publisher_id, site_id=site_id)
 
 
 @pytest.fixture
@@ -241,7 +245,39 @@ def test_a_month_holds_exactly_what_was_recorded_in_it_and_adds_up(shelf: Shelf)
     assert [(row.publisher, row.site, row.crawler) for row in bounded] == [("Blog", "blog.example", "ExampleBot")]
     report = fold(NOVEMBER, november)
     check(report, sums)
+    assert sorted((one.publisher, one.entries) for one in sums if one.kind is EntryKind.POST) == [
+        ("Blog", 1),
+        ("News", 1),
+    ]
     assert [(line.publisher, line.pages) for line in report.lines] == [("Blog", 1), ("News", 1)]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "kinds"),
+    [
+        ({"crawler_ids": frozenset({1})}, ["credit", "post", "post"]),
+        ({"crawler_ids": frozenset({2})}, []),
+        ({"publisher_ids": frozenset({2})}, ["post"]),
+        ({"publisher_ids": frozenset()}, []),
+    ],
+)
+def test_a_part_of_a_month_agrees_with_its_sums(shelf: Shelf, bounds: Any, kinds: list[str]) -> None:
+    shelf.write(Post(shelf.order()), Post(shelf.order(publisher_id=2, site_id=2)))
+    with shelf.books.database.read() as connection:
+        rows, sums = list(stream_month(connection, NOVEMBER, **bounds)), month_sums(connection, NOVEMBER, **bounds)
+    check(fold(NOVEMBER, rows), sums)
+    assert sorted(row.kind.value for row in rows) == kinds
+    assert sum(one.entries for one in sums) == len(kinds)
+
+
+def test_a_month_is_summed_by_the_accounts_that_were_paid(shelf: Shelf) -> None:
+    """An entry that says another publisher than it paid is in neither's report."""
+    shelf.write(Post(replace(shelf.order(), publisher_id=2, site_id=2)))
+    with shelf.books.database.read() as connection:
+        for bounds in (None, frozenset({1}), frozenset({2})):
+            report = fold(NOVEMBER, stream_month(connection, NOVEMBER, publisher_ids=bounds))
+            with pytest.raises(ReportMismatch):
+                check(report, month_sums(connection, NOVEMBER, publisher_ids=bounds))
 
 
 def test_a_confirmed_delivery_shows(shelf: Shelf) -> None:
