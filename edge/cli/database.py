@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from edge.cli.nouns import noun
-from edge.cli.terminal import JsonFlag, say, show_fields
+from edge.cli.terminal import CommandFailed, JsonFlag, say, show_fields
 from edge.cli.workplace import opened, settings_here
 from edge.settings import Settings
 from edge.store import schema
+from edge.store.append_only import missing_triggers
 
 app = noun("The database's shape: make it, look at it, check it.")
 
@@ -33,8 +34,15 @@ def current(as_json: JsonFlag = False) -> None:
 
 @app.command("check", epilog="Example: farebox db check && farebox serve")
 def check(as_json: JsonFlag = False) -> None:
-    """Fail unless the database is at the version that this program wants."""
-    with opened(settings_here()):
+    """Fail unless the database is at the version that this program wants, with the locks on its books in place."""
+    with opened(settings_here()) as database:
+        with database.read() as connection:
+            missing = missing_triggers(connection)
+        if missing:
+            raise CommandFailed(
+                f"the books can be changed by hand: the triggers {', '.join(missing)} are missing; "
+                "run `farebox verify`, and restore from a backup"
+            )
         show_fields({"version": schema.wanted(), "ok": True}, as_json)
 
 

@@ -41,6 +41,8 @@ _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
+    # Without it INSERT OR REPLACE deletes a row and no trigger hears of it (https://sqlite.org/lang_conflict.html).
+    "PRAGMA recursive_triggers=ON",
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}",
     "PRAGMA mmap_size=0",
 )

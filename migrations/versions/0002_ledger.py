@@ -49,6 +49,9 @@ def create_ledger() -> None:
             comment="the balance never goes below it (I3); null where it may",
         ),
         sa.Column("suspended", sa.Boolean(), nullable=False, comment="takes no new charges"),
+        sa.CheckConstraint(
+            "balance_micros BETWEEN -9000000000000000000 AND 9000000000000000000", name=op.f("ck_account_balance")
+        ),
         sa.CheckConstraint("owner_kind IN ('crawler', 'publisher', 'internal')", name=op.f("ck_account_owner_kind")),
         sa.CheckConstraint("terms <> 'postpaid' OR floor_micros <= 0", name=op.f("ck_account_postpaid")),
         sa.CheckConstraint("terms <> 'prepaid' OR floor_micros = 0", name=op.f("ck_account_prepaid")),

@@ -28,6 +28,15 @@ def test_an_empty_database_is_told_to_be_upgraded(farebox_anywhere: Farebox, wor
     assert "farebox db upgrade" in result.err
 
 
+def test_check_fails_when_the_books_are_not_locked(farebox: Farebox, workplace: Path) -> None:
+    connection = sqlite3.connect(workplace / "farebox.db")
+    connection.execute("DROP TRIGGER entry_no_delete")
+    connection.close()
+    result = farebox("db", "check")
+    assert (result.code, result.out) == (1, "")
+    assert "entry_no_delete" in result.err
+
+
 def test_a_newer_database_is_not_touched(farebox: Farebox, workplace: Path) -> None:
     connection = sqlite3.connect(workplace / "farebox.db")
     connection.execute("UPDATE alembic_version SET version_num = '9999'")

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from edge.core.ledger import Entry
 from edge.store import schema
+from edge.store.append_only import missing_triggers
 from edge.store.database import Database
 from edge.store.tables import entry, metadata
 
@@ -87,6 +88,42 @@ ROW = {
     "batch": "INSERT INTO batch VALUES (1, 1, {key}, {key}, {key}, 1, 1, 1)",
 }
 CHANGES = ["UPDATE {table} SET number = 7", "DELETE FROM {table}", "TRUNCATE {table}"]
+
+
+@pytest.mark.parametrize("table", ["entry", "batch"])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_row_of_the_books_cannot_be_replaced_either(empty: Database, table: str) -> None:
+    """SQLite's REPLACE deletes the row that is in the way, and by itself fires no trigger."""
+    schema.upgrade(empty)
+    key = "x'00112233445566778899aabbccddeeff'"
+    again = ROW[table].format(key=key).replace("INSERT", "INSERT OR REPLACE")
+    with empty.write() as connection:
+        connection.exec_driver_sql("INSERT INTO writer VALUES (1, 'test', 0, 0, NULL, NULL, 0, 0, " + key + ")")
+        connection.exec_driver_sql(ROW[table].format(key=key))
+    with pytest.raises(DBAPIError, match="append-only"), empty.write() as connection:
+        connection.exec_driver_sql(again)
+
+
+def test_locks_that_were_taken_away_are_named(empty: Database) -> None:
+    schema.upgrade(empty)
+    with empty.read() as connection:
+        assert missing_triggers(connection) == []
+    with empty.write() as connection:
+        on = "" if empty.is_sqlite else " ON batch"
+        name = "batch_no_update" if empty.is_sqlite else "batch_no_change"
+        connection.exec_driver_sql(f"DROP TRIGGER {name}{on}")
+    with empty.read() as connection:
+        assert missing_triggers(connection) == [name]
+
+
+@pytest.mark.parametrize("balance", [9_000_000_000_000_000_001, -9_000_000_000_000_000_001])
+def test_a_balance_stays_a_whole_number(empty: Database, balance: int) -> None:
+    schema.upgrade(empty)
+    values = f"('a', 'USD', 'internal', 'internal', {balance}, {'0' if empty.is_sqlite else 'false'})"
+    with pytest.raises(DBAPIError, match="ck_account_balance"), empty.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO account (code, currency, owner_kind, terms, balance_micros, suspended) VALUES " + values
+        )
 
 
 @pytest.mark.parametrize("change", CHANGES)

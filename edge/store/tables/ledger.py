@@ -45,6 +45,8 @@ account = Table(
     Column("floor_micros", BigInteger, comment="the balance never goes below it (I3); null where it may"),
     Column("suspended", Boolean, nullable=False, comment="takes no new charges"),
     CheckConstraint("floor_micros IS NULL OR balance_micros >= floor_micros", name="floor"),
+    # Beyond 2^63 SQLite would go on in floats, without a word.
+    CheckConstraint("balance_micros BETWEEN -9000000000000000000 AND 9000000000000000000", name="balance"),
     CheckConstraint("owner_kind IN ('crawler', 'publisher', 'internal')", name="owner_kind"),
     CheckConstraint("terms IN ('prepaid', 'postpaid', 'internal')", name="terms"),
     CheckConstraint("terms <> 'prepaid' OR floor_micros = 0", name="prepaid"),
