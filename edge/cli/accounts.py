@@ -11,10 +11,11 @@ from edge.cli.rules import author
 from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_json, show_rows
 from edge.cli.workplace import opened, reading, settings_here
 from edge.core.money import InvalidPrice, Money, format_signed, parse_price
-from edge.store.accounts import AccountView, open_crawler_account
+from edge.store.accounts import AccountView, Opening
 from edge.store.accounts import credit as credit_account
 from edge.store.accounts import show as accounts_of
 from edge.store.crawlers import find_crawler
+from edge.store.problems import InvalidValue
 
 app = noun("Accounts: what crawlers have and may spend.")
 
@@ -44,16 +45,25 @@ def credit(
     amount: Annotated[str, typer.Argument(help="How much, such as 'USD 10'.")],
     reference: Annotated[str, typer.Option(help="The payment's own name; the same one is never credited twice.")],
     reason: Annotated[str | None, typer.Option(help="Why, for the books.")] = None,
+    new_currency: Annotated[
+        bool, typer.Option("--new-currency", help="Open an account in a currency that nothing is sold in yet.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Top up a crawler's account; opens a prepaid one in a currency that it has none in yet."""
     money = _read_amount(amount)
+    opening = Opening.ANY_CURRENCY if new_currency else Opening.KNOWN_CURRENCY
     with opened(settings_here()) as database:
-        with database.write() as connection:
+        with database.read() as connection:
             known = find_crawler(connection, name)
-            if money.currency not in {account.currency for account in accounts_of(connection, known.crawler_id)}:
-                open_crawler_account(connection, known.crawler_id, money.currency)
-        done = credit_account(database, known.crawler_id, money, reference=reference, author=author(), reason=reason)
+        try:
+            done = credit_account(
+                database, known.crawler_id, money, reference=reference, author=author(), reason=reason, opening=opening
+            )
+        except InvalidValue as why:
+            if why.field != "amount" or money.amount_micros == 0:
+                raise
+            raise InvalidValue(f"{why}; if {money.currency} is meant, add --new-currency", why.field) from why
         with database.read() as connection:
             rows = [account_row(account) for account in accounts_of(connection, known.crawler_id)]
     row = next(row for row in rows if row["currency"] == money.currency)

@@ -11,26 +11,29 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 from sqlalchemy import Connection, Row, select
 
 from edge.core.ledger import (
     Credited,
     CreditOrder,
+    Entry,
     NotReversed,
     ReferenceTaken,
     Reversed,
+    credit_key,
     key_of_charge_id,
 )
 from edge.core.ledger_operations import Credit, Operation, OrderImpossible, Outcome, Reverse
 from edge.core.money import Money
 from edge.store.account_rows import find_account, funding_account, open_account
+from edge.store.batch_reading import read_charges
 from edge.store.batch_writer import BatchWriter
 from edge.store.database import Database, now_micros
 from edge.store.policy_version import bump_policy_version
 from edge.store.problems import InvalidValue, NameTaken, StoreProblem, UnknownName
-from edge.store.tables import account
+from edge.store.tables import account, site
 
 REFERENCE_LENGTH_MAX = 200
 
@@ -87,6 +90,14 @@ def open_crawler_account(
     return made
 
 
+class Opening(Enum):
+    """Whether a top-up may open the account that it goes to."""
+
+    NEVER = "never"
+    KNOWN_CURRENCY = "in a currency of a site or an account"
+    ANY_CURRENCY = "in any currency"
+
+
 def credit(
     database: Database,
     crawler_id: int,
@@ -95,6 +106,7 @@ def credit(
     reference: str,
     author: str,
     reason: str | None = None,
+    opening: Opening = Opening.NEVER,
 ) -> Credited:
     """Top up a crawler's account; ``fresh`` is False when this reference was credited before.
 
@@ -106,19 +118,41 @@ def credit(
     reference = _read_reference(reference)
     with database.write() as connection:
         number = find_account(connection, _code(crawler_id, money.currency))
+        if number is None and opening is not Opening.NEVER:
+            number = _open_for_credit(connection, crawler_id, money.currency, reference, opening)
+        if number is None:
+            raise UnknownName(f"the crawler has no {money.currency} account; open one first", "amount")
         funding = funding_account(connection, money.currency)
-    if number is None:
-        raise UnknownName(f"the crawler has no {money.currency} account; open one first", "amount")
     order = CreditOrder(number, funding, crawler_id, money, reference, author, reason)
     outcome = _write(database, Credit(order))
     if isinstance(outcome, Credited):
         return outcome
     if not isinstance(outcome, ReferenceTaken):
         raise AssertionError(f"a credit was answered with {outcome}")
-    taken = outcome.entry
-    raise NameTaken(
+    with database.read() as connection:
+        raise _reference_taken(connection, reference, outcome.entry)
+
+
+def _open_for_credit(connection: Connection, crawler_id: int, currency: str, reference: str, opening: Opening) -> int:
+    """Open a prepaid account for a top-up that will be done: a refused one must not leave an empty account behind.
+
+    Two top-ups of one reference at the same instant can still leave one, which harms nobody.
+    """
+    key = credit_key(reference)
+    taken = read_charges(connection, {key})[key]
+    if taken is not None:
+        raise _reference_taken(connection, reference, taken.opening)
+    in_use = select(site.c.currency).union(select(account.c.currency))
+    if opening is not Opening.ANY_CURRENCY and currency not in set(connection.execute(in_use).scalars()):
+        raise InvalidValue(f"no site sells in {currency} and no account is kept in it", "amount")
+    return open_crawler_account(connection, crawler_id, currency)
+
+
+def _reference_taken(connection: Connection, reference: str, taken: Entry) -> NameTaken:
+    code = connection.execute(select(account.c.code).where(account.c.id == taken.credit_account)).scalar_one_or_none()
+    return NameTaken(
         f"the reference {reference!r} was used for {Money(taken.amount_micros, taken.currency)} "
-        f"to account {taken.credit_account}; use the new payment's own reference",
+        f"to account {code or taken.credit_account}; use the new payment's own reference",
         "reference",
     )
 

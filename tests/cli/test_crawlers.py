@@ -102,7 +102,11 @@ def test_a_top_up_counts_once_for_each_reference(shop: Farebox) -> None:
 
 
 def test_a_top_up_opens_an_account_in_its_currency(shop: Farebox) -> None:
-    assert shop("account", "credit", "ExampleBot", "EUR 5", "--reference", "INV-9").code == 0
+    mistyped = shop("account", "credit", "ExampleBot", "EUR 5", "--reference", "INV-9")
+    assert mistyped.code == 1
+    assert "--new-currency" in mistyped.err
+    assert len(shop("account", "show", "ExampleBot", "--json").json) == 1
+    assert shop("account", "credit", "ExampleBot", "EUR 5", "--reference", "INV-9", "--new-currency").code == 0
     balances = {row["currency"]: row["balance"] for row in shop("account", "show", "ExampleBot", "--json").json}
     assert balances == {"EUR": "EUR 5.00", "USD": "USD 10.00"}
 

@@ -9,7 +9,7 @@ import pytest
 from edge.core.ledger import InsufficientFunds, Posted, charge_id
 from edge.core.money import Money, parse_price
 from edge.store import accounts
-from edge.store.accounts import Terms
+from edge.store.accounts import Opening, Terms
 from edge.store.charges import Ledger
 from edge.store.database import Database
 from edge.store.policy_version import read_policy_version
@@ -155,3 +155,32 @@ def test_a_refund_is_done_once_and_needs_a_reason_and_a_live_charge(database: Da
     with pytest.raises(InvalidValue, match="ch_"):
         accounts.refund(database, "charge 7", reason="complaint", author="operator")
     ledger.close()
+
+
+def codes(database: Database) -> list[str]:
+    with database.read() as connection:
+        return [view.code for view in accounts.balances(connection)]
+
+
+def open_with(database: Database, opening: Opening, money: str, reference: str = "invoice 1") -> None:
+    accounts.credit(database, CRAWLER, parse_price(money), reference=reference, author="operator", opening=opening)
+
+
+def test_a_top_up_opens_an_account_in_a_currency_that_is_known(database: Database, account: int) -> None:
+    Books.open(database)
+    with pytest.raises(InvalidValue, match="no site sells in UZS"):
+        open_with(database, Opening.KNOWN_CURRENCY, "UZS 10")
+    assert not any("UZS" in code for code in codes(database))
+    open_with(database, Opening.ANY_CURRENCY, "UZS 10")
+    assert {"crawler:3:UZS", "funding:UZS"} <= set(codes(database))
+    assert verify(database).faults == ()
+
+
+def test_a_top_up_that_is_refused_opens_nothing(database: Database, account: int) -> None:
+    credit(database)
+    before = codes(database)
+    with pytest.raises(NameTaken, match="to account crawler:3:USD"):
+        open_with(database, Opening.ANY_CURRENCY, "EUR 10")
+    with pytest.raises(UnknownName):
+        open_with(database, Opening.NEVER, "EUR 10", "invoice 2")
+    assert codes(database) == before
