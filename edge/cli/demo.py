@@ -85,9 +85,13 @@ def demo(folder: Path | None, serve: bool | None) -> None:
         if wrong:
             raise CommandFailed(f"{len(wrong)} of the demo's steps went otherwise: {'; '.join(wrong)}")
         say("\nEverything was as expected.")
-        _point_to_dashboard(stage)
         if sys.stdin.isatty() if serve is None else serve:
+            _point_to_dashboard(stage)
             _wait_for_the_reader(stage)
+        else:
+            say(
+                f"The dashboard was at http://{stage.addresses['dashboard']}; `farebox demo --serve` leaves it running."
+            )
 
 
 def _set_up(stage: Stage, stack: ExitStack) -> Mapping[str, Agent]:

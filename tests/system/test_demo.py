@@ -31,7 +31,7 @@ def test_the_demo_ends_well_and_shows_the_books(tmp_path: Path) -> None:
         "a new price is live without a restart",
         "farebox verify",
         "farebox report",
-        "The dashboard is at http://127.0.0.1:",
+        "The dashboard was at http://127.0.0.1:",
     ):
         assert line in done.stdout, f"{line!r} is not in:\n{done.stdout}"
     assert "NOT AS EXPECTED" not in done.stdout
