@@ -8,7 +8,7 @@ from typing import assert_never
 from edge.core.decision import Admit, AdmitReason, AskOrigin, Charge, Decision, DemandPayment, Refuse
 from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler, Visitor
 from edge.core.money import Money
-from edge.core.refusals import REFUSALS
+from edge.core.refusals import REFUSALS, RefusalCode
 from edge.core.rehearsal import Rehearsal
 
 _ADMITTED = {
@@ -54,14 +54,19 @@ def _decided(decision: Decision) -> tuple[str, str, str, Money | None]:
             sentence = "The page is sold, if the account has the funds and the origin answers with a page."
             return "charge", "Sold", sentence, price
         case DemandPayment(code=code, price=price):
-            return "charge", "Asked to pay", f"{REFUSALS[code].title}. {REFUSALS[code].detail}", price
+            return "charge", "Asked to pay", _told(code), price
         case Refuse(code=code, detail=detail):
-            sentence = f"{REFUSALS[code].title}. {REFUSALS[code].detail}" + (f" ({detail})" if detail else "")
+            sentence = _told(code) + (f" ({detail})" if detail else "")
             return "block", "Refused", sentence, None
         case AskOrigin():
             return "charge", "Origin’s price", "The origin names the price of this page in its own answer.", None
         case _ as never:
             assert_never(never)
+
+
+def _told(code: RefusalCode) -> str:
+    """A refusal's words are meant for the crawler's team; say so to the publisher."""
+    return f"The crawler is told: {REFUSALS[code].title}. {REFUSALS[code].detail}"
 
 
 def _identified(identity: Identity | None) -> str:

@@ -9,10 +9,12 @@ Rules of this file
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import assert_never
+from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -31,6 +33,7 @@ from edge.core.web_bot_auth import sign_request
 
 # Not a secret: it proves a name to nobody but the rehearsal below, which hands out its public half.
 _REHEARSAL_KEY_SEED = b"farebox rehearses; this is no key"[:32]
+_PATH_PART = re.compile(r"[A-Za-z0-9._~%!$&'()*+,;=@?-]+")
 _SIGNATURE_SECONDS = 60
 _COVERED = ("@method", "@authority", "@target-uri", "signature-agent")
 
@@ -91,11 +94,14 @@ class Rehearsal:
 def read_address(text: str, host: str) -> tuple[str, str]:
     """Read the address of a page of ``host``, a URL or a path, into (scheme, origin-form target).
 
-    Raises ``InvalidQuestion``. A fragment is dropped, as browsers and crawlers do.
+    Raises ``InvalidQuestion``. A fragment is dropped and letters beyond ASCII are percent-encoded, as browsers and
+    crawlers do. What names neither scheme nor host is a path, with or without its first slash.
     """
-    text = text.strip().partition("#")[0]
+    text = _encoded(text.strip().partition("#")[0])
     if text.startswith("/"):
         return "https", text
+    if _is_bare_path(text, host):
+        return "https", f"/{text}"
     absolute = split_absolute(text if "://" in text else f"https://{text}")
     if absolute is None:
         raise InvalidQuestion(f"Write the address of a page, such as https://{host}/articles/one.")
@@ -103,6 +109,19 @@ def read_address(text: str, host: str) -> tuple[str, str]:
     if authority.lower().partition(":")[0] != host:
         raise InvalidQuestion(f"This address is not on {host}; write a page of that site.")
     return scheme, target
+
+
+def _encoded(text: str) -> str:
+    """The same with its spaces and letters beyond ASCII percent-encoded, all else as it is (RFC 3986 section 2.1)."""
+    return "".join(quote(one, errors="replace") if one == " " or not one.isascii() else one for one in text)
+
+
+def _is_bare_path(text: str, host: str) -> bool:
+    """Whether ``articles/one`` was typed for ``/articles/one``; a first part with a dot or port may be a host."""
+    first, slash, _ = text.partition("/")
+    if not first or "://" in text or first.lower().partition(":")[0] == host:
+        return False
+    return _PATH_PART.fullmatch(first) is not None and not (slash and "." in first)
 
 
 def rehearse(

@@ -106,9 +106,11 @@ def show_one(visit: Visit) -> Response:
         entries = charge_entries(connection, charge.charge_id)
         parties = account_parties(connection, entries)
         arrived = delivery_confirmed(connection, charge)
+        sites = list_sites(connection, visit.publisher.publisher_id, with_removed=True)
     return visit.render(
         "charge.html",
         charge=charge,
+        scheme=next((one.scheme for one in sites if one.host == charge.site and one.scheme), "https"),
         entries=entries,
         parties=parties,
         states=STATES,

@@ -12,6 +12,7 @@ from edge.store.rulesets import roll_back as publish_again
 from publisher_dashboard.auth import NOT_HERE, Turned
 from publisher_dashboard.changes import NOTHING_PUBLISHED, compare
 from publisher_dashboard.edition import Wanted, conflict, look
+from publisher_dashboard.forms import sentence
 from publisher_dashboard.visit import Visit
 
 PAGE_LENGTH = 25
@@ -72,5 +73,5 @@ def roll_back(visit: Visit) -> Response:
     except VersionMoved:
         return conflict(visit, look(visit), phrase)
     except (UnknownName, InvalidValue) as wrong:
-        raise Turned(HTTPStatus.NOT_FOUND, f"{wrong}.") from wrong
+        raise Turned(HTTPStatus.NOT_FOUND, sentence(str(wrong))) from wrong
     return visit.go(visit.site_path("history"), "rolled-back")

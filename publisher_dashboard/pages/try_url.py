@@ -52,6 +52,7 @@ def show(visit: Visit) -> Response:
         form=form | {"url": form["url"] or f"https://{visit.place.host}/"},
         errors=errors,
         judged=judged,
+        ignored=_ignored(form) if judged else [],
         crawlers=[(one.name, f"{one.name}, signed") for one in crawlers],
         agents=KNOWN_AGENTS,
     )
@@ -78,6 +79,16 @@ def _question(
         else:
             caller = Signing(known)
     return Question(visit.place.host, target, caller, offer, scheme=scheme), errors
+
+
+def _ignored(form: Mapping[str, str]) -> list[str]:
+    """What was typed and made no difference."""
+    ignored = []
+    if form["crawler"] and form["agent"]:
+        ignored.append(f"The User-Agent was not used: {form['crawler']} signs with its own name.")
+    if form["price"] and not form["offer"]:
+        ignored.append("The amount was not used: choose “at most” or “exactly” to offer it.")
+    return ignored
 
 
 def _offer(form: Mapping[str, str], currency: str) -> Offer | None:

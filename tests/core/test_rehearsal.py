@@ -236,6 +236,9 @@ def test_the_command_line_of_a_claim_is_complete() -> None:
         ("news.example", ("https", "/")),
         ("NEWS.example:8402/a", ("https", "/a")),
         ("/a//b", ("https", "/a//b")),
+        ("articles/one?c=d", ("https", "/articles/one?c=d")),
+        ("page.html", ("https", "/page.html")),
+        ("/\u00fc b?q=\u00e9", ("https", "/%C3%BC%20b?q=%C3%A9")),
     ],
 )
 def test_an_address_is_read_as_it_is_pasted(text: str, address: tuple[str, str]) -> None:
@@ -243,7 +246,16 @@ def test_an_address_is_read_as_it_is_pasted(text: str, address: tuple[str, str])
 
 
 @pytest.mark.parametrize(
-    "text", ["", "https://other.example/a", "ftp://news.example/a", "a b", "https:///a", "https://news.example@x/"]
+    "text",
+    [
+        "",
+        "https://other.example/a",
+        "ftp://news.example/a",
+        "other.example/a",
+        "a:b",
+        "https:///a",
+        "https://news.example@x/",
+    ],
 )
 def test_an_address_of_another_site_or_none_is_refused(text: str) -> None:
     with pytest.raises(InvalidQuestion, match=HOST):

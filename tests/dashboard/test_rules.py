@@ -98,6 +98,18 @@ def test_a_name_with_invisible_characters_is_refused(editor: Browser, character:
     assert 'id="name-error"' in answer.text
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "words"),
+    [("20:00", "06:00", "Sat, Sun 20:00–06:00 UTC"), ("", "", "Sat, Sun all day, UTC"),
+     ("08:00", "08:00", "Sat, Sun from 08:00 for 24 hours, UTC")],
+)  # fmt: skip
+def test_a_window_is_said_as_it_is_meant(editor: Browser, start: str, end: str, words: str) -> None:
+    new = {**NEW, "days": ["5", "6"], "from": start, "to": end, "edition": editor.edition()}
+    editor.post(f"{RULES}/new", new)
+    said = re.sub(r"\s+", " ", row_of(editor.get(RULES).text, "Recipes"))
+    assert words in said
+
+
 def test_a_viewer_sees_the_list_and_no_way_to_change_it(house: House) -> None:
     page = house.signed_in("viewer@harbour.example").get(RULES).text
     assert "Long reads" in page

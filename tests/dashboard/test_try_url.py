@@ -68,6 +68,34 @@ def test_what_a_request_would_meet(quick_house: House, asked: dict[str, str], wo
         assert word in page
 
 
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        ("articles/tides", "/articles/tides"),
+        ("/ü/straße", "/%C3%BC/stra%C3%9Fe"),
+        ("https://harbour.example/a b", "/a%20b"),
+        ("harbour.example/x", "/x"),
+    ],
+)
+def test_an_address_is_read_as_a_person_means_it(quick_house: House, typed: str, asked: str) -> None:
+    status, page = ask(quick_house, url=typed, agent="GPTBot/1.3")
+    assert status == 200
+    assert f"https://harbour.example{asked}" in page
+
+
+def test_what_was_typed_for_nothing_is_said(quick_house: House) -> None:
+    _, page = ask(quick_house, url="/x", crawler="ExampleBot", agent="GPTBot/1.3", price="0.01")
+    assert "The User-Agent was not used: ExampleBot signs with its own name." in page
+    assert "The amount was not used" in page
+    _, page = ask(quick_house, url="/x", crawler="ExampleBot", offer="max", price="0.01")
+    assert "not used" not in page
+
+
+def test_a_refusals_words_are_said_to_be_the_crawlers(quick_house: House) -> None:
+    _, page = ask(quick_house, url="/articles/x", agent="GPTBot/1.3")
+    assert "The crawler is told: Payment required." in page
+
+
 def test_a_watching_rule_says_what_it_would_have_asked_and_when(quick_house: House) -> None:
     quick_house.clock.now += (24 + 8) * 3600  # Saturday evening
     _, page = ask(quick_house, url="/recipes/x", agent="CCBot/2.0")
