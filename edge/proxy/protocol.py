@@ -59,6 +59,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._watchman = watchman
         self._answer_at_once = answer_at_once
         self._answer_bad = answer_bad
+        self._heads = 0
         self._head_bytes = 0
         self._overhead_bytes = 0
         self._refusal: Answer | None = None
@@ -111,11 +112,11 @@ class EdgeProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refusal is not None or self.transport.is_closing():
             return
-        was_within_head = self.waiting_for_head_since is not None
+        heads = self._heads
         self._unset_keepalive_if_required()
         self._feed(data)
         if self.waiting_for_head_since is not None:
-            if was_within_head:
+            if heads == self._heads:  # no byte of this was of another request
                 self._count_head(len(data))
         elif self.timeout_keep_alive_task is None and self._refusal is None:
             self._count_overhead(len(data))
@@ -151,6 +152,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.waiting_for_head_since = self.loop.time()
+        self._heads += 1
         self._head_bytes = 0
 
     def on_url(self, url: bytes) -> None:

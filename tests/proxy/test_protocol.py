@@ -90,6 +90,18 @@ def test_a_header_section_over_a_limit_is_refused_and_the_connection_closed(
     assert edge.origin.seen == []
 
 
+def test_many_short_requests_in_one_piece_are_not_one_long_header_section(edge: EdgeUnderTest) -> None:
+    count = 500
+    data = claimed("/a") * count
+    middle = len(data) - 10
+    with edge.connect() as wire:
+        wire.send(data[:10])
+        edge.wait_until(lambda: any(connection._heads == 1 for connection in edge.watchman.connections))
+        wire.send(data[10:middle])
+        assert {wire.answer().status for _ in range(count - 1)} == {402}
+        assert wire.ask(data[middle:]).status == 402
+
+
 def test_a_hundred_fields_and_a_long_address_still_pass(edge: EdgeUnderTest) -> None:
     assert edge.ask(request("/free/a", *(f"X-{number}: 1" for number in range(99)))).status == 200
     assert edge.ask(browsed("/" + "a" * 8191)).status == 200

@@ -7,6 +7,7 @@ database and clock are replaced.
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
@@ -280,7 +281,7 @@ class EdgeUnderTest:
 
 
 class _PromptServer(QuietServer):
-    """Ends when it is told to, instead of looking ten times a second whether it should."""
+    """Ends at once when it is told to: its connections are cut by then, so there is nothing to wait for."""
 
     def __init__(self, config: uvicorn.Config, stop: asyncio.Event) -> None:
         super().__init__(config)
@@ -289,7 +290,12 @@ class _PromptServer(QuietServer):
     async def main_loop(self) -> None:
         await self.on_tick(0)  # fills in the date that every answer carries
         await self._stop.wait()
-        self.force_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for sock in sockets or ():
+            sock.close()
 
 
 def _config(gate: Gate, protocol: type[asyncio.Protocol]) -> uvicorn.Config:
