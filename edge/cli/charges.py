@@ -14,9 +14,21 @@ import typer
 from sqlalchemy import Connection
 
 from edge.cli.rules import author
-from edge.cli.terminal import Column, JsonFlag, note, say, show_json, show_rows, time_text, write
+from edge.cli.terminal import (
+    Column,
+    JsonFlag,
+    WrongUsage,
+    exact_time_text,
+    note,
+    say,
+    show_json,
+    show_rows,
+    time_text,
+    write,
+)
 from edge.cli.times import read_time
 from edge.cli.workplace import opened, reading, settings_here
+from edge.core.ledger_state import Phase
 from edge.core.money import format_micros
 from edge.core.report_files import safe_cell
 from edge.store.accounts import refund as refund_charge
@@ -47,9 +59,12 @@ _COLUMNS = (
 _CSV_COLUMNS = (
     *("charge_id", "attempt", "state", "opened_at", "paid_at", "reversed_at", "publisher", "site", "target"),
     *("crawler", "rule", "rule_version", "licence", "offer", "currency", "amount", "amount_micros"),
+    "earned_micros",
     *("status", "evidence", "request_id", "reason", "author"),
 )
-_MADE_BY_STRANGERS = ("publisher", "site", "target", "crawler", "rule", "licence", "request_id", "reason", "author")
+_MADE_BY_STRANGERS = (
+    *("publisher", "site", "target", "crawler", "rule", "licence", "offer", "request_id", "reason", "author"),
+)
 
 
 def charges(
@@ -64,6 +79,8 @@ def charges(
     as_json: JsonFlag = False,
 ) -> None:
     """List charges. The table shows the newest first; csv and jsonl print all that match, oldest first."""
+    if as_json and format is not Format.TABLE:
+        raise WrongUsage(f"--json prints one list, --format {format.value} lines; give one of them, not both")
     with reading() as connection:
         narrowed = _filter(connection, site, crawler, since, until)
         if format is Format.CSV:
@@ -74,7 +91,12 @@ def charges(
                 say(orjson.dumps(_row(charge)).decode())
             return
         page = list_charges(connection, narrowed, limit=limit)
-    show_rows([_row(charge) for charge in page.charges], _COLUMNS, as_json, "no charges match")
+    rows = [_row(charge) for charge in page.charges]
+    if not as_json:
+        rows = [
+            {**row, "opened_at": time_text(one.opened_at_micros)} for row, one in zip(rows, page.charges, strict=True)
+        ]
+    show_rows(rows, _COLUMNS, as_json, "no charges match")
     if page.next_cursor is not None:
         note(f"the newest {limit} of more; --limit shows more, --format csv all")
 
@@ -112,9 +134,9 @@ def _row(charge: ChargeView) -> dict[str, Any]:
         "charge_id": charge.charge_id,
         "attempt": charge.attempt,
         "state": charge.state.value,
-        "opened_at": time_text(charge.opened_at_micros),
-        "paid_at": time_text(charge.paid_at_micros),
-        "reversed_at": time_text(charge.reversed_at_micros),
+        "opened_at": exact_time_text(charge.opened_at_micros),
+        "paid_at": exact_time_text(charge.paid_at_micros),
+        "reversed_at": exact_time_text(charge.reversed_at_micros),
         "publisher": charge.publisher,
         "site": charge.site,
         "target": charge.target,
@@ -127,6 +149,7 @@ def _row(charge: ChargeView) -> dict[str, Any]:
         "currency": charge.amount.currency,
         "amount": format_micros(charge.amount.amount_micros),
         "amount_micros": charge.amount.amount_micros,
+        "earned_micros": charge.amount.amount_micros if charge.state is Phase.LIVE else 0,
         "status": charge.status,
         "evidence": charge.evidence,
         "request_id": charge.request_id,

@@ -37,7 +37,7 @@ from edge.cli.completion import COMPLETE_VARIABLE, PROGRAM, completion
 from edge.cli.nouns import CONTEXT
 from edge.cli.reports import report
 from edge.cli.sample_origin import sample_origin
-from edge.cli.terminal import PartlyDone, ReaderLeft, WrongUsage, note, say
+from edge.cli.terminal import PartlyDone, ReaderLeft, WrongUsage, first_line, note, say
 from edge.cli.verify import verify
 from edge.core.errors import EdgeError
 
@@ -170,7 +170,7 @@ def _ended_by(error: BaseException) -> int:
             _complain(str(error))
             return FAILED
         case OperationalError():
-            _complain(f"the database did not do as told ({error.orig}); try again")
+            _complain(f"the database did not do as told ({first_line(error.orig)}); try again")
             return FAILED
         case TyperException() if str(error).startswith("Usage: "):
             note(str(error))  # a group without a command: its help is the answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from edge.core.ledger import key_of_charge_id
 from edge.core.receipts import Receipt, ReceiptFault, ReceiptState, receipt_claims, sign_receipt, verify_receipt
 from edge.settings import Settings
 from edge.store.problems import UnknownName
-from edge.store.receipts import read_receipt
+from edge.store.receipts import read_receipt, receipt_at
 from edge.store.service_keys import load_service_keys
 
 app = noun("Receipts: show a charge's, and check one that somebody holds.")
@@ -56,7 +57,7 @@ def verify(
         receipt, says = _checked(_read(what), _read_keys(keys)), "the signature is good"
     else:
         receipt = _checked(_read(what), load_service_keys(settings.data_dir).by_thumbprint)
-        says = _compare(receipt, _ledger_receipt(settings, receipt.charge_id))
+        says = _compare(settings, receipt)
     if as_json:
         show_json({"ok": True, "says": says, "claims": receipt_claims(receipt)})
     else:
@@ -79,12 +80,19 @@ def _checked(text: str, keys: dict[str, PublicKey]) -> Receipt:
     return receipt
 
 
-def _compare(held: Receipt, ours: Receipt) -> str:
+def _compare(settings: Settings, held: Receipt) -> str:
+    """Hold a receipt against the very entry that it names: the same charge may have been bought again since."""
+    latest = _ledger_receipt(settings, held.charge_id)
+    with opened(settings) as database, database.read() as connection:
+        ours = receipt_at(connection, settings.operator, held.charge_id, held.writer, held.entry)
     if held == ours:
-        return "the signature is good and the ledger says the same"
-    if held.state is ReceiptState.CHARGED and ours.state is ReceiptState.REVERSED:
-        return "the signature is good; the charge was reversed since"
-    raise CommandFailed("the signature is good but the ledger says otherwise; run `farebox verify`")
+        says = "the signature is good and the ledger says the same"
+    elif ours == replace(held, state=ReceiptState.REVERSED):
+        says = "the signature is good; the charge was reversed since"
+    else:
+        raise CommandFailed("the signature is good but the ledger says otherwise; run `farebox verify`")
+    again = (latest.writer, latest.entry) != (held.writer, held.entry)
+    return f"{says}, and bought again" if again else says
 
 
 def _read(what: str) -> str:

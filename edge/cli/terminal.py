@@ -100,6 +100,18 @@ def time_text(at_micros: int | None) -> str | None:
     return datetime.fromtimestamp(at_micros // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def exact_time_text(at_micros: int | None) -> str | None:
+    """A stored time as it is stored, to the microsecond: what an export can be matched and sorted by."""
+    if at_micros is None:
+        return None
+    return f"{(time_text(at_micros) or '')[:-1]}.{at_micros % 1_000_000:06d}Z"
+
+
+def first_line(error: object) -> str:
+    """What a database complains of, without the statement that it quotes below."""
+    return str(error).strip().partition("\n")[0]
+
+
 def visible(text: str) -> str:
     """Text that strangers made, without characters that could drive a terminal."""
     return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from edge.cli.terminal import CommandFailed
+from edge.cli.terminal import CommandFailed, first_line
 from edge.settings import Settings, hide_password, load_settings
 from edge.store.database import Database
 from edge.store.site_values import EdgeAddresses
@@ -37,7 +37,7 @@ def opened(settings: Settings, *, at_any_version: bool = False) -> Iterator[Data
         yield database
     except DBAPIError as error:
         shown = hide_password(settings.database_url)
-        raise CommandFailed(f"the database {shown} did not do as told ({error.orig}); try again") from error
+        raise CommandFailed(f"the database {shown} did not do as told ({first_line(error.orig)}); try again") from error
     finally:
         database.close()
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from edge.core.ledger import Entry, charge_id, key_of_charge_id
-from edge.core.ledger_state import ChargeState, Phase
+from edge.core.ledger_state import ChargeState, Phase, fold_charge
 from edge.core.money import Money
 from edge.core.receipts import Receipt, ReceiptState, sign_receipt
-from edge.store.batch_reading import read_charges
+from edge.store.batch_reading import entry_of, read_charges
 from edge.store.database import Database
 from edge.store.service_keys import ServiceKeys
-from edge.store.tables import crawler, site
+from edge.store.tables import crawler, entry, site
 
 _STATES = {
     Phase.LIVE: ReceiptState.CHARGED,
@@ -38,6 +38,25 @@ def read_receipt(connection: Connection, operator: str, charge: str) -> Receipt 
         return None
     state = read_charges(connection, {key})[key]
     if state is None or state.payment is None or state.phase not in _STATES:
+        return None
+    return _receipt(connection, operator, state, state.payment)
+
+
+def receipt_at(connection: Connection, operator: str, charge: str, writer: int, number: int) -> Receipt | None:
+    """What the ledger says of the purchase that one entry paid for; the charge may have been bought again since.
+
+    None when that entry is no payment of this charge.
+    """
+    key = key_of_charge_id(charge)
+    if key is None:
+        return None
+    rows = connection.execute(select(entry).where(entry.c.key == key).order_by(entry.c.attempt, entry.c.step))
+    life = [entry_of(row) for row in rows]
+    paid = [one for one in life if (one.writer, one.number) == (writer, number)]
+    if not paid:
+        return None
+    state = fold_charge(one for one in life if one.attempt <= paid[0].attempt)
+    if state is None or state.payment != paid[0] or state.phase not in _STATES:
         return None
     return _receipt(connection, operator, state, state.payment)
 

@@ -81,6 +81,31 @@ def test_exports_hold_everything_and_no_formula(shop: Farebox, workplace: Path) 
     assert lines[0]["rule"] == "=SUM(A1)"
 
 
+def test_what_was_earned_and_when_can_be_read_off_an_export(shop: Farebox, workplace: Path) -> None:
+    """A reversed charge has an amount and earned nothing: a column to sum up for whoever pays a publisher."""
+    back, kept = sell(workplace, 5000, 7500, at_micros=NOVEMBER + 42)
+    break_delivery(workplace, back)
+    rows = list(csv.DictReader(io.StringIO(shop("charges", "--format", "csv").out, newline="")))
+    assert [(row["charge_id"], row["earned_micros"]) for row in rows] == [(back, "0"), (kept, "7500")]
+    assert rows[1]["paid_at"] == "2026-11-16T12:00:00.000042Z"
+    lines = [json.loads(line) for line in shop("charges", "--format", "jsonl").out.splitlines()]
+    assert [line["earned_micros"] for line in lines] == [0, 7500]
+    assert lines[1]["opened_at"] == "2026-11-16T12:00:00.000042Z"
+
+
+def test_an_export_has_one_format(shop: Farebox) -> None:
+    result = shop("charges", "--format", "csv", "--json")
+    assert (result.code, result.out) == (2, "")
+    assert "not both" in result.err
+
+
+def test_an_offer_cannot_become_a_formula(shop: Farebox, workplace: Path) -> None:
+    sell(workplace, 5000)
+    tamper(workplace, "UPDATE entry SET offer = '=1+1'")
+    (row,) = csv.DictReader(io.StringIO(shop("charges", "--format", "csv").out, newline=""))
+    assert row["offer"] == "'=1+1"
+
+
 def test_what_a_stranger_asked_for_cannot_drive_the_terminal(shop: Farebox, workplace: Path) -> None:
     sell(workplace, 5000, target="/\x1b[2Jgone")
     assert "\x1b" not in shop("charges").out
@@ -128,6 +153,31 @@ def test_a_reversed_charge_is_told_to_whoever_holds_its_receipt(shop: Farebox, w
     (workplace / "receipt.jws").write_text(shop("receipt", "show", charge, "--token").out)
     break_delivery(workplace, charge)
     assert "was reversed since" in shop("receipt", "verify", "receipt.jws").out
+
+
+def test_a_receipt_of_a_purchase_before_the_last_is_no_alarm(shop: Farebox, workplace: Path) -> None:
+    """A refund frees the key: the same signed request buys again, and both receipts are true."""
+    (charge,) = sell(workplace, 5000)
+    (workplace / "first.jws").write_text(shop("receipt", "show", charge, "--token").out)
+    assert shop("refund", charge, "--reason", "wrong page").code == 0
+    (workplace / "back.jws").write_text(shop("receipt", "show", charge, "--token").out)
+    assert sell(workplace, 5000) == [charge]
+    (workplace / "second.jws").write_text(shop("receipt", "show", charge, "--token").out)
+    first = shop("receipt", "verify", "first.jws")
+    assert first.code == 0, first.err
+    assert "was reversed since, and bought again" in first.out
+    assert "the ledger says the same, and bought again" in shop("receipt", "verify", "back.jws").out
+    assert shop("receipt", "verify", "second.jws").out.endswith("the ledger says the same\n")
+
+
+def test_a_good_signature_over_another_price_is_told_from_a_reversal(shop: Farebox, workplace: Path) -> None:
+    (charge,) = sell(workplace, 5000)
+    (workplace / "receipt.jws").write_text(shop("receipt", "show", charge, "--token").out)
+    tamper(workplace, "UPDATE entry SET amount_micros = 4000 WHERE kind = 'post'")
+    break_delivery(workplace, charge)
+    result = shop("receipt", "verify", "receipt.jws")
+    assert (result.code, result.out) == (1, "")
+    assert "the ledger says otherwise" in result.err
 
 
 def test_a_receipt_that_is_not_ours_is_refused(shop: Farebox, workplace: Path) -> None:
