@@ -103,9 +103,11 @@ def ask(app: FastAPI, path: str, method: str = "GET") -> tuple[int, str]:
         async def send(message: Mapping[str, Any]) -> None:
             sent.append(message)
 
-        scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
-                 "headers": [], "scheme": "http", "server": ("localhost", 9402), "client": None, "root_path": "",
-                 "http_version": "1.1", "asgi": {"version": "3.0"}}  # fmt: skip
+        scope: dict[str, Any] = {
+            "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
+            "headers": [], "scheme": "http", "server": ("localhost", 9402), "client": None, "root_path": "",
+            "http_version": "1.1", "asgi": {"version": "3.0"},
+        }  # fmt: skip
         await app(scope, receive, send)
 
     asyncio.run(talk())
