@@ -9,7 +9,7 @@ from http import HTTPStatus
 from starlette.responses import Response
 
 from edge.core.month import InvalidMonth, Month
-from edge.core.report import MonthReport, check, fold
+from edge.core.report import MonthReport, check, fold, is_draft
 from edge.core.report_files import csv_file, jsonl_file
 from edge.store.earnings import Earned, Period, earned_by_currency, first_earning_at
 from edge.store.entries import month_sums, stream_month
@@ -40,7 +40,7 @@ def show(visit: Visit) -> Response:
             MonthLine(
                 month,
                 month_name(month),
-                month == this,
+                is_draft(month, visit.now_micros),
                 tuple(earned_by_currency(connection, visit.publisher.publisher_id, _period(month)).values()),
             )
             for month in months
@@ -83,7 +83,9 @@ def _report(visit: Visit) -> MonthReport:
         raise Turned(HTTPStatus.NOT_FOUND, "This month has not begun yet.")
     own = frozenset({visit.publisher.publisher_id})
     with visit.desk.database.read() as connection:
-        report = fold(month, stream_month(connection, month, publisher_ids=own), draft=month == this)
+        report = fold(
+            month, stream_month(connection, month, publisher_ids=own), draft=is_draft(month, visit.now_micros)
+        )
         check(report, month_sums(connection, month, publisher_ids=own))
     return report
 

@@ -67,7 +67,7 @@ def show(visit: Visit) -> Response:
         currency=currency,
         currencies=sorted(sums),
         earned=earned,
-        average=earned.amount_micros // earned.pages if earned.pages else 0,
+        average=earned.amount_micros // kept if (kept := earned.pages - earned.reversed_pages) > 0 else 0,
         before=before.get(currency),
         chart=draw(days, currency, length, today),
         today=today + 1,
