@@ -103,7 +103,7 @@ class PublicKey:
         """Whether ``signature`` (64 bytes) is this key's for ``message`` (RFC 8032 section 5.1.7).
 
         libsodium does it in half the time that OpenSSL takes, and every paid request waits for it; a test holds both
-        to the same answers. It also refuses points of small order within the signature.
+        to the same answers.
         """
         try:
             crypto_sign_open(signature + message, self.raw)

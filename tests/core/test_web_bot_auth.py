@@ -1,6 +1,6 @@
 """Who signed: verified, invalid, unverified or unsigned, and never the wrong agent."""
 
-# long: the decision table of one module, read from top to bottom
+# long: every way in which `examine` can judge a signature, on one set of keys and requests
 
 from __future__ import annotations
 
