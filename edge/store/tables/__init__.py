@@ -17,12 +17,22 @@ from edge.store.tables.ledger import account, batch, delivery, entry, writer
 from edge.store.tables.metadata import metadata
 from edge.store.tables.people import membership, person, session, setup_link, sign_in_attempt
 from edge.store.tables.traffic import traffic
+from edge.store.tables.webhooks import (
+    crawler_sighting,
+    webhook_cursor,
+    webhook_delivery,
+    webhook_endpoint,
+    webhook_event,
+    webhook_secret,
+    webhook_subscription,
+)
 
 __all__ = [
     "account",
     "batch",
     "crawler",
     "crawler_key",
+    "crawler_sighting",
     "delivery",
     "entry",
     "key_directory",
@@ -38,5 +48,11 @@ __all__ = [
     "sign_in_attempt",
     "site",
     "traffic",
+    "webhook_cursor",
+    "webhook_delivery",
+    "webhook_endpoint",
+    "webhook_event",
+    "webhook_secret",
+    "webhook_subscription",
     "writer",
 ]
