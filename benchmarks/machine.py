@@ -12,7 +12,10 @@ from pathlib import Path
 
 import psutil
 
-OURS = ("farebox", "uvicorn", "httptools", "uvloop", "aiohttp", "cryptography", "http-sf", "sqlalchemy", "psycopg")
+OURS = (
+    "farebox", "uvicorn", "httptools", "uvloop", "aiohttp", "cryptography", "pynacl", "http-sf", "sqlalchemy",
+    "psycopg",
+)  # fmt: skip
 PEERS = ("x402", "forgemesh-pay-per-crawl", "fastapi", "starlette", "uvicorn", "httptools", "uvloop", "aiohttp")
 
 
