@@ -104,7 +104,8 @@ class Gate:
 
     async def _act(self, judged: Judged, scope: Scope, receive: Receive, send: Send) -> None:
         request, decision = judged.request, judged.decision
-        exchange = Exchange(request, scope.get("edge.connection"), send, scope.get("edge.cycle"))
+        # Taken out, not read: the answer knows its scope, and a cycle would keep both until it is collected.
+        exchange = Exchange(request, scope.get("edge.connection"), send, scope.pop("edge.cycle", None))
         try:
             if isinstance(decision, Admit) and decision.reason is AdmitReason.OWN_DOCUMENT:
                 await self.control(scope, receive, _with_request_id(send, request.request_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -280,3 +281,26 @@ def test_a_slow_origin_holds_up_nobody_else(edge: EdgeUnderTest) -> None:
         assert edge.ask(RICH.paying("/c")).status == 200
         edge.origin.go_on()
         assert slow.answer().body == b"slow"
+
+
+# What is left behind
+
+
+def test_an_answered_request_leaves_nothing_for_the_cycle_collector(edge: EdgeUnderTest) -> None:
+    """What leaves with its last reference is reused at once; cycles would pile up until somebody walks over them."""
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        with edge.connect() as wire:
+            for number in range(3):
+                assert wire.ask(RICH.paying(f"/{number}")).status == 200
+                assert wire.ask(browsed(f"/{number}")).status == 200
+                assert wire.ask(claimed(f"/{number}")).status == 402
+            gc.collect()
+        kinds = {type(left).__name__ for left in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert kinds.isdisjoint({"RequestResponseCycle", "CrawlRequest", "Exchange", "Charge", "OriginAnswer", "Task"})
