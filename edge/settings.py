@@ -162,7 +162,32 @@ class Settings(BaseModel):
         default=10.0, gt=0, le=120, description="A client that has not sent its whole request head by then is cut off."
     )
     client_stall_seconds: float = Field(
-        default=30.0, gt=0, le=600, description="A client that takes no byte of an answer for so long is gone."
+        default=30.0,
+        gt=0,
+        le=600,
+        description="A client that is waited for and moves no byte for so long is cut off; at half the lowest rate, "
+        "twice as long.",
+    )
+    client_bytes_per_second: int = Field(
+        default=500,
+        ge=0,
+        le=1_000_000,
+        description="Lowest rate at which a client takes an answer and sends content; 0 asks only that it moves.",
+    )
+    answer_seconds: float = Field(
+        default=900.0,
+        gt=0,
+        le=86_400,
+        description="Longest time from an answer's first byte until its last has arrived.",
+    )
+    connections_per_address: int = Field(
+        default=512,
+        ge=1,
+        le=1_000_000,
+        description="Connections to one port from one client address (IPv6: /64), in one process.",
+    )
+    connections: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="Connections to one port in all, in one process."
     )
     request_body_bytes: int = Field(
         default=10_485_760, ge=0, description="Largest request body that is passed on to an origin."
@@ -202,6 +227,12 @@ class Settings(BaseModel):
     def _one_process_on_sqlite(self) -> Settings:
         if self.workers > 1 and self.is_embedded:
             raise ValueError("workers above 1 need PostgreSQL; set database_url, or workers to 1")
+        return self
+
+    @model_validator(mode="after")
+    def _one_address_is_not_everybody(self) -> Settings:
+        if self.connections_per_address > self.connections:
+            raise ValueError("set connections, which counts all addresses, no lower than connections_per_address")
         return self
 
     @property

@@ -51,6 +51,10 @@ def test_each_value_says_where_it_came_from(tmp_path: Path) -> None:
         ({"FAREBOX_TRUSTED_PROXIES": "10.0.0.1/8"}, "list addresses or ranges, such as 10.0.0.0/8"),
         ({"FAREBOX_DASHBOARD_URL": "ftp://x"}, "write it as https://host"),
         ({"FAREBOX_LOG_LEVEL": "loud"}, "FAREBOX_LOG_LEVEL cannot be used"),
+        ({"FAREBOX_CLIENT_BYTES_PER_SECOND": "-1"}, "greater than or equal to 0"),
+        ({"FAREBOX_ANSWER_SECONDS": "0"}, "greater than 0"),
+        ({"FAREBOX_CONNECTIONS_PER_ADDRESS": "0"}, "greater than or equal to 1"),
+        ({"FAREBOX_CONNECTIONS": "100"}, "no lower than connections_per_address"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_what_would_be(

@@ -105,9 +105,9 @@ def _run(settings: Settings, sockets: dict[str, socket.socket]) -> None:
         ledger = Ledger.open(database, node=settings.node or socket.gethostname(), report=_report)
         try:
             edge = build_edge(settings, database, ledger, load_service_keys(settings.data_dir))
-            listeners = [Listener(edge.gate, sockets["edge"], edge.protocol)]
+            listeners = [Listener("edge", edge.gate, sockets["edge"], edge.protocol)]
             if "admin" in sockets:
-                listeners.append(Listener(edge.admin, sockets["admin"]))
+                listeners.append(Listener("admin", edge.admin, sockets["admin"]))
             run_listeners([*listeners, *_dashboard(settings, database, sockets)], edge, settings)
         finally:
             ledger.close()
@@ -121,7 +121,7 @@ def _dashboard(settings: Settings, database: Database, sockets: dict[str, socket
     app = create_dashboard(
         database, Catalogue.load().classify, public_url=settings.dashboard_url, operator=settings.operator
     )
-    return [Listener(app, sockets["dashboard"])]
+    return [Listener("dashboard", app, sockets["dashboard"])]
 
 
 def _report(error: EdgeError) -> None:

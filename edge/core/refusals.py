@@ -55,6 +55,7 @@ class RefusalCode(StrEnum):
     UNKNOWN_SITE = "unknown_site"
     LOOP_DETECTED = "loop_detected"
     REQUEST_TIMEOUT = "request_timeout"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
     # The publisher's wish
     CRAWLER_BLOCKED = "crawler_blocked"
     # The offer
@@ -115,6 +116,9 @@ REFUSALS: dict[RefusalCode, RefusalText] = {
         508, None, "Loop detected", "This request has passed through this edge before; check the site's origin."
     ),
     _C.REQUEST_TIMEOUT: RefusalText(408, None, "Request timeout", "Send the whole request sooner."),
+    _C.TOO_MANY_CONNECTIONS: RefusalText(
+        503, None, "Too many connections", "Use fewer connections at once; ask again on one that is open."
+    ),
     _C.CRAWLER_BLOCKED: RefusalText(
         403,
         _E.FORBIDDEN,

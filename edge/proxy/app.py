@@ -19,7 +19,8 @@ from edge.core.catalogue import Catalogue
 from edge.core.policy import Knowledge, Policy
 from edge.core.refusal_texts import RefusalTexts
 from edge.core.web_bot_auth import KeyAnswer, KeyLookup
-from edge.proxy.control import admin_app, public_app
+from edge.proxy.connection_limits import ConnectionLimits, ConnectionRoom
+from edge.proxy.control import Metrics, admin_app, public_app
 from edge.proxy.deliveries import OpenDeliveries
 from edge.proxy.directory_fetch import AddressGuardedFetcher
 from edge.proxy.directory_shelf import DatabaseShelf
@@ -27,11 +28,13 @@ from edge.proxy.gate import Gate
 from edge.proxy.key_directories import KeyDirectories
 from edge.proxy.live_policy import LivePolicy
 from edge.proxy.messages import Refusals
-from edge.proxy.protocol import EdgeProtocol, Watchman, protocol_factory
+from edge.proxy.protocol import EdgeProtocol, protocol_factory
 from edge.proxy.read_request import RequestReader
 from edge.proxy.sale import HasRight, Sale
 from edge.proxy.traffic import TrafficRecorder
+from edge.proxy.transfer_rates import TransferLimits
 from edge.proxy.upstream import Upstream, UpstreamLimits
+from edge.proxy.watchman import LimitCounts, Watchman
 from edge.settings import Settings
 from edge.store.charges import Ledger
 from edge.store.database import Database
@@ -57,7 +60,8 @@ class Edge:
     directories: KeyDirectories
     fetcher: AddressGuardedFetcher
     upstream: Upstream
-    watchman: Watchman
+    watchman: Watchman[EdgeProtocol]
+    limit_counts: LimitCounts
     deliveries: OpenDeliveries
     readiness: Readiness
 
@@ -133,12 +137,14 @@ def build_edge(settings: Settings, database: Database, ledger: Ledger, keys: Ser
         request_body_bytes=settings.request_body_bytes,
         report=_report,
     )
-    watchman = Watchman(settings.header_deadline_seconds, settings.client_stall_seconds)
+    limit_counts = LimitCounts()
+    room = ConnectionRoom(connection_limits(settings), gate.turn_away, limit_counts.at("edge"))
+    watchman: Watchman[EdgeProtocol] = Watchman(transfer_limits(settings), room)
     readiness = Readiness(ledger)
     return Edge(
         gate=gate,
         protocol=protocol_factory(watchman, gate.answer_at_once, gate.answer_bad),
-        admin=admin_app(readiness.reason_against, lambda: _metrics(traffic, live, watchman)),
+        admin=admin_app(readiness.reason_against, lambda: _metrics(traffic, live, watchman, limit_counts)),
         ledger=ledger,
         live=live,
         traffic=traffic,
@@ -146,9 +152,25 @@ def build_edge(settings: Settings, database: Database, ledger: Ledger, keys: Ser
         fetcher=fetcher,
         upstream=upstream,
         watchman=watchman,
+        limit_counts=limit_counts,
         deliveries=deliveries,
         readiness=readiness,
     )
+
+
+def transfer_limits(settings: Settings) -> TransferLimits:
+    """What every port asks of its clients."""
+    return TransferLimits(
+        header_seconds=settings.header_deadline_seconds,
+        stall_seconds=settings.client_stall_seconds,
+        bytes_per_second=settings.client_bytes_per_second,
+        answer_seconds=settings.answer_seconds,
+    )
+
+
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    """How many connections each port takes."""
+    return ConnectionLimits(settings.connections_per_address, settings.connections, settings.trusted_proxies)
 
 
 def _live_policy(settings: Settings, database: Database) -> LivePolicy:
@@ -184,9 +206,15 @@ def _flush(database: Database, counts: Mapping[TrafficKey, int]) -> None:
         flush_traffic(connection, counts)
 
 
-def _metrics(traffic: TrafficRecorder, live: LivePolicy, watchman: Watchman) -> dict[str, Mapping[str, float]]:
-    gauges = {"policy_version": live.policy.version, "sites": len(live.policy.sites)}
-    return {"requests": traffic.totals, "gauges": gauges | {"connections": len(watchman.connections)}}
+def _metrics(
+    traffic: TrafficRecorder, live: LivePolicy, watchman: Watchman[EdgeProtocol], limit_counts: LimitCounts
+) -> Metrics:
+    gauges = {
+        "policy_version": live.policy.version,
+        "sites": len(live.policy.sites),
+        "connections": len(watchman.connections),
+    }
+    return Metrics(traffic.totals, limit_counts.totals, gauges)
 
 
 def _report(what: str, error: BaseException) -> None:

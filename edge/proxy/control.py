@@ -7,6 +7,7 @@ answers on every site below ``/.well-known/``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from html import escape
 
 import orjson
@@ -19,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from edge.core.refusals import REFUSALS, RefusalCode
+from edge.proxy.connection_limits import Limit
 
 JWKS_TYPE = "application/jwk-set+json"
 RECEIPT_TYPE = "application/jose"
@@ -30,12 +32,21 @@ _CODES = frozenset(code.value for code in RefusalCode)
 ReceiptOf = Callable[[str], str | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Counts since the start, by outcome of a request and by port and limit of a connection; and what is so now."""
+
+    requests: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[tuple[str, Limit], int] = field(default_factory=dict)
+    gauges: Mapping[str, float] = field(default_factory=dict)
+
+
 def _bare_app(title: str) -> FastAPI:
     # No redirects to a path with or without a slash: they would quote the request's Host and our own scheme.
     return FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 
 
-def admin_app(is_ready: Callable[[], str | None], metrics: Callable[[], Mapping[str, Mapping[str, float]]]) -> FastAPI:
+def admin_app(is_ready: Callable[[], str | None], metrics: Callable[[], Metrics]) -> FastAPI:
     """``/livez``, ``/readyz`` and ``/metrics``. ``is_ready`` gives None, or the reason why not."""
     app = _bare_app("farebox admin")
     registry = CollectorRegistry()
@@ -103,16 +114,21 @@ def _problem(status: int, detail: str) -> Response:
 class _EdgeCollector(Collector):
     """Turns the edge's plain counters into Prometheus metrics when asked, so that requests pay nothing for it."""
 
-    def __init__(self, metrics: Callable[[], Mapping[str, Mapping[str, float]]]) -> None:
+    def __init__(self, metrics: Callable[[], Metrics]) -> None:
         self._metrics = metrics
 
     def collect(self) -> list[Metric]:
-        families = self._metrics()
+        metrics = self._metrics()
         requests = CounterMetricFamily("farebox_requests", "Requests by outcome.", labels=["outcome"])
-        for outcome, number in families.get("requests", {}).items():
+        for outcome, number in metrics.requests.items():
             requests.add_metric([outcome], number)
-        found: list[Metric] = [requests]
-        for name, value in families.get("gauges", {}).items():
+        ended = CounterMetricFamily(
+            "farebox_limited_connections", "Connections that met a limit.", labels=["port", "limit"]
+        )
+        for (port, limit), number in metrics.limits.items():
+            ended.add_metric([port, limit.value], number)
+        found: list[Metric] = [requests, ended]
+        for name, value in metrics.gauges.items():
             found.append(GaugeMetricFamily(f"farebox_{name}", name.replace("_", " ").capitalize() + ".", value=value))
         return found
 

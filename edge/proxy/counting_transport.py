@@ -62,6 +62,10 @@ class CountingTransport:
         else:
             self._transport.write_eof()
 
+    def unsent(self) -> int:
+        """Bytes that wait in our own buffer."""
+        return self._transport.get_write_buffer_size()
+
     def patience_is_over(self, now: float, stall_seconds: float) -> bool:
         """Whether a sealed connection has ended as far as we can tell: all arrived, or nothing moves any more."""
         if self.quiet_since is None:

@@ -81,13 +81,12 @@ class DeliveryWatch:
         if self._final is not None:
             self._settle_rest(self._final)
 
-    def look(self) -> None:
-        """Settle what has been acknowledged by now."""
+    def look(self) -> int | None:
+        """Settle what has been acknowledged by now, and return how much that is (None where it cannot be told)."""
         acknowledged = self.acknowledged()
-        if acknowledged is None:
-            return
-        while self._open and self._open[0][0] <= acknowledged:
+        while acknowledged is not None and self._open and self._open[0][0] <= acknowledged:
             self._open.pop(0)[1](Verdict.DELIVERED)
+        return acknowledged
 
     def close(self) -> None:
         """The connection is gone: what was not acknowledged by now never arrived."""

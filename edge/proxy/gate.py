@@ -32,6 +32,8 @@ from edge.proxy.upstream import OriginAnswer, OriginFault, Upstream
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+TOO_MANY_RETRY_SECONDS = 5
+
 ControlApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -78,6 +80,13 @@ class Gate:
         """The answer to something that never became a request."""
         self.traffic.count_bad(code)
         return self.refusals.bad(code, detail, self.reader.new_request_id())
+
+    def turn_away(self) -> bytes:
+        """The answer, as it goes over the wire, to an address that has too many connections."""
+        code = RefusalCode.TOO_MANY_CONNECTIONS
+        self.traffic.count_bad(code)
+        answer = self.refusals.bad(code, "", self.reader.new_request_id(), TOO_MANY_RETRY_SECONDS)
+        return answer.to_bytes(b"connection: close\r\n", with_body=True)
 
     # Deciding
 
@@ -152,7 +161,7 @@ class Gate:
         headers = origin_headers(request, admit.identity, self.reader.via, sold=False)
         if "content-length" in request.fields:
             headers.append(("content-length", request.fields["content-length"]))
-        body = _incoming(receive, self.request_body_bytes) if request.has_body else None
+        body = _incoming(receive, self.request_body_bytes, exchange) if request.has_body else None
         answer = await self.upstream.ask(admit.site.origin, request.method, forwarded_target(request), headers, body)
         await _relay_admitted(admit, answer, exchange)
 
@@ -266,11 +275,13 @@ def origin_price(answer: OriginAnswer, ask: AskOrigin) -> Money:
     return price
 
 
-async def _incoming(receive: Receive, limit: int) -> AsyncIterator[bytes]:
-    """The request's body as it arrives; ends the upload when the client goes away or sends too much."""
+async def _incoming(receive: Receive, limit: int, exchange: Exchange) -> AsyncIterator[bytes]:
+    """The request's body as it arrives; ends the upload when the client goes away, dawdles or sends too much."""
     total = 0
     while True:
         message = await receive()
+        if exchange.content_overdue:
+            raise OriginFault(RefusalCode.REQUEST_TIMEOUT, "the content came too slowly")
         if message["type"] != "http.request":
             raise OriginFault(RefusalCode.REQUEST_TIMEOUT, "the client went away while sending")
         total += len(message["body"])

@@ -104,9 +104,10 @@ class Refusals:
         form, language = self._negotiator.choose(fields.get("accept"), fields.get("accept-language"))
         return Answer(self._template(refusal, form, language), request.request_id)
 
-    def bad(self, code: RefusalCode, detail: str, request_id: str) -> Answer:
+    def bad(self, code: RefusalCode, detail: str, request_id: str, retry_after_seconds: int | None = None) -> Answer:
         """The answer to something that could not even be read as a request; always problem JSON."""
-        return Answer(self._template(Refuse(code, detail), BodyForm.PROBLEM, "en"), request_id)
+        refusal = Refuse(code, detail, retry_after_seconds=retry_after_seconds)
+        return Answer(self._template(refusal, BodyForm.PROBLEM, "en"), request_id)
 
     def _template(self, refusal: Refusal, form: BodyForm, language: str) -> Template:
         site = refusal.site

@@ -1,15 +1,16 @@
-"""uvicorn's HTTP protocol with the four things the edge needs and uvicorn lacks.
+"""uvicorn's HTTP protocol with the five things the edge needs and uvicorn lacks.
 
 - the transport within the application's reach: delivery evidence, and cutting a connection so that it shows;
 - a deadline for the whole header section (uvicorn's keep-alive timer is reset by every byte), and limits on it;
 - the request-target as it came, absolute form included;
-- a fast lane: an answer that needs no waiting is written at once, without a task of its own.
+- a fast lane: an answer that needs no waiting is written at once, without a task of its own;
+- limits on how many connections there are and how slowly they may be used (``connection_limits``, ``transfer_rates``).
 
 Rules of this file: answers leave in the order of their requests, the refusal of a broken one included; the
 connection closes only when its last answer has arrived, or nothing has moved for long, because closing earlier
 would take the evidence away and could take the answer with it; what a client does not read is not produced.
 
-A ``Watchman`` looks at every connection four times a second; timers per request would cost more than they save.
+A ``Watchman`` calls ``look`` on every connection four times a second: there are no timers per request.
 """
 
 from __future__ import annotations
@@ -28,13 +29,15 @@ from uvicorn.server import ServerState
 
 from edge.core.refusals import RefusalCode
 from edge.core.target import TARGET_BYTES_MAX, split_absolute
+from edge.proxy.connection_limits import Limit
 from edge.proxy.counting_transport import CountingTransport
 from edge.proxy.delivery import DeliveryWatch, own_view
 from edge.proxy.forwarding import Header
 from edge.proxy.messages import Answer, status_line
 from edge.proxy.read_request import HEADER_BYTES_MAX, HEADER_FIELDS_MAX
+from edge.proxy.transfer_rates import ClientPace, TransferLimits
+from edge.proxy.watchman import Watchman
 
-WATCH_SECONDS = 0.25
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 AnswerAtOnce = Callable[[MutableMapping[str, Any]], Answer | None]
@@ -51,7 +54,7 @@ class EdgeProtocol(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
-        watchman: Watchman,
+        watchman: Watchman[EdgeProtocol],
         answer_at_once: AnswerAtOnce,
         answer_bad: AnswerBad,
     ) -> None:
@@ -69,10 +72,18 @@ class EdgeProtocol(HttpToolsProtocol):
         self.paused_since: float | None = None
         self._evidence: socket.socket | None = None
         self.deliveries: DeliveryWatch
+        self._place: str
+        self._pace = ClientPace()
+        self.content_received = 0
+        self.overdue: RequestResponseCycle | None = None
 
     # The connection's life
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        place = self._watchman.room.enter(transport, self.loop.time())
+        if place is None:
+            return  # turned away: the transport has another protocol now
+        self._place = place
         self._evidence = own_view(transport.get_extra_info("socket"))
         self._counted = counted = CountingTransport(transport, self._evidence, self._close_gently)
         super().connection_made(counted)  # type: ignore[arg-type]
@@ -82,6 +93,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._watchman.connections.discard(self)
+        self._watchman.room.leave(self._place)
         self.deliveries.close()
         if self._evidence is not None:
             self._evidence.detach()  # the descriptor is the transport's to close
@@ -94,10 +106,6 @@ class EdgeProtocol(HttpToolsProtocol):
                 self._evidence.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.transport.abort()
 
-    def has_ended(self, now: float, stall_seconds: float) -> bool:
-        """Whether nothing is to be expected of a connection that is being closed."""
-        return self._counted.patience_is_over(now, stall_seconds)
-
     def _close_gently(self) -> None:
         """Send nothing more, and close when the client has it all (RFC 9112 section 9.6); the watchman sees to it."""
         if self.transport.is_closing():
@@ -106,6 +114,49 @@ class EdgeProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self.flow.resume_reading()  # to see the client's end, and lest unread bytes reset what is on its way
         self._counted.seal(self.loop.time(), is_idle=is_idle)
+
+    # Keeping up; see ``transfer_rates``
+
+    def look(self, now: float, limits: TransferLimits) -> Limit | None:
+        """One round of the watchman's: settle what arrived, end what takes too long, and say what that was."""
+        since = self.waiting_for_head_since
+        if since is not None and now - since > limits.header_seconds and not self.transport.is_closing():
+            self.refuse_head(RefusalCode.REQUEST_TIMEOUT, "the header section took too long")
+            return Limit.SLOW_HEAD
+        limit = self._pace.look(now, self, limits)
+        if limit is Limit.SLOW_CONTENT:
+            self._give_up_slow_content()
+        elif limit is not None or self._counted.patience_is_over(now, limits.stall_seconds):
+            self.abort()
+        return limit
+
+    @property
+    def answering(self) -> RequestResponseCycle | None:
+        """The request whose answer is under way, or was the last."""
+        return self._answering
+
+    @property
+    def content_owed(self) -> RequestResponseCycle | None:
+        """The request whose content the edge is ready to read and has not got whole."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or not cycle.more_body or cycle is self.overdue:
+            return None
+        is_wanted = not (cycle.response_started or cycle.waiting_for_100_continue or self.flow.read_paused)
+        return cycle if is_wanted else None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether more was to be sent than the client takes."""
+        return self.paused_since is not None
+
+    def unsent(self) -> int:
+        """Bytes that wait in our own buffer."""
+        return self._counted.unsent()
+
+    def _give_up_slow_content(self) -> None:
+        """Whoever waits for this content wakes up, finds it ``overdue``, and refuses the request."""
+        self.overdue = self.cycle
+        self.cycle.message_event.set()
 
     # Reading
 
@@ -183,6 +234,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._overhead_bytes = 0
+        self.content_received += len(body)
         super().on_body(body)
 
     def _should_upgrade(self) -> bool:
@@ -324,37 +376,9 @@ def without_chunks(app: Any, cycle: RequestResponseCycle) -> Any:
     return run
 
 
-class Watchman:
-    """Looks after every connection of one process: header deadline, stalled readers, open deliveries."""
-
-    def __init__(self, header_deadline_seconds: float, stall_seconds: float) -> None:
-        self.connections: set[EdgeProtocol] = set()
-        self._header_deadline_seconds = header_deadline_seconds
-        self._stall_seconds = stall_seconds
-
-    async def run(self) -> None:
-        """Walk the rounds until cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(WATCH_SECONDS)
-            self.look(loop.time())
-
-    def look(self, now: float) -> None:
-        """One round at ``now`` (the event loop's clock)."""
-        for connection in tuple(self.connections):
-            if connection.deliveries.waiting:
-                connection.deliveries.look()
-            since = connection.waiting_for_head_since
-            if since is not None and now - since > self._header_deadline_seconds:
-                connection.refuse_head(RefusalCode.REQUEST_TIMEOUT, "the header section took too long")
-            paused = connection.paused_since
-            if (paused is not None and now - paused > self._stall_seconds) or connection.has_ended(
-                now, self._stall_seconds
-            ):
-                connection.abort()
-
-
-def protocol_factory(watchman: Watchman, answer_at_once: AnswerAtOnce, answer_bad: AnswerBad) -> type[EdgeProtocol]:
+def protocol_factory(
+    watchman: Watchman[EdgeProtocol], answer_at_once: AnswerAtOnce, answer_bad: AnswerBad
+) -> type[EdgeProtocol]:
     """The protocol class to hand to uvicorn, bound to one edge's gate."""
 
     class BoundProtocol(EdgeProtocol):

@@ -78,6 +78,11 @@ class Exchange:
         """Whether the connection broke before the answer was handed over whole: then it cannot have arrived."""
         return self._cycle is not None and self._cycle.disconnected
 
+    @property
+    def content_overdue(self) -> bool:
+        """Whether the request's content came so slowly that it is not waited for any more."""
+        return self._cycle is not None and self.connection is not None and self.connection.overdue is self._cycle
+
     def cut(self) -> None:
         """Break the connection off, so that the client sees that the answer is not complete."""
         if self._cycle is not None:

@@ -21,7 +21,10 @@ import uvicorn
 import uvloop
 
 from edge.core.errors import EdgeError
-from edge.proxy.app import Edge
+from edge.proxy.app import Edge, connection_limits, transfer_limits
+from edge.proxy.connection_limits import ConnectionRoom
+from edge.proxy.guarded_protocol import TOO_MANY, GuardedProtocol, guarded_protocol
+from edge.proxy.watchman import LimitCounts, Watchman
 from edge.settings import Bind, Settings
 
 log = structlog.get_logger("farebox.server")
@@ -52,11 +55,15 @@ class QuietServer(uvicorn.Server):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One application and the socket that it answers on."""
+    """One application and the socket that it answers on; ``name`` is the port's in metrics and logs.
 
+    Without a ``protocol`` of its own it gets uvicorn's with the edge's limits.
+    """
+
+    name: str
     app: Callable[..., object]
     socket: socket.socket
-    protocol: type[asyncio.Protocol] | str = "httptools"
+    protocol: type[asyncio.Protocol] | None = None
 
 
 def listen(bind: Bind, setting: str) -> socket.socket:
@@ -86,7 +93,16 @@ async def _serve(listeners: Sequence[Listener], edge: Edge | None, settings: Set
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    servers = [QuietServer(_config(listener, settings)) for listener in listeners]
+    counts = edge.limit_counts if edge else LimitCounts()
+    work = [asyncio.create_task(counts.run(), name="limits")]
+    servers = []
+    for listener in listeners:
+        protocol = listener.protocol
+        if protocol is None:
+            watchman = _watchman(listener.name, settings, counts)
+            work.append(asyncio.create_task(watchman.run(), name=f"{listener.name} watchman"))
+            protocol = guarded_protocol(watchman)
+        servers.append(QuietServer(_config(listener.app, protocol, settings)))
     # What lives from here on is garbage seldom; freezing spares every later collection the walk over it.
     gc.collect()
     gc.freeze()
@@ -108,6 +124,14 @@ async def _serve(listeners: Sequence[Listener], edge: Edge | None, settings: Set
         cut_off = [task for server in servers for task in server.server_state.tasks]
         if cut_off:
             await asyncio.wait(cut_off, timeout=CUT_OFF_SECONDS)
+    for task in work:
+        task.cancel()
+    await asyncio.gather(*work, return_exceptions=True)
+
+
+def _watchman(name: str, settings: Settings, counts: LimitCounts) -> Watchman[GuardedProtocol]:
+    room = ConnectionRoom(connection_limits(settings), lambda: TOO_MANY, counts.at(name))
+    return Watchman(transfer_limits(settings), room)
 
 
 def _raise_descriptor_limit() -> None:
@@ -118,10 +142,10 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _config(listener: Listener, settings: Settings) -> uvicorn.Config:
+def _config(app: Callable[..., object], protocol: type[asyncio.Protocol], settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
-        listener.app,
-        http=listener.protocol,
+        app,
+        http=protocol,
         loop="uvloop",
         ws="none",
         lifespan="off",

@@ -12,7 +12,8 @@ from fastapi import FastAPI
 
 from edge.core.refusals import REFUSALS, RefusalCode
 from edge.core.rules import Action, RuleSet, everything_else
-from edge.proxy.control import admin_app
+from edge.proxy.connection_limits import Limit
+from edge.proxy.control import Metrics, admin_app
 from tests.support.edge_under_test import RICH, EdgeUnderTest
 from tests.support.signing_crawler import browsed, claimed
 
@@ -116,7 +117,7 @@ def ask(app: FastAPI, path: str, method: str = "GET") -> tuple[int, str]:
 
 def test_the_process_is_alive_and_says_why_it_is_not_ready() -> None:
     reasons: list[str | None] = [None, "draining"]
-    app = admin_app(lambda: reasons[0], lambda: {})
+    app = admin_app(lambda: reasons[0], Metrics)
     assert ask(app, "/livez") == (200, "ok\n")
     assert ask(app, "/readyz") == (200, "ok\n")
     assert ask(app, "/readyz", "HEAD")[0] == 200
@@ -126,16 +127,19 @@ def test_the_process_is_alive_and_says_why_it_is_not_ready() -> None:
 
 
 def test_metrics_are_prometheus_text() -> None:
-    metrics = {"requests": {"charged": 3, "payment_required": 7}, "gauges": {"policy_version": 5, "connections": 2}}
+    metrics = Metrics(
+        {"charged": 3, "payment_required": 7}, {("edge", Limit.SLOW_HEAD): 4}, {"policy_version": 5, "connections": 2}
+    )
     status, text = ask(admin_app(lambda: None, lambda: metrics), "/metrics")
     assert status == 200
     assert 'farebox_requests_total{outcome="charged"} 3.0' in text
     assert 'farebox_requests_total{outcome="payment_required"} 7.0' in text
+    assert 'farebox_limited_connections_total{limit="slow_head",port="edge"} 4.0' in text
     assert "farebox_policy_version 5.0" in text
     assert "farebox_connections 2.0" in text
 
 
 def test_nothing_else_is_served_to_operators() -> None:
-    app = admin_app(lambda: None, lambda: {})
+    app = admin_app(lambda: None, Metrics)
     for path in ("/", "/docs", "/openapi.json", "/redoc", JWKS):
         assert ask(app, path)[0] == 404

@@ -25,19 +25,22 @@ from edge.core.policy import Account, Knowledge, Policy, SitePolicy
 from edge.core.refusal_texts import RefusalTexts
 from edge.core.rule_index import compile_rules
 from edge.core.rules import Action, Rule, RuleSet, everything_else
+from edge.proxy.connection_limits import ConnectionLimits, ConnectionRoom
 from edge.proxy.control import public_app
 from edge.proxy.deliveries import OpenDeliveries
 from edge.proxy.gate import Gate
 from edge.proxy.key_directories import KeyDirectories
 from edge.proxy.live_policy import LivePolicy
 from edge.proxy.messages import Refusals
-from edge.proxy.protocol import Watchman, protocol_factory
+from edge.proxy.protocol import EdgeProtocol, protocol_factory
 from edge.proxy.read_request import RequestReader
 from edge.proxy.sale import Sale
 from edge.proxy.server import QuietServer, listen
 from edge.proxy.traffic import TrafficRecorder
+from edge.proxy.transfer_rates import TransferLimits
 from edge.proxy.upstream import OriginAnswer, Upstream, UpstreamLimits
-from edge.settings import Bind
+from edge.proxy.watchman import LimitCounts, Watchman
+from edge.settings import Bind, Network
 from edge.store.traffic import TrafficKey
 from tests.support.fake_fetch import FakeFetch
 from tests.support.memory_ledger import RICH_MICROS, MemoryLedger
@@ -80,6 +83,11 @@ class Setting:
     case_sensitive: bool = False
     header_deadline_seconds: float = 30.0
     stall_seconds: float = 30.0
+    bytes_per_second: int = 500
+    answer_seconds: float = 900.0
+    per_address: int = 512
+    connections: int = 10_000
+    trusted: tuple[Network, ...] = ()
     limits: UpstreamLimits = field(default_factory=lambda: UpstreamLimits(connect_seconds=5.0, answer_seconds=20.0))
     buffer_bytes: int = 256 * 1024
     request_body_bytes: int = 1024 * 1024
@@ -139,7 +147,8 @@ class EdgeUnderTest:
         self.judging_fault: Exception | None = None
         self.port = 0
         self.gate: Gate
-        self.watchman: Watchman
+        self.watchman: Watchman[EdgeProtocol]
+        self.limit_counts = LimitCounts()
         self.origin: ScriptedOrigin
         self._stored: Policy
         self._catalogue = catalogue or Catalogue.load()
@@ -242,7 +251,6 @@ class EdgeUnderTest:
 
     def _wire_up(self) -> None:
         setting = self.setting
-        self.watchman = Watchman(setting.header_deadline_seconds, setting.stall_seconds)
         live = LivePolicy(lambda: self._stored, lambda: self._stored.version, 0.02, self._report)
         directories = KeyDirectories(FakeFetch({}), lambda: live.policy.crawlers)
 
@@ -265,6 +273,11 @@ class EdgeUnderTest:
             request_body_bytes=setting.request_body_bytes,
             report=self._report,
         )
+        limits = TransferLimits(
+            setting.header_deadline_seconds, setting.stall_seconds, setting.bytes_per_second, setting.answer_seconds
+        )
+        places = ConnectionLimits(setting.per_address, setting.connections, setting.trusted)
+        self.watchman = Watchman(limits, ConnectionRoom(places, self.gate.turn_away, self.limit_counts.at("edge")))
 
     def _receipt(self, charge_id: str) -> str | None:
         if self.setting.receipt_fault is not None:

@@ -120,7 +120,7 @@ def serve(plant: str) -> None:
     ledger = _ledger(database, WRITERS.get(plant, BatchWriter))
     try:
         edge = _planted(build_edge(settings, database, ledger, load_service_keys(settings.data_dir)), plant)
-        run_listeners([Listener(edge.gate, edge_socket, edge.protocol)], edge, settings)
+        run_listeners([Listener("edge", edge.gate, edge_socket, edge.protocol)], edge, settings)
     finally:
         ledger.close()
         database.close()
