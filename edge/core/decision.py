@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from edge.core.budgets import BudgetExceeded
 from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler, Visitor
 from edge.core.ladder import identify
 from edge.core.money import Money
@@ -72,13 +73,17 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class DemandPayment:
-    """Say no with a price: a 402 that carries ``crawler-price``."""
+    """Say no with a price: a 402 that carries ``crawler-price``.
+
+    ``budget`` is the crawler's own budget that the price does not fit into; only the ledger finds that.
+    """
 
     code: RefusalCode
     price: Money
     site: SitePolicy
     identity: Identity
     match: Match
+    budget: BudgetExceeded | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from enum import IntEnum, StrEnum
 from hashlib import sha256
 from typing import NamedTuple
 
+from edge.core.budgets import BudgetExceeded
 from edge.core.errors import EdgeError
 from edge.core.money import Money
 
@@ -250,8 +251,9 @@ class ReferenceTaken:
     entry: Entry
 
 
-PostOutcome = Posted | Redelivery | NoRight | InsufficientFunds | AccountSuspended
-HoldOutcome = Held | Posted | Redelivery | NoRight | InsufficientFunds | AccountSuspended
+ChargeRefusal = InsufficientFunds | AccountSuspended | BudgetExceeded
+PostOutcome = Posted | Redelivery | NoRight | ChargeRefusal
+HoldOutcome = Held | Posted | Redelivery | NoRight | ChargeRefusal
 SettleOutcome = Posted | Lost
 ReverseOutcome = Reversed | NotReversed
 CreditOutcome = Credited | ReferenceTaken

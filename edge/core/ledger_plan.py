@@ -14,9 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from edge.core.budget_plan import BudgetBook
 from edge.core.ledger import (
     AccountSuspended,
     ChargeOrder,
+    ChargeRefusal,
     Credited,
     CreditOrder,
     CreditOutcome,
@@ -139,7 +141,7 @@ class AccountState:
     """An account as it was read under lock, and as the plan goes on changing it.
 
     ``reversals_left`` and ``redeliveries_left`` say how many broken deliveries are still reversed for it today, and
-    how many it may still fetch again for nothing.
+    how many it may still fetch again for nothing. ``watched`` says that its charges are never assumed.
     """
 
     currency: str
@@ -148,16 +150,18 @@ class AccountState:
     suspended: bool
     reversals_left: int = REVERSALS_PER_DAY
     redeliveries_left: int = FREE_REDELIVERIES_PER_DAY
+    watched: bool = False
 
 
 class Planner:
     """Decides operations one after the other; ``page`` collects the entries.
 
     ``accounts`` and ``charges`` hold all that the operations can touch, as read under lock; ``delivered`` says
-    whether the delivery of an entry was confirmed; ``holds_accounts`` maps a currency to its account.
+    whether the delivery of an entry was confirmed; ``holds_accounts`` maps a currency to its account. ``budgets``
+    are those of the accounts; it follows the plan, and knows afterwards what changed.
     """
 
-    __slots__ = ("_accounts", "_charges", "_delivered", "_holds_accounts", "_page")
+    __slots__ = ("_accounts", "_charges", "_delivered", "_holds_accounts", "_page", "budgets")
 
     def __init__(
         self,
@@ -166,12 +170,19 @@ class Planner:
         charges: dict[bytes, ChargeState | None],
         delivered: Callable[[tuple[int, int]], bool],
         holds_accounts: Mapping[str, int],
+        budgets: BudgetBook | None = None,
     ) -> None:
         self._page = page
         self._accounts = accounts
         self._charges = charges
         self._delivered = delivered
         self._holds_accounts = holds_accounts
+        self.budgets = budgets or BudgetBook()
+
+    @property
+    def watched(self) -> frozenset[int]:
+        """The accounts whose charges are never assumed."""
+        return frozenset(number for number, state in self._accounts.items() if state.watched)
 
     def plan(self, operation: Operation) -> Outcome:
         """Decide one operation; raises ``OrderImpossible``, and then has written nothing for it."""
@@ -234,9 +245,7 @@ class Planner:
             return Redelivery(charge_id(order.key))
         return NoRight() if order.redelivery_only else None
 
-    def _open_post(
-        self, order: ChargeOrder, state: ChargeState | None
-    ) -> Posted | InsufficientFunds | AccountSuspended:
+    def _open_post(self, order: ChargeOrder, state: ChargeState | None) -> Posted | ChargeRefusal:
         refusal = self._transfer(order, order.publisher_account)
         if refusal is not None:
             return refusal
@@ -310,13 +319,21 @@ class Planner:
         """Let the next operations see the entry; the state machine proves that it may follow."""
         state = advance(self._charges.get(entry.key), entry)
         self._charges[entry.key] = state
+        if entry.kind in (EntryKind.POST, EntryKind.HOLD):
+            self.budgets.take(entry)
+        elif entry.kind in (EntryKind.VOID, EntryKind.REVERSE):
+            self.budgets.give_back(state.opening, entry.amount_micros)
         return state
 
-    def _transfer(self, order: ChargeOrder, credit_account: int) -> InsufficientFunds | AccountSuspended | None:
-        """Take the price from the crawler if its account allows it."""
+    def _transfer(self, order: ChargeOrder, credit_account: int) -> ChargeRefusal | None:
+        """Take the price from the crawler if its account and its budgets allow it."""
         payer = self._account(order.crawler_account, order.price.currency)
         if payer.suspended:
             return AccountSuspended()
+        now = self._page.recorded_at_micros
+        over = self.budgets.refusal(order.crawler_account, order.site_id, order.price, now)
+        if over is not None:
+            return over
         left = payer.balance_micros - order.price.amount_micros
         if payer.floor_micros is not None and left < payer.floor_micros:
             return InsufficientFunds()

@@ -85,3 +85,8 @@ def format_micros(amount_micros: int) -> str:
 def format_signed(amount_micros: int, currency: str) -> str:
     """Write a balance or difference, which may be negative, as ``USD -1.50``."""
     return f"{currency} {format_micros(amount_micros)}"
+
+
+def money_document(money: Money) -> dict[str, object]:
+    """An amount in JSON: exact for programs, readable for people."""
+    return {"amount_micros": money.amount_micros, "currency": money.currency, "display": str(money)}

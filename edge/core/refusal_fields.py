@@ -63,7 +63,12 @@ def told_detail(refusal: Refuse | DemandPayment) -> str:
 
 
 def _may_tell(refusal: Refuse | DemandPayment) -> bool:
-    """Which check failed is the site's to tell or not; what a publisher wrote for the blocked is meant for them."""
+    """Which check failed is the site's to tell or not; what a publisher wrote for the blocked is meant for them.
+
+    A budget is the crawler's own, and known by its signature.
+    """
+    if isinstance(refusal, DemandPayment) and refusal.budget is not None:
+        return True
     return refusal.site is None or refusal.site.error_detail or refusal.code is RefusalCode.CRAWLER_BLOCKED
 
 
@@ -87,5 +92,6 @@ def field_text(text: str) -> str:
 
 def _terms(refusal: Refuse | DemandPayment) -> tuple[Money | None, str, int | None]:
     if isinstance(refusal, DemandPayment):
-        return refusal.price, "", None
+        over = refusal.budget
+        return refusal.price, over.sentence if over else "", over.retry_after_seconds if over else None
     return None, refusal.detail, refusal.retry_after_seconds

@@ -75,6 +75,7 @@ class RefusalCode(StrEnum):
     ACCOUNT_MISSING = "account_missing"
     ACCOUNT_SUSPENDED = "account_suspended"
     INSUFFICIENT_CREDITS = "insufficient_credits"
+    BUDGET_EXCEEDED = "budget_exceeded"
     # The machinery
     INVALID_CONTENT_PRICE = "invalid_content_price"
     ORIGIN_UNREACHABLE = "origin_unreachable"
@@ -202,6 +203,12 @@ REFUSALS: dict[RefusalCode, RefusalText] = {
     ),
     _C.INSUFFICIENT_CREDITS: RefusalText(
         402, _E.PAYMENT_FAILED, "Not enough credit", "Top up the account, then send the same request again."
+    ),
+    _C.BUDGET_EXCEEDED: RefusalText(
+        402,
+        _E.PAYMENT_FAILED,
+        "Budget used up",
+        "Wait until the budget resets, which retry-after says, or have it raised; topping up does not help.",
     ),
     _C.INVALID_CONTENT_PRICE: RefusalText(
         502,

@@ -14,8 +14,9 @@ from typing import assert_never
 
 import orjson
 
+from edge.core.budgets import BudgetExceeded
 from edge.core.decision import DemandPayment, Refuse
-from edge.core.money import Money
+from edge.core.money import Money, money_document
 from edge.core.policy import SitePolicy
 from edge.core.refusal_fields import problem_path, refusal_fields, refusal_status, told_detail
 from edge.core.refusal_texts import RefusalTexts
@@ -112,7 +113,7 @@ class Refusals:
     def _template(self, refusal: Refusal, form: BodyForm, language: str) -> Template:
         site = refusal.site
         terms = (
-            refusal.price
+            (refusal.price, refusal.budget)
             if isinstance(refusal, DemandPayment)
             else (refusal.status, refusal.detail, refusal.retry_after_seconds)
         )
@@ -163,15 +164,25 @@ class Refusals:
             "code": code.value,
         }
         if isinstance(refusal, DemandPayment):
-            problem["price"] = _price(refusal.price)
+            problem["price"] = money_document(refusal.price)
+            if refusal.budget is not None:
+                problem["budget"] = _budget(refusal.budget)
             problem["accepts"] = [{"rail": "crawler-price", "headers": ["crawler-max-price", "crawler-exact-price"]}]
         if site is not None:
             problem["links"] = _links(self._contact_of(site), code)
         return problem | {"instance": _INSTANCE}
 
 
-def _price(price: Money) -> dict[str, object]:
-    return {"amount_micros": price.amount_micros, "currency": price.currency, "display": str(price)}
+def _budget(over: BudgetExceeded) -> dict[str, object]:
+    """The budget that is used up, for a program that plans its crawl."""
+    budget, currency = over.budget, over.budget.limit.currency
+    return {
+        "per": budget.per.value,
+        "site": budget.host,
+        "limit": money_document(budget.limit),
+        "spent": money_document(Money(over.spent_micros, currency)),
+        "resets_at": over.resets_at,
+    }
 
 
 def _links(contact: str | None, code: RefusalCode) -> dict[str, str]:

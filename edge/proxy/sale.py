@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, assert_never
 
+from edge.core.budgets import BudgetExceeded
 from edge.core.decision import Charge, DemandPayment, Refuse
 from edge.core.ledger import (
     AccountSuspended,
     ChargeOrder,
+    ChargeRefusal,
     Held,
     HoldOutcome,
     InsufficientFunds,
@@ -250,7 +252,7 @@ def order_for(charge: Charge, status: int, exchange: Exchange, evidence: str) ->
     )
 
 
-def _refusal(outcome: NoRight | InsufficientFunds | AccountSuspended, charge: Charge) -> Refusal:
+def _refusal(outcome: NoRight | ChargeRefusal, charge: Charge) -> Refusal:
     def refuse(code: RefusalCode, detail: str) -> Refuse:
         return Refuse(code, detail, charge.site, charge.identity, charge.match)
 
@@ -262,6 +264,9 @@ def _refusal(outcome: NoRight | InsufficientFunds | AccountSuspended, charge: Ch
         case InsufficientFunds():
             code = RefusalCode.INSUFFICIENT_CREDITS
             return DemandPayment(code, charge.price, charge.site, charge.identity, charge.match)
+        case BudgetExceeded():
+            code = RefusalCode.BUDGET_EXCEEDED
+            return DemandPayment(code, charge.price, charge.site, charge.identity, charge.match, outcome)
         case AccountSuspended():
             name = charge.identity.crawler.name
             return refuse(RefusalCode.ACCOUNT_SUSPENDED, f"the account of {name} is suspended")

@@ -76,7 +76,7 @@ def open_crawler_account(
     floor_micros = _floor(terms, limit, currency)
     made = open_account(
         connection,
-        _code(crawler_id, currency),
+        account_code(crawler_id, currency),
         currency,
         owner_kind="crawler",
         owner_id=crawler_id,
@@ -117,7 +117,7 @@ def credit(
         raise InvalidValue("a top-up of nothing is not one; name an amount", "amount")
     reference = _read_reference(reference)
     with database.write() as connection:
-        number = find_account(connection, _code(crawler_id, money.currency))
+        number = find_account(connection, account_code(crawler_id, money.currency))
         if number is None and opening is not Opening.NEVER:
             number = _open_for_credit(connection, crawler_id, money.currency, reference, opening)
         if number is None:
@@ -223,7 +223,8 @@ def _read_reference(text: str) -> str:
     return reference
 
 
-def _code(crawler_id: int, currency: str) -> str:
+def account_code(crawler_id: int, currency: str) -> str:
+    """The code of a crawler's account in one currency."""
     return f"crawler:{crawler_id}:{currency}"
 
 

@@ -12,6 +12,7 @@ from typing import assert_never
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
+from edge.core.budgets import DAY_MICROS
 from edge.core.ledger import Entry, EntryKind, Step
 from edge.core.ledger_entries import Page
 from edge.core.ledger_operations import (
@@ -27,10 +28,9 @@ from edge.core.ledger_operations import (
 )
 from edge.core.ledger_plan import FREE_REDELIVERIES_PER_DAY, REVERSALS_PER_DAY, AccountState, Planner
 from edge.core.ledger_state import ChargeState, Phase, fold_charge
+from edge.store.budget_rows import read_book
 from edge.store.deliveries import Position
 from edge.store.tables import account, entry
-
-DAY_MICROS = 86_400_000_000
 
 
 def read_planner(
@@ -60,8 +60,11 @@ def read_planner(
     for state in charges.values():
         if state is not None:
             others |= {state.opening.credit_account, (state.payment or state.opening).credit_account}
+    watched = [number for number, state in accounts.items() if state.watched]
+    openings = [state.opening for state in charges.values() if state is not None]
+    budgets = read_book(connection, watched, page.recorded_at_micros, openings) if watched else None
     accounts |= _read_accounts(connection, others - accounts.keys(), lock=False)
-    return Planner(page, accounts, charges, is_delivered, holds_accounts)
+    return Planner(page, accounts, charges, is_delivered, holds_accounts, budgets)
 
 
 def read_charges(connection: Connection, keys: set[bytes]) -> dict[bytes, ChargeState | None]:
@@ -73,6 +76,19 @@ def read_charges(connection: Connection, keys: set[bytes]) -> dict[bytes, Charge
     for key, group in groupby(map(entry_of, rows), lambda one: one.key):
         charges[key] = fold_charge(group)
     return charges
+
+
+def payer_of(operation: Operation) -> int | None:
+    """The crawler's account whose balance the operation changes when it is assumed; None when there is none."""
+    match operation:
+        case Post(order) | Hold(order):
+            return order.crawler_account
+        case Void(held):
+            return held.order.crawler_account
+        case Credit(credit):
+            return credit.account
+        case _:
+            return None
 
 
 def _broken_for(operations: Sequence[Operation], charges: Mapping[bytes, ChargeState | None]) -> set[int]:
@@ -136,10 +152,11 @@ def _read_accounts(connection: Connection, ids: set[int], *, lock: bool) -> dict
     """Read accounts; with ``lock`` their rows are ours until the transaction ends, taken in id order."""
     if not ids:
         return {}
-    query = (
-        select(account.c.id, account.c.currency, account.c.balance_micros, account.c.floor_micros, account.c.suspended)
-        .where(account.c.id.in_(ids))
-        .order_by(account.c.id)
-    )
+    own = account.c
+    columns = (own.id, own.currency, own.balance_micros, own.floor_micros, own.suspended, own.watched)
+    query = select(*columns).where(own.id.in_(ids)).order_by(own.id)
     rows = connection.execute(query.with_for_update() if lock else query)
-    return {row.id: AccountState(row.currency, row.balance_micros, row.floor_micros, row.suspended) for row in rows}
+    return {
+        row.id: AccountState(row.currency, row.balance_micros, row.floor_micros, row.suspended, watched=row.watched)
+        for row in rows
+    }

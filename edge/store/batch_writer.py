@@ -40,7 +40,8 @@ from edge.core.ledger_entries import Page
 from edge.core.ledger_operations import Operation, OrderImpossible, Outcome, key_of
 from edge.core.ledger_plan import Planner, assume, can_assume, hold_currency
 from edge.store import account_rows, writers
-from edge.store.batch_reading import read_planner
+from edge.store.batch_reading import payer_of, read_planner
+from edge.store.budget_rows import write_changes
 from edge.store.database import Database, now_micros
 from edge.store.database_errors import is_outage, is_storage_failure, is_transient, unavailable
 from edge.store.deliveries import Position, is_delivered, mark_delivered
@@ -89,6 +90,7 @@ class BatchWriter:
         self._holds_accounts: dict[str, int] = {}
         self._unmarked: set[Position] = set()
         self._expect_refusal = False
+        self._watched: set[int] = set()
 
     @property
     def writer_id(self) -> int | None:
@@ -103,7 +105,7 @@ class BatchWriter:
         contradict themselves; then nothing of the batch was written, as far as anyone can know.
         """
         assumable = _assumable(operations)
-        planned = self._expect_refusal or not assumable
+        planned = self._expect_refusal or not assumable or self._concerns_watched(operations)
         for _ in range(TRIES):
             try:
                 with self._database.ledger_connection() as connection:
@@ -164,12 +166,14 @@ class BatchWriter:
                 delivered = partial(self._is_delivered, connection)
                 planner = read_planner(connection, page, operations, holds_accounts, delivered)
                 answers = [_plan(planner, operation) for operation in operations]
+                write_changes(connection, planner.budgets.changes(), page.recorded_at_micros)
+                self._note_watched(operations, planner)
             else:
                 answers = [assume(operation, page, holds_accounts) for operation in operations]
             if not page.entries:
                 transaction.rollback()  # nothing but retries and refusals
                 return answers
-            batch = self._record(connection, head, page)
+            batch = self._record(connection, head, page, planned)
             try:
                 transaction.commit()
             except DBAPIError as error:
@@ -179,7 +183,7 @@ class BatchWriter:
         self._head = head_of(batch)
         return answers
 
-    def _record(self, connection: Connection, head: Head, page: Page) -> Batch:
+    def _record(self, connection: Connection, head: Head, page: Page, planned: bool) -> Batch:
         """Write the page's entries, what they do to balances, and their link of the chain."""
         entries = page.entries
         for entry in entries:
@@ -187,12 +191,12 @@ class BatchWriter:
         changes = balance_changes(entries)
         check_conservation(changes)
         charged, payers = _payers(entries)
-        self._change_balances(connection, changes, sorted(payers), charged)
+        self._change_balances(connection, changes, sorted(payers), charged, planned)
         forms = [canonical(entry) for entry in entries]
         if self._statements.insert_entries(connection, entries, forms) != len(entries):
             raise _Refused
         others = sorted(number for (number, _), change in changes.items() if change and number not in payers)
-        self._change_balances(connection, changes, others, frozenset())
+        self._change_balances(connection, changes, others, frozenset(), planned)
         batch = next_batch(head, forms, page.recorded_at_micros)
         if self._statements.extend(connection, batch) != 1:
             raise _Closed
@@ -206,6 +210,7 @@ class BatchWriter:
         changes: dict[tuple[int, str], int],
         numbers: Sequence[int],
         charged: frozenset[int] | set[int],
+        planned: bool,
     ) -> None:
         by_account = {number: (currency, change) for (number, currency), change in changes.items()}
         rows = [
@@ -214,11 +219,21 @@ class BatchWriter:
                 "of_currency": by_account[number][0],
                 "change": by_account[number][1],
                 "charges": number in charged,
+                "planned": planned,
             }
             for number in numbers
         ]
         if rows and self._statements.change_balances(connection, rows) != len(rows):
             raise _Refused
+
+    def _concerns_watched(self, operations: Sequence[Operation]) -> bool:
+        """Whether to plan at once, because the accounts with budgets among these would refuse what is assumed."""
+        return bool(self._watched) and not self._watched.isdisjoint(map(payer_of, operations))
+
+    def _note_watched(self, operations: Sequence[Operation], planner: Planner) -> None:
+        """Remember which accounts have budgets: only the first batch of one is written in vain."""
+        self._watched.difference_update(filter(None, map(payer_of, operations)))
+        self._watched.update(planner.watched)
 
     def _took_effect(self, batch: Batch) -> bool:
         """Find out whether a batch whose COMMIT failed is in the books.

@@ -60,7 +60,8 @@ class LedgerStatements:
         """Add each ``change`` to its account if currency, floor and suspension allow it.
 
         Keys: ``account``, ``of_currency``, ``change`` (micro-units), ``charges`` (True for a crawler that is charged:
-        a suspended account takes none). Rows are locked in the order given.
+        a suspended account takes none), ``planned`` (False for what was assumed: an account with a budget takes
+        nothing of that). Rows are locked in the order given.
         """
         return _count(connection.exec_driver_sql(self._change_balance, list(changes)))
 
@@ -101,6 +102,7 @@ def _change_balance() -> ClauseElement:
             account.c.currency == bindparam("of_currency"),
             or_(account.c.floor_micros.is_(None), left >= account.c.floor_micros),
             or_(account.c.suspended.is_(False), bindparam("charges").is_(False)),
+            or_(account.c.watched.is_(False), bindparam("planned").is_(True)),
         )
         .values(balance_micros=left)
     )

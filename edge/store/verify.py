@@ -1,8 +1,8 @@
 """Read the whole of the books and say what is wrong with them, by name; nothing is changed.
 
 Everything is read in one snapshot, so an edge may go on selling meanwhile. What is checked is what docs/money
-promises: I1 (sums), I2 (one live charge), I3 (floors), I4 (the triggers), I5 (accounts equal entries), I6 (the
-chain). Each check runs for itself: what stops one is a fault, and does not hide what the others find.
+promises: I1 (sums), I2 (one live charge), I3 (floors), I4 (the triggers), I5 (accounts and budgets equal entries), I6
+(the chain). Each check runs for itself: what stops one is a fault, and does not hide what the others find.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from edge.core.ledger import KEY_LENGTH, Entry, InvariantBroken, charge_id, chec
 from edge.core.ledger_state import Phase, fold_charge
 from edge.store.append_only import missing_triggers
 from edge.store.batch_reading import entry_of
+from edge.store.budget_faults import BudgetSums
 from edge.store.database import Database
 from edge.store.faults import Fault, RowTypes
 from edge.store.tables import batch, entry, writer
@@ -76,7 +77,7 @@ def verify(database: Database, kept: Sequence[Head] = ()) -> Verification:
 def _verify(connection: Connection, kept: Sequence[Head]) -> Verification:
     faults: list[Fault] = []
     heads = _heads(connection, faults)
-    reading = _Reading()
+    reading = _Reading(BudgetSums.read(connection))
     for fault in _all_faults(connection, heads, kept, reading):
         faults.append(fault)
         if len(faults) >= FAULTS_MAX:
@@ -101,6 +102,7 @@ def _any_text(connection: Connection) -> Iterator[None]:
 class _Reading:
     """Counts and sums what went by."""
 
+    budgets: BudgetSums
     entries: int = 0
     charges: int = 0
     open_holds: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -115,6 +117,7 @@ def _all_faults(connection: Connection, heads: list[Head], kept: Sequence[Head],
     yield from _guarded("I6", "kept heads", _kept_faults(connection, heads, kept))
     yield from _guarded("I2", "charges", _charge_faults(connection, reading))
     yield from _guarded("I5", "accounts", reading.transfers.faults(connection))
+    yield from _guarded("I5", "budgets", reading.budgets.faults(connection))
 
 
 def _guarded(invariant: str, place: str, check: Iterator[Fault]) -> Iterator[Fault]:
@@ -206,6 +209,7 @@ def _wrong(one: Entry, types: RowTypes) -> str | None:
 def _life_faults(life: list[Entry], reading: _Reading) -> Iterator[Fault]:
     for one in life:
         reading.transfers.add(one)
+    reading.budgets.add(life)
     try:
         for one in life:
             check_entry(one)

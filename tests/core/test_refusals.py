@@ -60,4 +60,5 @@ def test_only_an_offer_or_an_account_can_be_answered_with_402() -> None:
         RefusalCode.MAX_PRICE_TOO_LOW,
         RefusalCode.EXACT_PRICE_DIFFERS,
         RefusalCode.INSUFFICIENT_CREDITS,
+        RefusalCode.BUDGET_EXCEEDED,
     }

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from edge.core.budgets import Per
 from edge.core.ledger import Credited
 from edge.core.ledger_operations import Credit
+from edge.core.money import Money
 from edge.store.batch_writer import BatchWriter
+from edge.store.budgets import BudgetPlace, set_budget
 from edge.store.database import Database
 from edge.store.verify import verify
 from tests.support import ledger_worker
-from tests.support.books import Books
+from tests.support.books import PRICE, Books
 from tests.support.ledger_worker import run_processes
 
 pytestmark = pytest.mark.system
@@ -61,6 +64,20 @@ def test_three_processes_sell_exactly_what_an_account_affords(books: Books, post
     assert sorted({kind for kind, _, _ in answers}) == ["InsufficientFunds", "Posted"]
     assert sum(kind == "Posted" for kind, _, _ in answers) == 100
     assert (books.balance(account), books.pages_of(books.publisher)) == (0, 100)
+    assert verify(books.database).faults == ()
+    books.database.close()
+
+
+def test_three_processes_sell_exactly_what_a_budget_allows_although_there_are_funds(
+    books: Books, postgres_store_url: str
+) -> None:
+    account = funded(books, 1_000)
+    month = BudgetPlace(1, "USD", Per.MONTH)
+    set_budget(books.database, month, Money(100 * PRICE.amount_micros, "USD"), author="operator")
+    answers = run_processes(3, postgres_store_url, ledger_worker.buy_all, [account], 64)
+    assert sorted({kind for kind, _, _ in answers}) == ["BudgetExceeded", "Posted"]
+    assert sum(kind == "Posted" for kind, _, _ in answers) == 100
+    assert books.pages_of(account) == 900
     assert verify(books.database).faults == ()
     books.database.close()
 

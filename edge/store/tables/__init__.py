@@ -3,6 +3,7 @@
 The migrations must build exactly this on SQLite and on PostgreSQL; a test compares them.
 """
 
+from edge.store.tables.budgets import budget, budget_window
 from edge.store.tables.configuration import (
     crawler,
     crawler_key,
@@ -30,6 +31,8 @@ from edge.store.tables.webhooks import (
 __all__ = [
     "account",
     "batch",
+    "budget",
+    "budget_window",
     "crawler",
     "crawler_key",
     "crawler_sighting",

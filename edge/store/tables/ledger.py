@@ -27,6 +27,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -44,6 +45,13 @@ account = Table(
     Column("balance_micros", BigInteger, nullable=False, comment="credits minus debits: the fold of the entries (I5)"),
     Column("floor_micros", BigInteger, comment="the balance never goes below it (I3); null where it may"),
     Column("suspended", Boolean, nullable=False, comment="takes no new charges"),
+    Column(
+        "watched",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="has a budget: its charges are planned under lock, never assumed",
+    ),
     CheckConstraint("floor_micros IS NULL OR balance_micros >= floor_micros", name="floor"),
     # Beyond 2^63 SQLite would go on in floats, without a word.
     CheckConstraint("balance_micros BETWEEN -9000000000000000000 AND 9000000000000000000", name="balance"),

@@ -1,0 +1,224 @@
+"""Budgets as people handle them: set, removed, looked at.
+
+Rules of this file
+- Setting one locks the account's row, as every charge does, so no charge slips in between.
+- A budget begins with what its window has taken already. That is summed from the entries before the lock, and only
+  what was written since is added under it: an account with millions of charges sells on meanwhile.
+- A lower limit than what is spent is no mistake: the window takes nothing more. A new limit may reach thresholds, or
+  leave them for another time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select, update
+
+from edge.core.budgets import DAY_MICROS, Budget, Per, Window, reached, window_of
+from edge.core.ledger import EntryKind, Step
+from edge.core.money import Money
+from edge.store.account_rows import find_account
+from edge.store.accounts import account_code
+from edge.store.budget_rows import read_budgets
+from edge.store.database import Database, now_micros
+from edge.store.problems import InvalidValue, UnknownName
+from edge.store.tables import account, budget, budget_window, entry, site, writer
+
+_OPENS = (EntryKind.POST.value, EntryKind.HOLD.value)
+_GIVES_BACK = (EntryKind.VOID.value, EntryKind.REVERSE.value)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """A budget as it stands: its window of now, and what that has taken."""
+
+    budget: Budget
+    window: Window
+    spent_micros: int
+    set_at_micros: int
+    set_by: str
+
+    @property
+    def left_micros(self) -> int:
+        """What may still be spent; nothing, where more was spent before the limit was lowered."""
+        return max(0, self.budget.limit.amount_micros - self.spent_micros)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetPlace:
+    """Which budget is meant: a crawler's in one currency, of one kind, at one site where the kind asks for it."""
+
+    crawler_id: int
+    currency: str
+    per: Per
+    site_id: int | None = None
+
+
+def set_budget(database: Database, place: BudgetPlace, limit: Money, *, author: str, now: int | None = None) -> None:
+    """Set a budget or change its limit. Raises ``InvalidValue``, and ``UnknownName`` without such an account."""
+    if limit.amount_micros == 0:
+        raise InvalidValue("a budget of nothing is not one; suspend the crawler, or remove the budget", "amount")
+    if limit.currency != place.currency:
+        raise InvalidValue(f"a budget of a {place.currency} account is in {place.currency}", "amount")
+    at_micros = now_micros() if now is None else now
+    window = window_of(place.per, at_micros)
+    with database.read() as connection:
+        number = _account(connection, place)
+        snapshot = _Snapshot.read(connection)
+        spent_micros = _spent(connection, number, place.site_id, window)
+    with database.write() as connection:
+        _lock(connection, number)
+        known = _find(connection, number, place)
+        if known is not None:
+            _change_limit(connection, known, limit.amount_micros, at_micros, author)
+            return
+        spent_micros += _spent_since(connection, number, place.site_id, window, snapshot.since())
+        made = connection.execute(
+            insert(budget)
+            .values(
+                account_id=number,
+                per=place.per.value,
+                site_id=place.site_id,
+                limit_micros=limit.amount_micros,
+                since_micros=window.start_micros,
+                set_at_micros=at_micros,
+                set_by=author,
+            )
+            .returning(budget.c.id)
+        ).scalar_one()
+        connection.execute(
+            insert(budget_window).values(
+                budget_id=made,
+                start_micros=window.start_micros,
+                spent_micros=spent_micros,
+                ceiling_micros=max(limit.amount_micros, spent_micros),
+                told=reached(spent_micros, limit.amount_micros),
+            )
+        )
+        connection.execute(update(account).where(account.c.id == number).values(watched=True))
+
+
+def remove_budget(database: Database, place: BudgetPlace) -> None:
+    """Remove a budget with its windows; what was spent stays in the entries. Raises ``UnknownName``."""
+    with database.write() as connection:
+        number = _account(connection, place)
+        _lock(connection, number)
+        known = _find(connection, number, place)
+        if known is None:
+            raise UnknownName("there is no such budget; `farebox account show` lists them", "per")
+        connection.execute(delete(budget_window).where(budget_window.c.budget_id == known))
+        connection.execute(delete(budget).where(budget.c.id == known))
+        left = exists().where(budget.c.account_id == number)
+        connection.execute(update(account).where(account.c.id == number, ~left).values(watched=False))
+
+
+def show_budgets(connection: Connection, accounts: Iterable[int], now: int | None = None) -> list[BudgetView]:
+    """The budgets of these accounts as they stand."""
+    at_micros = now_micros() if now is None else now
+    views = []
+    for one in read_budgets(connection, accounts):
+        window = one.window(at_micros)
+        here = (budget_window.c.budget_id == one.budget_id) & (budget_window.c.start_micros == window.start_micros)
+        spent = connection.execute(select(budget_window.c.spent_micros).where(here)).scalar_one_or_none()
+        said = connection.execute(
+            select(budget.c.set_at_micros, budget.c.set_by).where(budget.c.id == one.budget_id)
+        ).one()
+        views.append(BudgetView(one, window, spent or 0, said.set_at_micros, said.set_by))
+    return views
+
+
+def _account(connection: Connection, place: BudgetPlace) -> int:
+    number = find_account(connection, account_code(place.crawler_id, place.currency))
+    if number is None:
+        raise UnknownName(f"the crawler has no {place.currency} account; open one first", "amount")
+    if place.site_id is not None:
+        currency = connection.execute(select(site.c.currency).where(site.c.id == place.site_id)).scalar_one()
+        if currency != place.currency:
+            raise InvalidValue(f"that site sells in {currency}, so a budget there is in {currency}", "amount")
+    return number
+
+
+def _lock(connection: Connection, number: int) -> None:
+    connection.execute(select(account.c.id).where(account.c.id == number).with_for_update())
+
+
+def _find(connection: Connection, number: int, place: BudgetPlace) -> int | None:
+    site_id = budget.c.site_id.is_(None) if place.site_id is None else budget.c.site_id == place.site_id
+    query = select(budget.c.id).where(budget.c.account_id == number, budget.c.per == place.per.value, site_id)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def _change_limit(connection: Connection, number: int, limit_micros: int, at_micros: int, author: str) -> None:
+    values = {"limit_micros": limit_micros, "set_at_micros": at_micros, "set_by": author}
+    connection.execute(update(budget).where(budget.c.id == number).values(values))
+    # Not only the window of now: a node whose clock is behind may still be selling in the one before.
+    recent = budget_window.c.start_micros >= at_micros - 32 * DAY_MICROS
+    for row in connection.execute(select(budget_window).where(budget_window.c.budget_id == number, recent)).all():
+        here = (budget_window.c.budget_id == number) & (budget_window.c.start_micros == row.start_micros)
+        changed = {
+            "ceiling_micros": max(limit_micros, row.spent_micros),
+            "told": reached(row.spent_micros, limit_micros),
+        }
+        connection.execute(update(budget_window).where(here).values(changed))
+
+
+def _spent(connection: Connection, number: int, site_id: int | None, window: Window) -> int:
+    """Sum what the account's charges of a window took, less what went back of each, whenever that was."""
+    after = entry.alias("after")
+    back = (after.c.key == entry.c.key) & (after.c.attempt == entry.c.attempt) & after.c.kind.in_(_GIVES_BACK)
+    opened = _opened(number, site_id, window)
+    came = select(func.sum(entry.c.amount_micros)).where(*opened)
+    went = select(func.sum(after.c.amount_micros)).select_from(entry.join(after, back)).where(*opened)
+    taken, given = (connection.execute(query).scalar_one() for query in (came, went))
+    return int(taken or 0) - int(given or 0)
+
+
+def _spent_since(
+    connection: Connection, number: int, site_id: int | None, window: Window, later: ColumnElement[bool]
+) -> int:
+    """The same for the few entries written ``later``; charges from before can have been given back since."""
+    came = select(func.sum(entry.c.amount_micros)).where(*_opened(number, site_id, window), later)
+    spent_micros = int(connection.execute(came).scalar_one() or 0)
+    given = select(entry.c.key, entry.c.attempt, entry.c.amount_micros).where(
+        later, entry.c.credit_account == number, entry.c.kind.in_(_GIVES_BACK)
+    )
+    for key, attempt, amount_micros in connection.execute(given).all():
+        theirs = (entry.c.key == key) & (entry.c.attempt == attempt)
+        opening = select(entry.c.number).where(theirs, *_opened(number, site_id, window))
+        if connection.execute(opening).first() is not None:
+            spent_micros -= amount_micros
+    return spent_micros
+
+
+def _opened(number: int, site_id: int | None, window: Window) -> list[ColumnElement[bool]]:
+    """The account's charges of a window, at one site where that is asked."""
+    own = entry.c
+    conditions = [
+        own.step == Step.OPEN.value,
+        own.kind.in_(_OPENS),
+        own.debit_account == number,
+        own.recorded_at_micros >= window.start_micros,
+        own.recorded_at_micros < window.end_micros,
+    ]
+    return conditions if site_id is None else [*conditions, own.site_id == site_id]
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """Where the books ended at one moment: the last writer, and how far each had come that could still write."""
+
+    last_writer: int
+    open_heads: Mapping[int, int]
+
+    @classmethod
+    def read(cls, connection: Connection) -> _Snapshot:
+        last: int = connection.execute(select(func.coalesce(func.max(writer.c.id), 0))).scalar_one()
+        living = select(writer.c.id, writer.c.head_entry).where(writer.c.closed_at_micros.is_(None))
+        return cls(last, {row.id: row.head_entry for row in connection.execute(living)})
+
+    def since(self) -> ColumnElement[bool]:
+        """What was written afterwards, by its place in the chains."""
+        own = entry.c
+        further = [(own.writer_id == one) & (own.number > head) for one, head in self.open_heads.items()]
+        return or_(own.writer_id > self.last_writer, *further)
