@@ -51,7 +51,9 @@ def _decided(decision: Decision) -> tuple[str, str, str, Money | None]:
         case Admit(reason=reason):
             return "allow", "Served free", _ADMITTED[reason], None
         case Charge(price=price):
-            sentence = "The page is sold, if the account has the funds and the origin answers with a page."
+            sentence = (
+                "The page is sold, if the account’s funds and budgets allow it and the origin answers with a page."
+            )
             return "charge", "Sold", sentence, price
         case DemandPayment(code=code, price=price):
             return "charge", "Asked to pay", _told(code), price

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from edge.cli.budget_table import BUDGET_COLUMNS, budget_row, budgets_of
+from edge.cli.budgets import set_or_remove
 from edge.cli.nouns import noun
 from edge.cli.rules import author
 from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_json, show_rows
@@ -32,11 +34,20 @@ Name = Annotated[str, typer.Argument(help="The crawler's name.")]
 
 @app.command("show", epilog="Example: farebox account show ExampleBot")
 def show(name: Name, as_json: JsonFlag = False) -> None:
-    """Show a crawler's accounts: one for each currency."""
+    """Show a crawler's accounts, one for each currency, and their budgets."""
     with reading() as connection:
         known = find_crawler(connection, name)
         rows = [account_row(account) for account in accounts_of(connection, known.crawler_id)]
+        budgets = [budget_row(view) for view in budgets_of(connection, known)]
+    for row in rows:
+        row["budgets"] = [budget for budget in budgets if budget["currency"] == row["currency"]]
     show_rows(rows, _COLUMNS, as_json, f"{known.name} has no account; a top-up opens one")
+    if budgets and not as_json:
+        say("")
+        show_rows(budgets, BUDGET_COLUMNS, False, "")
+
+
+app.command("budget", epilog='Example: farebox account budget ExampleBot --per day --amount "USD 5"')(set_or_remove)
 
 
 @app.command("credit", epilog='Example: farebox account credit ExampleBot "USD 10" --reference INV-1')

@@ -6,10 +6,13 @@ The answer comes from ``decide()`` by way of ``edge.core.rehearsal``, so it is w
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Annotated, Any, assert_never
 
 import typer
+from sqlalchemy import Connection
 
+from edge.cli.budget_table import budget_row, budgets_of
 from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_fields, show_json, show_rows
 from edge.cli.workplace import opened, settings_here
 from edge.core.decision import Admit, AskOrigin, Charge, Decision, DemandPayment, Refuse
@@ -18,6 +21,8 @@ from edge.core.money import InvalidPrice, parse_price
 from edge.core.policy import Policy
 from edge.core.rehearsal import Announced, Caller, InvalidQuestion, Question, Rehearsal, Signing, read_address, rehearse
 from edge.core.terms import Offer, OfferKind
+from edge.store.budgets import BudgetView
+from edge.store.crawlers import find_crawler
 from edge.store.policy import load_policy
 from edge.store.problems import UnknownName
 from edge.store.sites import find_site
@@ -42,6 +47,7 @@ def rehearse_address(
     with opened(settings) as database:
         with database.read() as connection:
             host = find_site(connection, site).host
+            budgets = _budgets_of(connection, crawler)
         policy = load_policy(database, allow_test_keys=settings.dev)
     try:
         scheme, target = read_address(url, host)
@@ -52,8 +58,9 @@ def rehearse_address(
     question = Question(
         host, target, _caller(policy, crawler, user_agent), _offer(offer, exact), method.upper(), scheme
     )
-    rehearsal = rehearse(question, policy, Catalogue.load().classify, time.time())
-    report = _report(rehearsal)
+    now = time.time()
+    rehearsal = rehearse(question, policy, Catalogue.load().classify, now)
+    report = {**_report(rehearsal), "budgets": _concerned(budgets, rehearsal.decision, int(now * 1_000_000))}
     if as_json:
         show_json(report)
     else:
@@ -68,6 +75,23 @@ def _caller(policy: Policy, crawler: str | None, user_agent: str) -> Caller:
             return Signing(known)
     message = f"no crawler named {crawler!r} is registered; give --user-agent for one that does not sign"
     raise UnknownName(message, "crawler")
+
+
+def _budgets_of(connection: Connection, name: str | None) -> list[BudgetView]:
+    """The budgets of a crawler, as they stand; whether there is such a crawler is found out elsewhere."""
+    try:
+        return [] if name is None else budgets_of(connection, find_crawler(connection, name))
+    except UnknownName:
+        return []
+
+
+def _concerned(views: Iterable[BudgetView], decision: Decision, now_micros: int) -> list[dict[str, Any]]:
+    """The budgets that a charge would be taken from, and whether it fits: that is decided with the charge alone."""
+    if not isinstance(decision, Charge):
+        return []
+    account, site, price = decision.account.account_id, decision.site.site_id, decision.price
+    ours = (view for view in views if view.budget.account_id == account and view.budget.counts(site, now_micros))
+    return [{**budget_row(view), "fits": price.amount_micros <= view.left_micros} for view in ours]
 
 
 def _offer(text: str | None, exact: bool) -> Offer | None:
@@ -135,6 +159,9 @@ def _print(report: dict[str, Any]) -> None:
     if report["chain"]:
         say("")
         show_rows(report["chain"], _CHAIN_COLUMNS, False, "")
+    for budget in report["budgets"]:
+        fits = "the page fits" if budget["fits"] else f"the page does not fit until {budget['resets_at']}"
+        say(f"\nbudget of {budget['name']}: {budget['left']} left, {fits}; it is decided with the charge")
     if report["headers"]:
         say("")
         for field in report["headers"]:

@@ -37,7 +37,10 @@ NEXT_STEPS: Mapping[CrawlerError, str] = {
     _E.INVALID_SIGNATURE: "The signature was not accepted; check the key, the agent's URL and this machine's clock.",
     _E.INVALID_PRICE_VALUE: "The offer is no price there; offer in the site's currency, such as 'USD 0.01'.",
     _E.MISSING_PRICE: "The page has a price; accept it with --max.",
-    _E.PAYMENT_FAILED: "Your account did not cover the page; top it up or ask the operator about it, then try again.",
+    _E.PAYMENT_FAILED: (
+        "Your account, or a budget of it, did not cover the page; top it up or ask the operator about it, then try"
+        " again."
+    ),
     _E.INVALID_EXACT_PRICE: "The page has another price than you offered with --exact; offer that price.",
     _E.INVALID_MAX_PRICE: "The page costs more than you offered; raise --max if it is worth that to you.",
     _E.CONFLICTING_PRICES: "Two price headers arrived where one was sent; look at what stands between you.",
@@ -129,7 +132,7 @@ def _refused(outcome: Refused) -> list[str]:
     if known is None:
         lines = [f"The site answered with status {outcome.status}. Nothing was charged."]
     else:
-        lines = [f"{known} (status {outcome.status}). {NEXT_STEPS[known]}"]
+        lines = [f"{known} (status {outcome.status}). {_next_step(known, outcome)}"]
     if outcome.detail:
         lines.append(f"The edge says: {_plain(outcome.detail)}")
     if outcome.price is not None:
@@ -139,6 +142,13 @@ def _refused(outcome: Refused) -> list[str]:
     if outcome.request_id:
         lines.append(f"Request {_plain(outcome.request_id)}; the operator can find it by that.")
     return lines
+
+
+def _next_step(known: CrawlerError, outcome: Refused) -> str:
+    """Of what fails for want of money, only a budget comes back by itself."""
+    if known is CrawlerError.PAYMENT_FAILED and outcome.retry_after:
+        return "A budget of your account is used up; wait until it resets, or have it raised: a top-up does not help."
+    return NEXT_STEPS[known]
 
 
 def _known_error(text: str | None) -> CrawlerError | None:

@@ -47,6 +47,7 @@ ENDINGS: list[tuple[Outcome, int, str]] = [
     (refused(None, 404), 1, "status 404. Nothing was charged."),
     (refused("SomethingNew", 418), 1, "status 418"),
     (Refused(URL, 503, "InternalError", "ledger", CENT, "30", "req-1"), 1, "Request req-1"),
+    (Refused(URL, 402, "PaymentFailed", "budget", CENT, "3600", None), 1, "a top-up does not help"),
     (Unreachable(URL, "refused"), 1, "Nothing was charged."),
 ]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from edge.core.budgets import Budget, BudgetExceeded, Per
 from edge.core.decision import Charge, DemandPayment, Refuse
 from edge.core.identity import CrawlerKind, RegisteredCrawler, SignedCrawler
 from edge.core.ledger import (
@@ -216,10 +217,14 @@ def test_a_body_that_ends_early_is_not_charged_and_nothing_was_sent() -> None:
     assert stage.events == ["release"]
 
 
+USED_UP = BudgetExceeded(Budget(1, 11, 1, Per.DAY, Money(5_000_000, "USD"), 0), 4_990_000, 86_400_000_000, 3_600)
+
+
 @pytest.mark.parametrize(
     ("outcome", "code"),
     [
         (InsufficientFunds(), RefusalCode.INSUFFICIENT_CREDITS),
+        (USED_UP, RefusalCode.BUDGET_EXCEEDED),
         (AccountSuspended(), RefusalCode.ACCOUNT_SUSPENDED),
         (LedgerUnavailable("down"), RefusalCode.LEDGER_UNAVAILABLE),
     ],
@@ -230,6 +235,12 @@ def test_without_money_or_ledger_no_byte_leaves(outcome: object, code: RefusalCo
         assert isinstance(refusal, Refuse | DemandPayment)
         assert refusal.code is code
         assert stage.body == b""
+
+
+def test_the_refusal_for_a_budget_carries_it() -> None:
+    refusal = sell(Stage([b"x"], post=USED_UP))
+    assert isinstance(refusal, DemandPayment)
+    assert refusal.budget is USED_UP
 
 
 def test_an_order_that_may_only_collect_falls_back_to_its_refusal() -> None:
