@@ -7,7 +7,6 @@ there are funds is decided by the ledger, in the transaction that takes them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from edge.core.budgets import BudgetExceeded
@@ -21,6 +20,7 @@ from edge.core.rule_index import Match
 from edge.core.rules import Action
 from edge.core.target import Target
 from edge.core.terms import Offer, OfferKind, OfferMistake, read_offer
+from edge.core.values import per_request
 from edge.core.web_bot_auth import Invalid, Unverified, Verified, charge_freshness, covers_target
 
 ALWAYS_FREE_PATHS = frozenset(
@@ -47,7 +47,7 @@ class AdmitReason(StrEnum):
     METHOD_NOT_CHARGED = "method_not_charged"
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Admit:
     """Pass the request on, for nothing. ``would_ask`` is the price that a monitoring rule would have asked."""
 
@@ -58,7 +58,7 @@ class Admit:
     would_ask: Money | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Refuse:
     """Say no: one code of the closed list, the one reason, and when to come back if time will help."""
 
@@ -71,7 +71,7 @@ class Refuse:
     status: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class DemandPayment:
     """Say no with a price: a 402 that carries ``crawler-price``.
 
@@ -86,7 +86,7 @@ class DemandPayment:
     budget: BudgetExceeded | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Charge:
     """Sell the page: fetch it, and let the ledger take ``price`` before a byte leaves.
 
@@ -104,7 +104,7 @@ class Charge:
     otherwise: Refuse | DemandPayment | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class AskOrigin:
     """The origin names the price (in-band pricing): fetch its answer, then decide again with that price."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from edge.core.values import per_request
 from edge.core.web_bot_auth import Invalid, Unverified, Verified
 
 
@@ -62,7 +63,7 @@ class RegisteredCrawler:
     suspended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class SignedCrawler:
     """A registered crawler whose signature on this request verified.
 
@@ -74,7 +75,7 @@ class SignedCrawler:
     expired: Invalid | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class ClaimedCrawler:
     """A name that the request only claims, by its User-Agent or by a signature nobody could verify.
 

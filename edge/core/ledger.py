@@ -28,6 +28,7 @@ from typing import NamedTuple
 from edge.core.budgets import BudgetExceeded
 from edge.core.errors import EdgeError
 from edge.core.money import Money
+from edge.core.values import per_request
 
 KEY_LENGTH = 16
 CHARGE_ID_PREFIX = "ch_"
@@ -95,7 +96,7 @@ class Entry(NamedTuple):
     author: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class ChargeOrder:
     """All that one charge needs and says: price, both accounts, and why it cost that.
 
@@ -148,7 +149,7 @@ class CreditOrder:
 # Answers
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Posted:
     """The charge is live and durable. ``amount`` is what was charged, which is the first one's price for a retry.
 
@@ -167,7 +168,7 @@ class Posted:
         return (self.writer, self.number)
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Held:
     """The funds are taken and durable, but not earned: ``settle`` or ``void`` must follow, with this value.
 

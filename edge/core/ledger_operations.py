@@ -22,34 +22,35 @@ from edge.core.ledger import (
     SettleOutcome,
     Voided,
 )
+from edge.core.values import per_request
 
 
 class OrderImpossible(EdgeError):
     """The order names an account that does not exist or holds another currency: a mistake of the caller."""
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Post:
     """Charge at once: the whole answer is in hand."""
 
     order: ChargeOrder
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Hold:
     """Take the funds, and decide when the last byte is in."""
 
     order: ChargeOrder
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Settle:
     """The held charge was earned."""
 
     held: Held
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Void:
     """The held charge was not earned."""
 

@@ -43,6 +43,7 @@ from edge.core.signature_algorithms import (
 )
 from edge.core.signature_base import NO_TRAILERS, Component, Message, build_base, make_component, parse_component
 from edge.core.signature_faults import Flaw, SignatureFault
+from edge.core.values import per_request
 
 __all__ = [
     "Algorithm",
@@ -69,7 +70,7 @@ MAX_COMPONENTS = 24
 MAX_BYTES_PER_LABEL = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class LabelledSignature:
     """One signature as sent. ``parameters_text`` is the value of its ``@signature-params`` line.
 

@@ -36,6 +36,7 @@ from edge.core.signatures import (
     SignatureFault,
     parse_signatures,
 )
+from edge.core.values import per_request
 
 __all__ = [
     "CHARGE_AGE_SECONDS",
@@ -80,7 +81,7 @@ KeyAnswer: TypeAlias = PublicKey | KeyUnknown | DirectoryDown
 KeyLookup: TypeAlias = Callable[[str, str], KeyAnswer]
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Verified:
     """A signature that holds, with a key that the agent itself publishes.
 
@@ -99,7 +100,7 @@ class Verified:
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Invalid:
     """A signature that must not be believed.
 
@@ -111,7 +112,7 @@ class Invalid:
     verified: Verified | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Unverified:
     """A signature that cannot be checked: no agent is named, or there is no key to be had just now."""
 
@@ -133,7 +134,7 @@ def _invalid(flaw: Flaw) -> Invalid:
     return Invalid(flaw.fault, flaw.detail)
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class _Sound:
     """A signature whose shape is in order; ``expired`` says that only its end time is past."""
 

@@ -19,6 +19,7 @@ from edge.core.policy import Knowledge, Policy
 from edge.core.refusals import RefusalCode
 from edge.core.request import CrawlRequest
 from edge.core.target import Target
+from edge.core.values import per_request
 from edge.core.web_bot_auth import Unverified
 from edge.proxy.forwarding import client_headers, origin_headers
 from edge.proxy.key_directories import KeyDirectories
@@ -215,7 +216,7 @@ class Gate:
         return failure.agent_url, failure.thumbprint
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Judged:
     """A request that needs more than its decision: an origin, a key, the ledger, or one of our own documents."""
 

@@ -22,6 +22,7 @@ from edge.core.refusal_fields import problem_path, refusal_fields, refusal_statu
 from edge.core.refusal_texts import RefusalTexts
 from edge.core.refusals import RefusalCode
 from edge.core.request import CrawlRequest
+from edge.core.values import per_request
 from edge.proxy.negotiation import BodyForm, Negotiator
 from edge.proxy.refusal_page import refusal_page
 
@@ -53,7 +54,7 @@ class Template:
     after: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Answer:
     """A whole answer of ours, ready to send as ASGI messages or as bytes."""
 
