@@ -136,6 +136,16 @@ class Settings(BaseModel):
     data_dir: Path = Field(
         default=Path("farebox-data"), description="Directory of the service keys; shared by all nodes of one edge."
     )
+    checkpoint_file: Path | None = Field(
+        default=None,
+        description="Where every signed checkpoint is added as a line; default checkpoints.jws in the data directory.",
+    )
+    checkpoint_seconds: float = Field(
+        default=60.0,
+        ge=1,
+        le=86_400,
+        description="How often the ends of the ledger's chains are signed, when there is something new.",
+    )
     node: str = Field(
         default="",
         max_length=200,
@@ -244,6 +254,11 @@ class Settings(BaseModel):
     def database_file(self) -> Path | None:
         """The SQLite file, or None on PostgreSQL."""
         return Path(self.database_url.removeprefix("sqlite:///")) if self.is_embedded else None
+
+    @property
+    def kept_checkpoints(self) -> Path:
+        """The file that every checkpoint is added to."""
+        return self.checkpoint_file or self.data_dir / "checkpoints.jws"
 
     @property
     def dashboard_address(self) -> str:

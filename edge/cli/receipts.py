@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from edge.cli.key_sets import read_key_set
 from edge.cli.nouns import noun
 from edge.cli.terminal import CommandFailed, JsonFlag, say, show_fields, show_json
 from edge.cli.workplace import opened, settings_here
-from edge.core.directory import DirectoryFault, parse_directory
 from edge.core.keys import PublicKey
 from edge.core.ledger import key_of_charge_id
 from edge.core.receipts import Receipt, ReceiptFault, ReceiptState, receipt_claims, sign_receipt, verify_receipt
@@ -46,7 +46,9 @@ def show(
 @app.command("verify", epilog="Example: farebox receipt verify receipt.jws --keys jwks.json")
 def verify(
     what: Annotated[str, typer.Argument(help="A file with a receipt, '-' for standard input, or a charge id.")],
-    keys: Annotated[Path | None, typer.Option(help="The issuer's published key set; then no ledger is asked.")] = None,
+    keys: Annotated[
+        str | None, typer.Option(help="The issuer's published key set, a file or URL; then no ledger is asked.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Check a receipt's signature and, with our own keys, that the ledger says the same."""
@@ -54,7 +56,7 @@ def verify(
     if key_of_charge_id(what) is not None:
         receipt, says = _ledger_receipt(settings, what), "the ledger holds this charge"
     elif keys is not None:
-        receipt, says = _checked(_read(what), _read_keys(keys)), "the signature is good"
+        receipt, says = _checked(_read(what), read_key_set(keys)), "the signature is good"
     else:
         receipt = _checked(_read(what), load_service_keys(settings.data_dir).by_thumbprint)
         says = _compare(settings, receipt)
@@ -102,16 +104,6 @@ def _read(what: str) -> str:
         return Path(what).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as why:
         raise CommandFailed(f"the receipt file {what} cannot be read ({why}); check its path") from why
-
-
-def _read_keys(path: Path) -> dict[str, PublicKey]:
-    try:
-        found = parse_directory(path.read_bytes(), allow_test_keys=True)
-    except OSError as why:
-        raise CommandFailed(f"the key set {path} cannot be read ({why.strerror}); check its path") from why
-    if isinstance(found, DirectoryFault):
-        raise CommandFailed(f"{path} is not a key set; get it from /.well-known/farebox/jwks.json of the site")
-    return {key.thumbprint: key for key in found}
 
 
 def _readable(receipt: Receipt) -> dict[str, Any]:

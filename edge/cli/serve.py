@@ -14,11 +14,12 @@ from edge.cli.terminal import note
 from edge.cli.workplace import settings_here
 from edge.core.catalogue import Catalogue
 from edge.core.errors import EdgeError
-from edge.proxy.app import build_edge
+from edge.proxy.app import build_edge, checkpoint_keeper
 from edge.proxy.server import Listener, listen, run_listeners, run_workers
 from edge.settings import Bind, Settings, load_settings
 from edge.store import schema
 from edge.store.charges import Ledger
+from edge.store.checkpoint_keeper import CheckpointKeeper
 from edge.store.database import Database, now_micros
 from edge.store.people import create_setup_link, has_people
 from edge.store.service_keys import load_service_keys
@@ -102,7 +103,12 @@ def _run(settings: Settings, sockets: dict[str, socket.socket]) -> None:
         if "edge" not in sockets:
             run_listeners(_dashboard(settings, database, sockets), None, settings)
             return
-        ledger = Ledger.open(database, node=settings.node or socket.gethostname(), report=_report)
+        keeper = checkpoint_keeper(settings, database)
+        broken = keeper.check()
+        if broken is not None:
+            _report(broken)
+        node = settings.node or socket.gethostname()
+        ledger = Ledger.open(database, node=node, report=_report, broken=broken)
         try:
             edge = build_edge(settings, database, ledger, load_service_keys(settings.data_dir))
             listeners = [Listener("edge", edge.gate, sockets["edge"], edge.protocol)]
@@ -111,8 +117,19 @@ def _run(settings: Settings, sockets: dict[str, socket.socket]) -> None:
             run_listeners([*listeners, *_dashboard(settings, database, sockets)], edge, settings)
         finally:
             ledger.close()
+            _keep_the_end(keeper, ledger)
     finally:
         database.close()
+
+
+def _keep_the_end(keeper: CheckpointKeeper, ledger: Ledger) -> None:
+    """Sign where the chains end now that this process has written its last; the next start would do it too."""
+    if ledger.failure is not None:
+        return
+    try:
+        keeper.keep()
+    except Exception as error:
+        structlog.get_logger("farebox.ledger").error("no checkpoint was made at the end", error=str(error))
 
 
 def _dashboard(settings: Settings, database: Database, sockets: dict[str, socket.socket]) -> list[Listener]:

@@ -9,6 +9,7 @@ import orjson
 import typer
 from sqlalchemy.exc import DBAPIError
 
+from edge.cli.key_sets import read_key_set
 from edge.cli.reports import make_report
 from edge.cli.terminal import CommandFailed, JsonFlag, say, show_json, visible
 from edge.cli.times import read_month
@@ -17,9 +18,13 @@ from edge.core.chain import Head
 from edge.core.errors import EdgeError
 from edge.core.money import format_signed
 from edge.core.month import Month
+from edge.settings import Settings
+from edge.store.checkpoint_file import read_tokens
 from edge.store.database import Database
+from edge.store.service_keys import known_public_keys
 from edge.store.verify import Verification
 from edge.store.verify import verify as verify_books
+from edge.store.verify_checkpoints import Signed
 
 
 def verify(
@@ -27,13 +32,23 @@ def verify(
     since: Annotated[
         Path | None, typer.Option(help="An earlier result (--json), kept elsewhere: shows an end that was cut off.")
     ] = None,
+    checkpoints: Annotated[
+        Path | None,
+        typer.Option(help="A kept file of checkpoints; else the one that the settings name, if it is there."),
+    ] = None,
+    keys: Annotated[
+        str | None,
+        typer.Option(help="The published key set, a file or URL, that proves checkpoints; else our own keys."),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Check every chain, charge, account, balance and sum; fails and names what is wrong if anything is."""
+    """Check every chain, charge, account, balance, sum and checkpoint; fails and names what is wrong if anything is."""
     period = read_month(month) if month else None
     kept = _read_heads(since) if since else []
-    with opened(settings_here()) as database:
-        found = verify_books(database, kept)
+    settings = settings_here()
+    signed = _signed(settings, checkpoints, keys)
+    with opened(settings) as database:
+        found = verify_books(database, kept, signed)
         totals, mismatch = _month(database, period) if period else ([], None)
     faults = [str(fault) for fault in found.faults] + ([mismatch] if mismatch else [])
     if as_json:
@@ -51,6 +66,16 @@ def verify(
         _say_that_they_hold(found, len(kept))
         for total in totals:
             say(f"{month}: {total['amount']}, equal to the entries")
+
+
+def _signed(settings: Settings, checkpoints: Path | None, keys: str | None) -> Signed:
+    """The checkpoints that the books are held against, and the keys that prove them."""
+    known = read_key_set(keys) if keys else known_public_keys(settings.data_dir)
+    path = checkpoints or settings.kept_checkpoints
+    if checkpoints is None and not path.exists():
+        return Signed(known)
+    any(read_tokens(path))  # a file that cannot be read is no fault of the books
+    return Signed(known, lambda: (token for _, token in read_tokens(path)), str(path))
 
 
 def _month(database: Database, period: Month) -> tuple[list[dict[str, Any]], str | None]:
@@ -74,6 +99,8 @@ def _row(found: Verification) -> dict[str, Any]:
         "batches": found.batches,
         "entries": found.entries,
         "charges": found.charges,
+        "checkpoints": found.checkpoints,
+        "kept_checkpoints": found.kept_checkpoints,
         "open_holds": [
             {"currency": currency, "holds": count, "amount_micros": amount_micros}
             for currency, (count, amount_micros) in sorted(found.open_holds.items())
@@ -90,6 +117,9 @@ def _say_that_they_hold(found: Verification, kept: int) -> None:
     say(f"the books hold: {found.entries} entries in {found.batches} batches by {found.writers} writers")
     if kept:
         say(f"the {kept} heads that were kept still lie on the chains")
+    if found.checkpoints:
+        in_file = f", {found.kept_checkpoints} of them kept in the file too" if found.kept_checkpoints else ""
+        say(f"{found.checkpoints} signed checkpoints lie on the chains{in_file}")
     for currency, (count, amount_micros) in sorted(found.open_holds.items()):
         say(f"open holds: {count}, {format_signed(amount_micros, currency)}")
     say(f"heads {found.digest}")

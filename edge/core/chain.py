@@ -129,12 +129,15 @@ def check_kept(kept: Head, found: Batch | None) -> ChainFault | None:
     return None
 
 
-def check_chain(head: Head, batches: Iterable[Batch], entries: Iterable[Entry]) -> ChainFault | None:
-    """Walk one writer's chain from the beginning to ``head``; return the first fault, or None.
+def check_chain(
+    head: Head, batches: Iterable[Batch], entries: Iterable[Entry], start: Head | None = None
+) -> ChainFault | None:
+    """Walk one writer's chain to ``head``, from the beginning or from ``start``; return the first fault, or None.
 
-    ``batches`` and ``entries`` are that writer's rows in number order; both are read once, side by side.
+    ``batches`` and ``entries`` are that writer's rows after the start, in number order; both are read once, side by
+    side.
     """
-    end = Head(head.writer, 0, 0, GENESIS)
+    end = start or Head(head.writer, 0, 0, GENESIS)
     rows = iter(entries)
     for batch in batches:
         fault = _check_batch(end, batch, rows)

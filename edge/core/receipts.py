@@ -2,34 +2,27 @@
 
 Rules of this file:
 
-- compact JWS (RFC 7515), ``alg`` EdDSA over Ed25519 (RFC 8037), ``kid`` the key's thumbprint, ``typ`` of our own, so
-  that no other token of ours can pass for a receipt;
-- the same charge signed with the same key gives the same bytes: Ed25519 draws nothing at random, and the time inside
-  is the charge's, not that of the question;
+- a compact JWS of a type of its own (``edge.core.jws``), so that no other token of ours can pass for a receipt;
+- the same charge signed with the same key gives the same bytes: the time inside is the charge's, not that of the
+  question;
 - amounts are integer micro-units, with the price beside them as text for people.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-import orjson
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge.core.keys import PublicKey, public_half
+from edge.core.jws import JwsFault, open_compact, sign_compact, time_micros, time_text
+from edge.core.keys import PublicKey
 from edge.core.money import InvalidPrice, Money
 
 RECEIPT_TYPE = "farebox-receipt+jws"
 RECEIPT_BYTES_MAX = 32_768
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ReceiptState(StrEnum):
@@ -90,33 +83,13 @@ _SENTENCES: Mapping[ReceiptFault, str] = {
 
 def sign_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> str:
     """The receipt as a compact JWS (RFC 7515 section 7.1)."""
-    header = {"alg": "EdDSA", "kid": public_half(key).thumbprint, "typ": RECEIPT_TYPE}
-    signing_input = f"{_encode(orjson.dumps(header))}.{_encode(orjson.dumps(receipt_claims(receipt)))}"
-    return f"{signing_input}.{_encode(key.sign(signing_input.encode('ascii')))}"
+    return sign_compact(RECEIPT_TYPE, receipt_claims(receipt), key)
 
 
 def verify_receipt(text: str, keys: Mapping[str, PublicKey]) -> Receipt | ReceiptFault:
-    """Check a compact JWS against the issuer's keys, by thumbprint, and read the receipt.
-
-    The key is found by ``kid`` alone and decides the algorithm; what the header says of it must agree.
-    """
-    parts = text.strip().split(".") if len(text) <= RECEIPT_BYTES_MAX else []
-    decoded = [_decode(part) for part in parts]
-    if len(decoded) != 3 or None in decoded:
-        return ReceiptFault.UNREADABLE
-    header, claims = _json_object(decoded[0]), _json_object(decoded[1])
-    if header is None or claims is None:
-        return ReceiptFault.UNREADABLE
-    if header.get("typ") != RECEIPT_TYPE or header.get("alg") != "EdDSA" or "crit" in header:
-        return ReceiptFault.WRONG_TYPE
-    key = keys.get(str(header.get("kid")))
-    if key is None:
-        return ReceiptFault.UNKNOWN_KEY
-    try:
-        key.key.verify(decoded[2] or b"", f"{parts[0]}.{parts[1]}".encode("ascii"))
-    except InvalidSignature:
-        return ReceiptFault.BAD_SIGNATURE
-    return _read_claims(claims)
+    """Check a compact JWS against the issuer's keys, by thumbprint, and read the receipt."""
+    claims = open_compact(text.strip(), RECEIPT_TYPE, keys, RECEIPT_BYTES_MAX)
+    return ReceiptFault(claims.value) if isinstance(claims, JwsFault) else _read_claims(claims)
 
 
 def receipt_claims(receipt: Receipt) -> dict[str, str | int | None]:
@@ -125,7 +98,7 @@ def receipt_claims(receipt: Receipt) -> dict[str, str | int | None]:
         "iss": f"farebox:{receipt.issuer}",
         "jti": receipt.charge_id,
         "iat": receipt.charged_at_micros // 1_000_000,
-        "charged_at": _time_text(receipt.charged_at_micros),
+        "charged_at": time_text(receipt.charged_at_micros),
         "state": receipt.state.value,
         "crawler": receipt.crawler,
         "agent": receipt.agent_url,
@@ -156,7 +129,7 @@ def _read_claims(claims: Mapping[str, Any]) -> Receipt | ReceiptFault:
     try:
         receipt = Receipt(
             charge_id=claims["jti"],
-            charged_at_micros=_time_micros(claims["charged_at"]),
+            charged_at_micros=time_micros(claims["charged_at"]),
             issuer=claims["iss"].removeprefix("farebox:"),
             crawler=claims["crawler"],
             agent_url=claims["agent"],
@@ -175,32 +148,3 @@ def _read_claims(claims: Mapping[str, Any]) -> Receipt | ReceiptFault:
         return receipt if receipt_claims(receipt) == dict(claims) else ReceiptFault.BAD_CLAIMS
     except (KeyError, ValueError, OverflowError, InvalidPrice):
         return ReceiptFault.BAD_CLAIMS
-
-
-def _time_text(at_micros: int) -> str:
-    return (_EPOCH + timedelta(microseconds=at_micros)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _time_micros(text: str) -> int:
-    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
-
-
-def _decode(text: str) -> bytes | None:
-    try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return raw if raw and _encode(raw) == text else None
-
-
-def _json_object(data: bytes | None) -> dict[str, Any] | None:
-    try:
-        value = orjson.loads(data or b"")
-    except orjson.JSONDecodeError:
-        return None
-    return value if isinstance(value, dict) else None

@@ -19,6 +19,7 @@ from edge.core.catalogue import Catalogue
 from edge.core.policy import Knowledge, Policy
 from edge.core.refusal_texts import RefusalTexts
 from edge.core.web_bot_auth import KeyAnswer, KeyLookup
+from edge.proxy.checkpoint_rounds import CheckpointRounds
 from edge.proxy.connection_limits import ConnectionLimits, ConnectionRoom
 from edge.proxy.control import Metrics, admin_app, public_app
 from edge.proxy.deliveries import OpenDeliveries
@@ -37,6 +38,7 @@ from edge.proxy.upstream import Upstream, UpstreamLimits
 from edge.proxy.watchman import LimitCounts, Watchman
 from edge.settings import Settings
 from edge.store.charges import Ledger
+from edge.store.checkpoint_keeper import CheckpointKeeper
 from edge.store.database import Database
 from edge.store.entries import was_charged
 from edge.store.policy import current_version, load_policy
@@ -64,6 +66,7 @@ class Edge:
     limit_counts: LimitCounts
     deliveries: OpenDeliveries
     readiness: Readiness
+    checkpoints: CheckpointRounds
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -75,6 +78,7 @@ class Edge:
                 ("policy", self.live.run()),
                 ("traffic", self.traffic.run()),
                 ("watchman", self.watchman.run()),
+                ("checkpoints", self.checkpoints.run()),
             )
         ]
         try:
@@ -155,6 +159,9 @@ def build_edge(settings: Settings, database: Database, ledger: Ledger, keys: Ser
         limit_counts=limit_counts,
         deliveries=deliveries,
         readiness=readiness,
+        checkpoints=CheckpointRounds(
+            checkpoint_keeper(settings, database), ledger, settings.checkpoint_seconds, _report
+        ),
     )
 
 
@@ -171,6 +178,11 @@ def transfer_limits(settings: Settings) -> TransferLimits:
 def connection_limits(settings: Settings) -> ConnectionLimits:
     """How many connections each port takes."""
     return ConnectionLimits(settings.connections_per_address, settings.connections, settings.trusted_proxies)
+
+
+def checkpoint_keeper(settings: Settings, database: Database) -> CheckpointKeeper:
+    """Who makes this installation's checkpoints, and where they are kept."""
+    return CheckpointKeeper(database, settings.data_dir, settings.operator, settings.kept_checkpoints)
 
 
 def _live_policy(settings: Settings, database: Database) -> LivePolicy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-_TABLES = ("entry", "batch")
+_TABLES = ("entry", "batch", "checkpoint")
 
 
 def missing_triggers(connection: Connection) -> list[str]:

@@ -51,24 +51,31 @@ class Ledger:
         report: Report,
         batch_limit: int = BATCH_LIMIT,
         clock: Callable[[], int] = now_micros,
+        broken: EdgeError | None = None,
     ) -> Ledger:
         """Resolve what dead processes left, then start to take orders.
 
         ``node`` names this process for people; ``report`` hears of outages and of what ended selling. On SQLite this
-        must be the only process that sells (``Database.open(..., serving=True)``). Raises ``LedgerUnavailable``.
+        must be the only process that sells (``Database.open(..., serving=True)``). ``broken`` says what is wrong with
+        the books: then nothing is written and every order is refused (D6). Raises ``LedgerUnavailable``.
         """
         writer = BatchWriter(database, node, clock)
-        recover(database, writer, alone=database.is_sqlite)
+        if broken is None:
+            recover(database, writer, alone=database.is_sqlite)
 
         def recover_again() -> None:
             recover(database, writer)
 
-        return cls(GroupCommit(writer, recover_again, report, batch_limit))
+        return cls(GroupCommit(writer, recover_again, report, batch_limit, broken))
 
     @property
     def failure(self) -> EdgeError | None:
         """What ended selling in this process, or None; readiness must say no then."""
         return self._commits.failure
+
+    def fail(self, error: EdgeError) -> None:
+        """End selling in this process for good: somebody found the books broken (D6)."""
+        self._commits.fail(error)
 
     async def post(self, order: ChargeOrder) -> PostOutcome:
         """Charge at once, the whole answer being in hand. Idempotent by the order's key."""

@@ -45,11 +45,17 @@ class GroupCommit:
     """The queue in front of one ``BatchWriter`` and the thread that empties it.
 
     ``recover`` resolves what dead processes left; it is called on the thread every few seconds. ``report`` hears of
-    outages, once each, and of what ended selling; it is called on the thread too.
+    outages, once each, and of what ended selling; it is called on the thread too. With a ``failure`` nothing is ever
+    sold.
     """
 
     def __init__(
-        self, writer: BatchWriter, recover: Callable[[], None], report: Report, batch_limit: int = BATCH_LIMIT
+        self,
+        writer: BatchWriter,
+        recover: Callable[[], None],
+        report: Report,
+        batch_limit: int = BATCH_LIMIT,
+        failure: EdgeError | None = None,
     ) -> None:
         self._writer = writer
         self._recover = recover
@@ -57,7 +63,7 @@ class GroupCommit:
         self._batch_limit = batch_limit
         self._queue: SimpleQueue[Ticket | None] = SimpleQueue()
         self._confirmed: SimpleQueue[Position] = SimpleQueue()
-        self._failure: EdgeError | None = None
+        self._failure = failure
         self._out_until = 0.0
         self._out = False
         self._marks_due = 0.0
@@ -70,6 +76,10 @@ class GroupCommit:
     def failure(self) -> EdgeError | None:
         """What ended selling in this process, or None."""
         return self._failure
+
+    def fail(self, error: EdgeError) -> None:
+        """End selling: the books are not what they should be, as somebody found who reads them. From any thread."""
+        self._stop(error)
 
     def submit(self, operation: Operation, waiter: Waiter | None) -> None:
         """Queue an operation; its answer, or ``LedgerUnavailable``, is set on ``waiter``."""

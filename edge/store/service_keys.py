@@ -78,6 +78,12 @@ def load_service_keys(data_dir: Path) -> ServiceKeys:
     return ServiceKeys(tuple(_read(path) for path in paths))
 
 
+def known_public_keys(data_dir: Path) -> dict[str, PublicKey]:
+    """Every public half by thumbprint, without making a first key; raises ``ServiceKeyProblem``."""
+    read = [_read(path).public for path in sorted((data_dir / "keys").glob("*.pem"))]
+    return {key.thumbprint: key for key in read}
+
+
 def rotate_service_keys(data_dir: Path, now: datetime) -> ServiceKeys:
     """Make a new signing key and keep the old ones; ``now`` is aware and names the new file."""
     load_service_keys(data_dir)

@@ -8,24 +8,25 @@ promises: I1 (sums), I2 (one live charge), I3 (floors), I4 (the triggers), I5 (a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
-from sqlalchemy.exc import DBAPIError, OperationalError
 
-from edge.core.chain import Batch, Head, check_chain, check_kept, heads_digest
+from edge.core.chain import Batch, Head, check_chain, heads_digest
 from edge.core.ledger import KEY_LENGTH, Entry, InvariantBroken, charge_id, check_entry
 from edge.core.ledger_state import Phase, fold_charge
 from edge.store.append_only import missing_triggers
 from edge.store.batch_reading import entry_of
 from edge.store.budget_faults import BudgetSums
+from edge.store.checkpoints import head_faults
 from edge.store.database import Database
 from edge.store.faults import Fault, RowTypes
+from edge.store.odd_rows import guarded, reading_any_text
 from edge.store.tables import batch, entry, writer
 from edge.store.transfers import Transfers
+from edge.store.verify_checkpoints import CheckpointReading, Signed
 
 FAULTS_MAX = 100
 _STREAM_CHUNK = 2_000
@@ -45,6 +46,8 @@ class Verification:
     open_holds: dict[str, tuple[int, int]]
     heads: tuple[Head, ...]
     faults: tuple[Fault, ...]
+    checkpoints: int = 0
+    kept_checkpoints: int = 0
 
     @property
     def holds(self) -> bool:
@@ -62,40 +65,35 @@ class Verification:
         return heads_digest(self.heads)
 
 
-def verify(database: Database, kept: Sequence[Head] = ()) -> Verification:
-    """Check the whole of the books, and that heads ``kept`` from an earlier time still lie on the chains."""
-    with database.read() as connection:
-        try:
-            return _verify(connection, kept)
-        except OperationalError as error:
-            if not database.is_sqlite or "decode" not in str(error.orig).lower():
-                raise
-        with _any_text(connection):
-            return _verify(connection, kept)
+def verify(
+    database: Database, kept: Sequence[Head] = (), signed: Signed | None = None, faults_max: int = FAULTS_MAX
+) -> Verification:
+    """Check the whole of the books, and that heads ``kept`` from an earlier time still lie on the chains.
+
+    ``signed`` holds the books against every checkpoint; without it none is looked at.
+    """
+    return reading_any_text(database, lambda connection: _verify(connection, kept, signed, faults_max))
 
 
-def _verify(connection: Connection, kept: Sequence[Head]) -> Verification:
+def _verify(connection: Connection, kept: Sequence[Head], signed: Signed | None, faults_max: int) -> Verification:
     faults: list[Fault] = []
     heads = _heads(connection, faults)
     reading = _Reading(BudgetSums.read(connection))
-    for fault in _all_faults(connection, heads, kept, reading):
+    for fault in _all_faults(connection, heads, kept, reading, signed):
         faults.append(fault)
-        if len(faults) >= FAULTS_MAX:
+        if len(faults) >= faults_max:
             break
     batches = connection.execute(select(func.count()).select_from(batch)).scalar_one()
-    return Verification(batches, reading.entries, reading.charges, reading.open_holds, tuple(heads), tuple(faults))
-
-
-@contextmanager
-def _any_text(connection: Connection) -> Iterator[None]:
-    """Read texts that are not UTF-8, which SQLite keeps too, as something that no sound row can hold."""
-    driver: Any = connection.connection.driver_connection
-    before = driver.text_factory
-    driver.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
-    try:
-        yield
-    finally:
-        driver.text_factory = before
+    return Verification(
+        batches,
+        reading.entries,
+        reading.charges,
+        reading.open_holds,
+        tuple(heads),
+        tuple(faults),
+        reading.checkpoints.stored,
+        reading.checkpoints.kept,
+    )
 
 
 @dataclass(slots=True)
@@ -107,27 +105,22 @@ class _Reading:
     charges: int = 0
     open_holds: dict[str, tuple[int, int]] = field(default_factory=dict)
     transfers: Transfers = field(default_factory=Transfers)
+    checkpoints: CheckpointReading = field(default_factory=CheckpointReading)
 
 
-def _all_faults(connection: Connection, heads: list[Head], kept: Sequence[Head], reading: _Reading) -> Iterator[Fault]:
-    yield from _guarded("I4", "triggers", _trigger_faults(connection))
-    yield from _guarded("I6", "writers", _writer_faults(connection, heads))
+def _all_faults(
+    connection: Connection, heads: list[Head], kept: Sequence[Head], reading: _Reading, signed: Signed | None
+) -> Iterator[Fault]:
+    yield from guarded("I4", "triggers", _trigger_faults(connection))
+    yield from guarded("I6", "writers", _writer_faults(connection, heads))
     for head in heads:
-        yield from _guarded("I6", f"writer {head.writer}", _chain_faults(connection, head))
-    yield from _guarded("I6", "kept heads", _kept_faults(connection, heads, kept))
-    yield from _guarded("I2", "charges", _charge_faults(connection, reading))
-    yield from _guarded("I5", "accounts", reading.transfers.faults(connection))
-    yield from _guarded("I5", "budgets", reading.budgets.faults(connection))
-
-
-def _guarded(invariant: str, place: str, check: Iterator[Fault]) -> Iterator[Fault]:
-    """Run a check to its end. Rows that it cannot even read are wrong too, whatever the others say."""
-    try:
-        yield from check
-    except DBAPIError:
-        raise  # the database is not there, or the text fault that ``verify`` reads around
-    except Exception as error:
-        yield Fault(invariant, place, f"could not be checked to the end: {type(error).__name__}, {error}")
+        yield from guarded("I6", f"writer {head.writer}", _chain_faults(connection, head))
+    yield from guarded("I6", "kept heads", _kept_faults(connection, heads, kept))
+    if signed is not None:
+        yield from guarded("I6", "checkpoints", reading.checkpoints.faults(connection, heads, signed))
+    yield from guarded("I2", "charges", _charge_faults(connection, reading))
+    yield from guarded("I5", "accounts", reading.transfers.faults(connection))
+    yield from guarded("I5", "budgets", reading.budgets.faults(connection))
 
 
 def _trigger_faults(connection: Connection) -> Iterator[Fault]:
@@ -178,12 +171,7 @@ def _kept_faults(connection: Connection, heads: Iterable[Head], kept: Iterable[H
     for head in kept:
         if head.writer not in known:
             yield Fault("I6", f"writer {head.writer}", "is missing: it was there when the heads were kept")
-        elif head.batch > 0:
-            here = (batch.c.writer_id == head.writer) & (batch.c.number == head.batch)
-            row = connection.execute(select(batch).where(here)).one_or_none()
-            fault = check_kept(head, None if row is None else Batch._make(row))
-            if fault is not None:
-                yield Fault("I6", fault.place, fault.sentence)
+    yield from (fault for _, fault in head_faults(connection, [head for head in kept if head.writer in known]))
 
 
 def _charge_faults(connection: Connection, reading: _Reading) -> Iterator[Fault]:

@@ -338,7 +338,7 @@ def test_verify_prints_every_fault_and_complains_of_the_first(shop: Farebox, wor
     assert result.code == 1
     assert lines[0].startswith("I4: trigger entry_no_update")
     assert lines[-1].startswith("2026-11: has no report")
-    assert "and 6 more" in result.err, result.out
+    assert "and 8 more" in result.err, result.out
 
 
 def test_a_text_that_is_none_does_not_hide_what_is_wrong(shop: Farebox, workplace: Path) -> None:

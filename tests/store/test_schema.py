@@ -86,11 +86,12 @@ ROW = {
     "entry": "INSERT INTO entry (writer_id, number, key, attempt, step, kind, debit_account, credit_account,"
     " amount_micros, currency, recorded_at_micros) VALUES (1, 1, {key}, 1, 1, 'credit', 1, 2, 5, 'USD', 1)",
     "batch": "INSERT INTO batch VALUES (1, 1, {key}, {key}, {key}, 1, 1, 1)",
+    "checkpoint": "INSERT INTO checkpoint VALUES (1, 1, {key}, 'signed')",
 }
 CHANGES = ["UPDATE {table} SET number = 7", "DELETE FROM {table}", "TRUNCATE {table}"]
 
 
-@pytest.mark.parametrize("table", ["entry", "batch"])
+@pytest.mark.parametrize("table", list(ROW))
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_row_of_the_books_cannot_be_replaced_either(empty: Database, table: str) -> None:
     """SQLite's REPLACE deletes the row that is in the way, and by itself fires no trigger."""
@@ -127,7 +128,7 @@ def test_a_balance_stays_a_whole_number(empty: Database, balance: int) -> None:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("table", ["entry", "batch"])
+@pytest.mark.parametrize("table", list(ROW))
 def test_the_books_are_append_only(empty: Database, table: str, change: str) -> None:
     schema.upgrade(empty)
     key = "x'00112233445566778899aabbccddeeff'" if empty.is_sqlite else r"'\x00112233445566778899aabbccddeeff'"

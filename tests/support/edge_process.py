@@ -155,7 +155,7 @@ class EdgeProcess:
             "database_url": self.database_url,
             "edge_bind": f"127.0.0.1:{self.port}",
             "admin_bind": "127.0.0.1:0",
-            "data_dir": str(self.folder / "keys"),
+            "data_dir": str(self.folder.parent / "data"),  # one for all edges of a stage: they sign with the same keys
             "log_level": "warning",
             "policy_poll_seconds": "0.1",
             **self.settings,

@@ -11,7 +11,9 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from edge.core.money import Money
+from edge.store.service_keys import known_public_keys
 from edge.store.verify import verify
+from edge.store.verify_checkpoints import Signed
 from tests.support.crawler_line import Attempt, Purchase, buy
 from tests.support.edge_process import EdgeForks, EdgeProcess
 from tests.support.market import CREDIT, Market
@@ -95,7 +97,8 @@ class Stage:
 
     def faults(self) -> list[str]:
         """What ``farebox verify`` finds wrong with the books."""
-        return [str(fault) for fault in verify(self.market.database).faults]
+        signed = Signed(known_public_keys(self._folder / "data"))
+        return [str(fault) for fault in verify(self.market.database, signed=signed).faults]
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -36,7 +36,7 @@ class Served:
             "FAREBOX_DATABASE_URL": stage.market.database.url.render_as_string(hide_password=False),
             "FAREBOX_EDGE_BIND": f"127.0.0.1:{self.port}",
             "FAREBOX_ADMIN_BIND": "127.0.0.1:0",
-            "FAREBOX_DATA_DIR": str(folder / "keys"),
+            "FAREBOX_DATA_DIR": str(folder / "data"),
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FAREBOX_")}
         with self._log.open("ab") as log:

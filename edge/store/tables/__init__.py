@@ -4,6 +4,7 @@ The migrations must build exactly this on SQLite and on PostgreSQL; a test compa
 """
 
 from edge.store.tables.budgets import budget, budget_window
+from edge.store.tables.checkpoint import checkpoint
 from edge.store.tables.configuration import (
     crawler,
     crawler_key,
@@ -33,6 +34,7 @@ __all__ = [
     "batch",
     "budget",
     "budget_window",
+    "checkpoint",
     "crawler",
     "crawler_key",
     "crawler_sighting",
