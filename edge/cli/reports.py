@@ -18,7 +18,7 @@ from edge.core.report import MonthReport, check, fold, is_draft
 from edge.core.report_files import csv_file, jsonl_file, manifest, part_label
 from edge.store.crawlers import find_crawler
 from edge.store.database import now_micros
-from edge.store.entries import month_sums, stream_month
+from edge.store.month_entries import month_sums, stream_month
 from edge.store.publishers import find_publisher
 
 _WRITERS = {"csv": csv_file, "jsonl": jsonl_file}

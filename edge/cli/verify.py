@@ -105,6 +105,10 @@ def _row(found: Verification) -> dict[str, Any]:
             {"currency": currency, "holds": count, "amount_micros": amount_micros}
             for currency, (count, amount_micros) in sorted(found.open_holds.items())
         ],
+        "in_suspense": [
+            {"currency": currency, "charges": count, "amount_micros": amount_micros}
+            for currency, (count, amount_micros) in sorted(found.in_suspense.items())
+        ],
         "digest": found.digest,
         "heads": [
             {"writer": head.writer, "batch": head.batch, "entry": head.entry, "hash": head.hash.hex()}
@@ -122,6 +126,8 @@ def _say_that_they_hold(found: Verification, kept: int) -> None:
         say(f"{found.checkpoints} signed checkpoints lie on the chains{in_file}")
     for currency, (count, amount_micros) in sorted(found.open_holds.items()):
         say(f"open holds: {count}, {format_signed(amount_micros, currency)}")
+    for currency, (count, amount_micros) in sorted(found.in_suspense.items()):
+        say(f"in suspense: {count}, {format_signed(amount_micros, currency)}")
     say(f"heads {found.digest}")
 
 

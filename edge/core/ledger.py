@@ -11,8 +11,12 @@ The life of a charge, in entries of one key (``attempt`` counts the openings)::
 
     step 1  POST    crawler -> publisher      or   HOLD  crawler -> holds
     step 2                                         SETTLE  holds -> publisher   or   VOID  holds -> crawler
-    step 3  REVERSE publisher -> crawler      a broken delivery, or a refund by an operator
-    step 4  REDELIVER, amount 0               the one fetch for nothing that a broken delivery gives
+    step 3  SUSPEND publisher -> suspense     nobody knows whether the page arrived
+    step 4  RELEASE suspense -> publisher     it was collected or confirmed, or its time is over
+    step 5  REVERSE publisher or suspense -> crawler    a broken delivery, or a refund by an operator
+    step 6  REDELIVER, amount 0               the one fetch for nothing that a broken delivery gives
+
+CREDIT, ADJUST, FEE and NOTE open a key of their own and have no second step (``edge.core.ledger_corrections``).
 
 ``edge.core.ledger_state`` reads that life out of entries, ``edge.core.ledger_plan`` decides the next step.
 """
@@ -49,9 +53,18 @@ class EntryKind(StrEnum):
     HOLD = "hold"
     SETTLE = "settle"
     VOID = "void"
+    SUSPEND = "suspend"
+    RELEASE = "release"
     REVERSE = "reverse"
     REDELIVER = "redeliver"
     CREDIT = "credit"
+    ADJUST = "adjust"
+    FEE = "fee"
+    NOTE = "note"
+
+
+MOVES_NOTHING = frozenset({EntryKind.REDELIVER, EntryKind.NOTE})
+"""The kinds whose amount is 0; every other kind moves something."""
 
 
 class Step(IntEnum):
@@ -59,8 +72,10 @@ class Step(IntEnum):
 
     OPEN = 1
     RESOLVE = 2
-    REVERSE = 3
-    REDELIVER = 4
+    SUSPEND = 3
+    RELEASE = 4
+    REVERSE = 5
+    REDELIVER = 6
 
 
 class Entry(NamedTuple):
@@ -236,6 +251,30 @@ class NotReversed:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspended:
+    """The money lies in suspense until the page is collected or the time is over; ``fresh`` False when it did."""
+
+    charge_id: str
+    amount: Money
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NotSuspended:
+    """There is nothing to put into suspense, or to take out of it; ``reason`` says why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The money in suspense is the publisher's."""
+
+    charge_id: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
 class Credited:
     """The top-up is in the ledger; ``fresh`` False when this reference was credited before, with this amount."""
 
@@ -256,7 +295,9 @@ ChargeRefusal = InsufficientFunds | AccountSuspended | BudgetExceeded
 PostOutcome = Posted | Redelivery | NoRight | ChargeRefusal
 HoldOutcome = Held | Posted | Redelivery | NoRight | ChargeRefusal
 SettleOutcome = Posted | Lost
-ReverseOutcome = Reversed | NotReversed
+ReverseOutcome = Reversed | Suspended | NotReversed
+SuspendOutcome = Suspended | NotSuspended
+ConcludeOutcome = Reversed | Released | NotSuspended
 CreditOutcome = Credited | ReferenceTaken
 
 
@@ -270,12 +311,12 @@ def charge_key(account_id: int, signature: bytes, method: str, authority: str, t
     deterministic: two requests without a nonce signed in the same second are one charge, in the crawler's favour.
     """
     parts = (str(account_id).encode(), signature, method.encode(), authority.encode(), target.encode())
-    return _digest(b"farebox charge 1", parts)
+    return digest_of(b"farebox charge 1", parts)
 
 
 def credit_key(reference: str) -> bytes:
     """Name the top-up of one external payment reference."""
-    return _digest(b"farebox credit 1", (reference.encode(),))
+    return digest_of(b"farebox credit 1", (reference.encode(),))
 
 
 def charge_id(key: bytes) -> str:
@@ -291,7 +332,8 @@ def key_of_charge_id(text: str) -> bytes | None:
     return bytes.fromhex(digits)
 
 
-def _digest(purpose: bytes, parts: Iterable[bytes]) -> bytes:
+def digest_of(purpose: bytes, parts: Iterable[bytes]) -> bytes:
+    """Make a key for one purpose out of parts, each with its length."""
     digest = sha256(purpose)
     for part in parts:
         digest.update(len(part).to_bytes(4, "big"))
@@ -328,7 +370,7 @@ def check_entry(entry: Entry) -> None:
     place = f"entry {entry.writer}/{entry.number}"
     if type(entry.amount_micros) is not int or entry.amount_micros < 0:
         raise InvariantBroken(f"{place}: {entry.amount_micros!r} is not an amount in micro-units")
-    if (entry.amount_micros == 0) != (entry.kind == EntryKind.REDELIVER):
+    if (entry.amount_micros == 0) != (entry.kind in MOVES_NOTHING):
         raise InvariantBroken(f"{place}: a {entry.kind} cannot have the amount {entry.amount_micros}")
     if entry.debit_account == entry.credit_account:
         raise InvariantBroken(f"{place}: debits and credits the same account")

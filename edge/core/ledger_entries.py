@@ -7,7 +7,9 @@ database. A ``Page`` is where the next entries of one writer go: it numbers them
 from __future__ import annotations
 
 from edge.core.ledger import ChargeOrder, CreditOrder, Entry, EntryKind, Step
+from edge.core.ledger_corrections import AdjustOrder, FeeOrder, NoteOrder
 from edge.core.ledger_state import ChargeState
+from edge.core.money import Money
 
 
 class Page:
@@ -70,42 +72,106 @@ class Page:
             opening, EntryKind.VOID, Step.RESOLVE, opening.credit_account, opening.debit_account, reason
         )
 
+    def suspend(self, state: ChargeState, suspense_account: int, reason: str) -> Entry:
+        """Write a SUSPEND: what was earned waits, because nobody knows whether the page arrived."""
+        payment = state.payment or state.opening
+        return self._follow(payment, EntryKind.SUSPEND, Step.SUSPEND, state.holder, suspense_account, reason)
+
+    def release(self, state: ChargeState, reason: str) -> Entry:
+        """Write a RELEASE: what waited is earned."""
+        payment = state.payment or state.opening
+        earner = payment.credit_account
+        return self._follow(payment, EntryKind.RELEASE, Step.RELEASE, state.holder, earner, reason)
+
     def reverse(self, state: ChargeState, reason: str, author: str | None) -> Entry:
-        """Write a REVERSE: what was earned goes back."""
+        """Write a REVERSE: what was earned, or waited, goes back."""
         payment = state.payment or state.opening
         payer = state.opening.debit_account
-        return self._follow(payment, EntryKind.REVERSE, Step.REVERSE, payment.credit_account, payer, reason, author)
+        return self._follow(payment, EntryKind.REVERSE, Step.REVERSE, state.holder, payer, reason, author)
+
+    def adjust(self, order: AdjustOrder, charge: Entry | None) -> Entry:
+        """Write an ADJUST; of the ``charge`` that it corrects it keeps what was sold, and its id as request id."""
+        made = self._document(EntryKind.ADJUST, order.key, order.debit_account, order.credit_account, order.money)
+        if charge is not None:
+            made = made._replace(
+                site_id=charge.site_id,
+                rule=charge.rule,
+                rule_version=charge.rule_version,
+                licence=charge.licence,
+                target=charge.target,
+            )
+        return self._add(
+            made._replace(
+                crawler_id=order.crawler_id,
+                publisher_id=order.publisher_id,
+                request_id=order.corrects,
+                reason=order.reason,
+                reference=order.number,
+                author=order.author,
+            )
+        )
+
+    def fee(self, order: FeeOrder) -> Entry:
+        """Write a FEE: the operator's share of a month, which is the reference."""
+        made = self._document(EntryKind.FEE, order.key, order.publisher_account, order.fees_account, order.money)
+        return self._add(
+            made._replace(
+                publisher_id=order.publisher_id, reason=order.reason, reference=order.month, author=order.author
+            )
+        )
+
+    def note(self, order: NoteOrder) -> Entry:
+        """Write a NOTE: what changed, as evidence, and nothing that moves."""
+        nothing = Money(0, order.currency)
+        made = self._document(EntryKind.NOTE, order.key, order.account, order.counter_account, nothing)
+        return self._add(
+            made._replace(
+                crawler_id=order.crawler_id,
+                publisher_id=order.publisher_id,
+                evidence=order.what,
+                reason=order.reason,
+                reference=order.number,
+                author=order.author,
+            )
+        )
 
     def credit(self, order: CreditOrder) -> Entry:
         """Write a CREDIT: money comes in from outside, out of the funding account."""
+        made = self._document(EntryKind.CREDIT, order.key, order.funding_account, order.account, order.money)
         return self._add(
-            Entry(
-                writer=self.writer,
-                number=self.next_number,
-                key=order.key,
-                attempt=1,
-                step=Step.OPEN.value,
-                kind=EntryKind.CREDIT.value,
-                debit_account=order.funding_account,
-                credit_account=order.account,
-                amount_micros=order.money.amount_micros,
-                currency=order.money.currency,
-                recorded_at_micros=self.recorded_at_micros,
-                crawler_id=order.crawler_id,
-                publisher_id=None,
-                site_id=None,
-                rule=None,
-                rule_version=None,
-                licence=None,
-                target=None,
-                offer=None,
-                request_id=None,
-                status=None,
-                evidence=None,
-                reason=order.reason,
-                reference=order.reference,
-                author=order.author,
+            made._replace(
+                crawler_id=order.crawler_id, reason=order.reason, reference=order.reference, author=order.author
             )
+        )
+
+    def _document(self, kind: EntryKind, key: bytes, debit_account: int, credit_account: int, money: Money) -> Entry:
+        """Begin an entry that opens a key of its own and is no charge; not yet on the page."""
+        return Entry(
+            writer=self.writer,
+            number=self.next_number,
+            key=key,
+            attempt=1,
+            step=Step.OPEN.value,
+            kind=kind.value,
+            debit_account=debit_account,
+            credit_account=credit_account,
+            amount_micros=money.amount_micros,
+            currency=money.currency,
+            recorded_at_micros=self.recorded_at_micros,
+            crawler_id=None,
+            publisher_id=None,
+            site_id=None,
+            rule=None,
+            rule_version=None,
+            licence=None,
+            target=None,
+            offer=None,
+            request_id=None,
+            status=None,
+            evidence=None,
+            reason=None,
+            reference=None,
+            author=None,
         )
 
     def _follow(

@@ -12,6 +12,7 @@ from typing import assert_never
 from edge.core.errors import EdgeError
 from edge.core.ledger import (
     ChargeOrder,
+    ConcludeOutcome,
     CreditOrder,
     CreditOutcome,
     Entry,
@@ -20,8 +21,10 @@ from edge.core.ledger import (
     PostOutcome,
     ReverseOutcome,
     SettleOutcome,
+    SuspendOutcome,
     Voided,
 )
+from edge.core.ledger_corrections import AdjustOrder, AdjustOutcome, FeeOrder, FeeOutcome, NoteOrder, NoteOutcome
 from edge.core.values import per_request
 
 
@@ -82,20 +85,73 @@ class Credit:
     order: CreditOrder
 
 
-Operation = Post | Hold | Settle | Void | VoidAbandoned | Reverse | Credit
-Outcome = PostOutcome | HoldOutcome | SettleOutcome | Voided | ReverseOutcome | CreditOutcome
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """Nobody knows whether what the entry at ``position`` paid for arrived: the money waits."""
+
+    key: bytes
+    reason: str
+    position: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Conclude:
+    """The time in suspense is over: back to the crawler, or with ``keep`` to the publisher."""
+
+    key: bytes
+    attempt: int
+    keep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Adjust:
+    """A credit note, or a debit note."""
+
+    order: AdjustOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Fee:
+    """The operator's share of a publisher's month."""
+
+    order: FeeOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A change that moves no money."""
+
+    order: NoteOrder
+
+
+Operation = Post | Hold | Settle | Void | VoidAbandoned | Reverse | Suspend | Conclude | Credit | Adjust | Fee | Note
+Outcome = (
+    PostOutcome
+    | HoldOutcome
+    | SettleOutcome
+    | Voided
+    | ReverseOutcome
+    | SuspendOutcome
+    | ConcludeOutcome
+    | CreditOutcome
+    | AdjustOutcome
+    | FeeOutcome
+    | NoteOutcome
+)
 
 
 def key_of(operation: Operation) -> bytes:
     """Return the key that the operation is about."""
     match operation:
-        case Post(order) | Hold(order) | Credit(order):
+        case Post(order) | Hold(order):
             return order.key
+        case Credit() | Adjust() | Fee() | Note():
+            return operation.order.key
         case Settle(held) | Void(held):
             return held.order.key
         case VoidAbandoned(opening):
             return opening.key
-        case Reverse(key):
+        case Reverse(key) | Suspend(key) | Conclude(key):
             return key
         case _:
             assert_never(operation)

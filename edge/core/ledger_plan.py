@@ -11,7 +11,7 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from edge.core.budget_plan import BudgetBook
@@ -29,28 +29,31 @@ from edge.core.ledger import (
     InsufficientFunds,
     Lost,
     NoRight,
-    NotReversed,
     Posted,
     PostOutcome,
     Redelivery,
     ReferenceTaken,
-    Reversed,
-    ReverseOutcome,
     SettleOutcome,
     Step,
     Voided,
     charge_id,
 )
+from edge.core.ledger_afterwards import AccountState, Afterwards, amount_of, posted_by
 from edge.core.ledger_entries import Page
 from edge.core.ledger_operations import (
+    Adjust,
+    Conclude,
     Credit,
+    Fee,
     Hold,
+    Note,
     Operation,
     OrderImpossible,
     Outcome,
     Post,
     Reverse,
     Settle,
+    Suspend,
     Void,
     VoidAbandoned,
 )
@@ -80,7 +83,7 @@ def can_assume(operation: Operation) -> bool:
             return held.fresh
         case Credit():
             return True
-        case VoidAbandoned() | Reverse():
+        case VoidAbandoned() | Reverse() | Suspend() | Conclude() | Adjust() | Fee() | Note():
             return False
         case _:
             assert_never(operation)
@@ -108,7 +111,7 @@ def assume(operation: Operation, page: Page, holds_accounts: Mapping[str, int]) 
         case Credit(order):
             entry = page.credit(order)
             return Credited(order.money, entry.writer, entry.number, True)
-        case VoidAbandoned() | Reverse():
+        case VoidAbandoned() | Reverse() | Suspend() | Conclude() | Adjust() | Fee() | Note():
             raise AssertionError(f"{operation} needs to be read first")
         case _:
             assert_never(operation)
@@ -124,44 +127,28 @@ def _opening_of(held: Held, page: Page, holds_accounts: Mapping[str, int]) -> En
 # The rest
 
 
-REVERSALS_PER_DAY = 10
-"""Broken deliveries that are reversed for an account within 24 hours.
-
-The evidence is the client's own acknowledgement, so a client can break a delivery on purpose after reading nearly all
-of it: without an end, that would be a way to read everything for nothing. Beyond it a charge whose delivery broke
-stays, unconfirmed, and the same signed request fetches the page for nothing more (D2).
-"""
-
-FREE_REDELIVERIES_PER_DAY = 10
-"""Pages that an account may fetch for nothing after such reversals, within 24 hours; beyond it a retry is charged."""
+COLLECTED = "collected by the same signed request"
 
 
-@dataclass(slots=True)
-class AccountState:
-    """An account as it was read under lock, and as the plan goes on changing it.
-
-    ``reversals_left`` and ``redeliveries_left`` say how many broken deliveries are still reversed for it today, and
-    how many it may still fetch again for nothing. ``watched`` says that its charges are never assumed.
-    """
-
-    currency: str
-    balance_micros: int
-    floor_micros: int | None
-    suspended: bool
-    reversals_left: int = REVERSALS_PER_DAY
-    redeliveries_left: int = FREE_REDELIVERIES_PER_DAY
-    watched: bool = False
-
-
-class Planner:
+class Planner(Afterwards):
     """Decides operations one after the other; ``page`` collects the entries.
 
     ``accounts`` and ``charges`` hold all that the operations can touch, as read under lock; ``delivered`` says
-    whether the delivery of an entry was confirmed; ``holds_accounts`` maps a currency to its account. ``budgets``
-    are those of the accounts; it follows the plan, and knows afterwards what changed.
+    whether the delivery of an entry was confirmed; ``holds_accounts`` maps a currency to its account, as
+    ``suspense_accounts`` does; ``corrected`` a charge's key to the sum of its credit notes. ``budgets`` are
+    those of the accounts; it follows the plan, and knows afterwards what changed.
     """
 
-    __slots__ = ("_accounts", "_charges", "_delivered", "_holds_accounts", "_page", "budgets")
+    __slots__ = (
+        "_accounts",
+        "_charges",
+        "_corrected",
+        "_delivered",
+        "_holds_accounts",
+        "_page",
+        "_suspense_accounts",
+        "budgets",
+    )
 
     def __init__(
         self,
@@ -171,6 +158,8 @@ class Planner:
         delivered: Callable[[tuple[int, int]], bool],
         holds_accounts: Mapping[str, int],
         budgets: BudgetBook | None = None,
+        suspense_accounts: Mapping[str, int] | None = None,
+        corrected: dict[bytes, int] | None = None,
     ) -> None:
         self._page = page
         self._accounts = accounts
@@ -178,6 +167,8 @@ class Planner:
         self._delivered = delivered
         self._holds_accounts = holds_accounts
         self.budgets = budgets or BudgetBook()
+        self._suspense_accounts = suspense_accounts or {}
+        self._corrected = corrected or {}
 
     @property
     def watched(self) -> frozenset[int]:
@@ -199,8 +190,18 @@ class Planner:
                 return self._void(opening.key, opening.attempt, "its process ended before the delivery did")
             case Reverse():
                 return self._reverse(operation)
+            case Suspend():
+                return self._suspend(operation)
+            case Conclude():
+                return self._conclude(operation)
             case Credit(order):
                 return self._credit(order)
+            case Adjust(order):
+                return self._adjust(order)
+            case Fee(order):
+                return self._fee(order)
+            case Note(order):
+                return self._write_note(order)
             case _:
                 assert_never(operation)
 
@@ -209,6 +210,8 @@ class Planner:
         if state is not None and state.phase is Phase.HELD and not order.redelivery_only:
             # Another delivery holds this charge; ours is complete, so it is earned now, at the price first taken.
             return self._settled(state, order.publisher_account)
+        if state is not None and state.phase is Phase.SUSPENDED:
+            state = self._release(state, COLLECTED)
         earlier = self._earlier(order, state)
         if earlier is not None:
             return earlier
@@ -217,7 +220,7 @@ class Planner:
     def _hold(self, order: ChargeOrder) -> HoldOutcome:
         state = self._charges.get(order.key)
         if state is not None and state.phase is Phase.HELD and not order.redelivery_only:
-            return Held(charge_id(order.key), _amount(state.opening), order, state.attempt, False)
+            return Held(charge_id(order.key), amount_of(state.opening), order, state.attempt, False)
         earlier = self._earlier(order, state)
         if earlier is not None:
             return earlier
@@ -231,8 +234,8 @@ class Planner:
 
     def _earlier(self, order: ChargeOrder, state: ChargeState | None) -> Posted | Redelivery | NoRight | None:
         """What an earlier attempt of the same signed request gives this one; None when a new one must open."""
-        if state is not None and state.phase is Phase.LIVE:
-            answer = _posted(state, fresh=False)
+        if state is not None and state.is_paid:
+            answer = posted_by(state, fresh=False)
             if order.redelivery_only and self._delivered(answer.position):
                 return NoRight()
             return answer
@@ -251,63 +254,46 @@ class Planner:
             return refusal
         attempt = 1 if state is None else state.attempt + 1
         entry = self._page.open(order, EntryKind.POST, order.publisher_account, order.price.amount_micros, attempt)
-        return _posted(self._note(entry), fresh=True)
+        return posted_by(self._note(entry), fresh=True)
 
     def _settle(self, held: Held) -> SettleOutcome:
         """A hold that somebody voided meanwhile is replaced by a new charge of the same amount, or lost."""
         state = self._charges.get(held.order.key)
         if state is None:
             return Lost("the hold is not in the books")
+        if state.is_over and held.order.redelivery_only:
+            return Lost("what it could collect was given back")
         if state.is_over:
             outcome = self._open_post(replace(held.order, price=held.amount), state)
             return outcome if isinstance(outcome, Posted) else Lost("the hold was voided, and the account cannot pay")
-        if _amount(state.opening) != held.amount:
+        if amount_of(state.opening) != held.amount:
             # The headers that are out state another amount than the one that is live (D1).
             return Lost("the hold was voided, and a charge of another amount has taken its place")
         if state.phase is Phase.HELD:
             return self._settled(state, held.order.publisher_account)
-        return _posted(state, fresh=False)
+        if state.phase is Phase.SUSPENDED:
+            state = self._release(state, COLLECTED)
+        return posted_by(state, fresh=False)
 
     def _settled(self, state: ChargeState, publisher_account: int) -> Posted:
-        self._move(state.opening.credit_account, publisher_account, _amount(state.opening))
+        self._move(state.opening.credit_account, publisher_account, amount_of(state.opening))
         entry = self._page.settle(state.opening, publisher_account)
-        return _posted(self._note(entry), fresh=True)
+        return posted_by(self._note(entry), fresh=True)
 
     def _void(self, key: bytes, attempt: int, reason: str) -> Voided:
         state = self._charges.get(key)
         if state is None or state.attempt != attempt or state.phase is not Phase.HELD:
-            return Voided(settled=state is not None and state.phase is Phase.LIVE)
+            return Voided(settled=state is not None and state.is_paid)
         opening = state.opening
-        self._move(opening.credit_account, opening.debit_account, _amount(opening))
+        self._move(opening.credit_account, opening.debit_account, amount_of(opening))
         self._note(self._page.void(opening, reason))
         return Voided()
-
-    def _reverse(self, operation: Reverse) -> ReverseOutcome:
-        state = self._charges.get(operation.key)
-        if state is None or state.phase in (Phase.HELD, Phase.VOIDED, Phase.CREDITED):
-            return NotReversed("there is no live charge of that id")
-        posted = _posted(state, fresh=False)
-        if state.phase is not Phase.LIVE:
-            return Reversed(posted.charge_id, posted.amount, False)
-        if operation.position is not None and operation.position != posted.position:
-            return NotReversed("another attempt has been charged since")
-        if operation.author is None and self._delivered(posted.position):
-            return NotReversed("its delivery was confirmed")
-        if operation.author is None:
-            payer = self._accounts[state.opening.debit_account]
-            if payer.reversals_left <= 0:
-                return NotReversed("today's reversals are used up; the same signed request may fetch it again")
-            payer.reversals_left -= 1
-        payment = state.payment or state.opening
-        self._move(payment.credit_account, state.opening.debit_account, posted.amount)
-        self._note(self._page.reverse(state, operation.reason, operation.author))
-        return Reversed(posted.charge_id, posted.amount, True)
 
     def _credit(self, order: CreditOrder) -> CreditOutcome:
         state = self._charges.get(order.key)
         if state is not None:
             entry = state.opening
-            if entry.credit_account != order.account or _amount(entry) != order.money:
+            if entry.credit_account != order.account or amount_of(entry) != order.money:
                 return ReferenceTaken(entry)
             return Credited(order.money, entry.writer, entry.number, False)
         self._move(order.funding_account, order.account, order.money)
@@ -322,8 +308,11 @@ class Planner:
         if entry.kind in (EntryKind.POST, EntryKind.HOLD):
             self.budgets.take(entry)
         elif entry.kind in (EntryKind.VOID, EntryKind.REVERSE):
-            self.budgets.give_back(state.opening, entry.amount_micros)
+            self._give_back(state.opening, entry.amount_micros)
         return state
+
+    def _give_back(self, opening: Entry, amount_micros: int) -> None:
+        self.budgets.give_back(opening, amount_micros)
 
     def _transfer(self, order: ChargeOrder, credit_account: int) -> ChargeRefusal | None:
         """Take the price from the crawler if its account and its budgets allow it."""
@@ -354,12 +343,3 @@ class Planner:
         if account.currency != currency:
             raise OrderImpossible(f"account {account_id} holds {account.currency}, not {currency}")
         return account
-
-
-def _amount(entry: Entry) -> Money:
-    return Money(entry.amount_micros, entry.currency)
-
-
-def _posted(state: ChargeState, *, fresh: bool) -> Posted:
-    payment = state.payment or state.opening
-    return Posted(charge_id(payment.key), _amount(payment), payment.writer, payment.number, fresh)

@@ -4,6 +4,9 @@ Rules of this file
 - The table below is the whole machine. An entry that it does not allow cannot have been written by us, so meeting
   one is a broken invariant, never something to work around (I2).
 - At most one live charge per key: a new attempt opens only when the one before is voided or reversed.
+- Entries of one attempt are read in the order of their steps, which is the order of time but for one: a paid page that
+  was collected once more (REDELIVER, step 6) may be suspended or reversed afterwards. So what was collected is kept
+  beside the phase, and both orders come to the same.
 - The planner passes every entry it makes through ``advance`` too, so what may be read and what may be written are
   the same by construction.
 """
@@ -18,22 +21,33 @@ from edge.core.ledger import Entry, EntryKind, InvariantBroken, Step
 
 
 class Phase(StrEnum):
-    """Where a charge stands. Only ``LIVE`` means that the crawler has paid."""
+    """Where a charge stands. Only ``LIVE`` means that the publisher has earned it.
+
+    ``SUSPENDED``: the crawler has paid, nobody knows whether the page arrived, and the same signed request may fetch
+    it. ``RECORDED``: what opens a key and has no second step, but is no top-up.
+    """
 
     HELD = "held"
     LIVE = "live"
+    SUSPENDED = "suspended"
     VOIDED = "voided"
     REVERSED = "reversed"
     REDELIVERED = "redelivered"
     CREDITED = "credited"
+    RECORDED = "recorded"
 
 
 STEP_OF: dict[EntryKind, Step] = {
     EntryKind.POST: Step.OPEN,
     EntryKind.HOLD: Step.OPEN,
     EntryKind.CREDIT: Step.OPEN,
+    EntryKind.ADJUST: Step.OPEN,
+    EntryKind.FEE: Step.OPEN,
+    EntryKind.NOTE: Step.OPEN,
     EntryKind.SETTLE: Step.RESOLVE,
     EntryKind.VOID: Step.RESOLVE,
+    EntryKind.SUSPEND: Step.SUSPEND,
+    EntryKind.RELEASE: Step.RELEASE,
     EntryKind.REVERSE: Step.REVERSE,
     EntryKind.REDELIVER: Step.REDELIVER,
 }
@@ -42,24 +56,40 @@ _OPENS: dict[EntryKind, Phase] = {
     EntryKind.POST: Phase.LIVE,
     EntryKind.HOLD: Phase.HELD,
     EntryKind.CREDIT: Phase.CREDITED,
+    EntryKind.ADJUST: Phase.RECORDED,
+    EntryKind.FEE: Phase.RECORDED,
+    EntryKind.NOTE: Phase.RECORDED,
 }
 _CONTINUES: dict[tuple[Phase, EntryKind], Phase] = {
     (Phase.HELD, EntryKind.SETTLE): Phase.LIVE,
     (Phase.HELD, EntryKind.VOID): Phase.VOIDED,
+    (Phase.LIVE, EntryKind.SUSPEND): Phase.SUSPENDED,
     (Phase.LIVE, EntryKind.REVERSE): Phase.REVERSED,
+    (Phase.LIVE, EntryKind.REDELIVER): Phase.LIVE,
+    (Phase.SUSPENDED, EntryKind.RELEASE): Phase.LIVE,
+    (Phase.SUSPENDED, EntryKind.REVERSE): Phase.REVERSED,
+    (Phase.SUSPENDED, EntryKind.REDELIVER): Phase.SUSPENDED,
     (Phase.REVERSED, EntryKind.REDELIVER): Phase.REDELIVERED,
 }
+_PAID = frozenset({Phase.LIVE, Phase.SUSPENDED})
 _OVER = frozenset({Phase.VOIDED, Phase.REVERSED, Phase.REDELIVERED})
+_BACK_TO_PAYER = frozenset({EntryKind.VOID, EntryKind.REVERSE})
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeState:
-    """The latest attempt of a key. ``payment`` is the POST or SETTLE that earned it, ``reversal`` its REVERSE."""
+    """The latest attempt of a key: its phase, and the entries that brought it there.
+
+    ``payment`` is the POST or SETTLE that was paid for, ``collection`` the REDELIVER.
+    """
 
     phase: Phase
     opening: Entry
     payment: Entry | None = None
+    suspension: Entry | None = None
+    release: Entry | None = None
     reversal: Entry | None = None
+    collection: Entry | None = None
 
     @property
     def attempt(self) -> int:
@@ -67,17 +97,32 @@ class ChargeState:
         return self.opening.attempt
 
     @property
+    def is_paid(self) -> bool:
+        """Whether the crawler's money is gone for it: earned, or in suspense."""
+        return self.phase in _PAID
+
+    @property
     def is_over(self) -> bool:
         """Whether a new attempt may open."""
         return self.phase in _OVER
 
     @property
-    def may_redeliver(self) -> bool:
-        """Whether the same signed request may fetch once for nothing: reversed by the machine, not yet collected.
+    def holder(self) -> int:
+        """The account where the money lies that would go back now."""
+        if self.phase is Phase.SUSPENDED and self.suspension is not None:
+            return self.suspension.credit_account
+        return (self.payment or self.opening).credit_account
 
-        An operator's refund has an author and gives no such right: the page had been delivered.
+    @property
+    def may_redeliver(self) -> bool:
+        """Whether the same signed request may fetch once for nothing: a broken delivery was paid back.
+
+        An operator's refund has an author and gives no such right: the page had been delivered. Money that comes
+        back out of suspense gives none either: the page could be fetched all the while that it lay there.
         """
-        return self.phase is Phase.REVERSED and self.reversal is not None and self.reversal.author is None
+        if self.phase is not Phase.REVERSED or self.reversal is None or self.reversal.author is not None:
+            return False
+        return self.suspension is None or self.release is not None
 
 
 def fold_charge(entries: Iterable[Entry]) -> ChargeState | None:
@@ -104,14 +149,32 @@ def advance(state: ChargeState | None, entry: Entry) -> ChargeState:
     if state is None:
         raise _broken(entry, f"a {kind} of nothing")
     phase = _CONTINUES.get((state.phase, kind))
-    if phase is None or entry.attempt != state.attempt:
+    if phase is None or entry.attempt != state.attempt or _happened(state, kind):
         raise _broken(entry, f"a {kind} of attempt {entry.attempt} cannot follow {state.phase} of {state.attempt}")
     _check_transfer(state, entry, kind)
+    return _step(state, phase, entry, kind)
+
+
+def _happened(state: ChargeState, kind: EntryKind) -> bool:
+    """Each step happens once: what was released stays, what was collected is not collected again."""
+    return (kind is EntryKind.SUSPEND and state.suspension is not None) or (
+        kind is EntryKind.REDELIVER and state.collection is not None
+    )
+
+
+def _step(state: ChargeState, phase: Phase, entry: Entry, kind: EntryKind) -> ChargeState:
     match kind:
         case EntryKind.SETTLE:
             return replace(state, phase=phase, payment=entry)
+        case EntryKind.SUSPEND:
+            return replace(state, phase=phase, suspension=entry)
+        case EntryKind.RELEASE:
+            return replace(state, phase=phase, release=entry)
         case EntryKind.REVERSE:
-            return replace(state, phase=phase, reversal=entry)
+            over = Phase.REVERSED if state.collection is None else Phase.REDELIVERED
+            return replace(state, phase=over, reversal=entry)
+        case EntryKind.REDELIVER:
+            return replace(state, phase=phase, collection=entry)
         case _:
             return replace(state, phase=phase)
 
@@ -131,11 +194,13 @@ def _check_transfer(state: ChargeState, entry: Entry, kind: EntryKind) -> None:
         raise _broken(entry, f"{entry.currency} of a charge in {opening.currency}")
     if kind is EntryKind.REDELIVER:
         return
-    holder = (state.payment or opening).credit_account
-    if entry.amount_micros != opening.amount_micros or entry.debit_account != holder:
+    if entry.amount_micros != opening.amount_micros or entry.debit_account != state.holder:
         raise _broken(entry, f"the {kind} does not move what was taken")
-    if kind in (EntryKind.VOID, EntryKind.REVERSE) and entry.credit_account != opening.debit_account:
+    if kind in _BACK_TO_PAYER and entry.credit_account != opening.debit_account:
         raise _broken(entry, f"the {kind} does not go back to the payer")
+    earned = (state.payment or opening).credit_account
+    if kind is EntryKind.RELEASE and entry.credit_account != earned:
+        raise _broken(entry, "the release does not go to who had earned it")
 
 
 def _broken(entry: Entry, sentence: str) -> InvariantBroken:

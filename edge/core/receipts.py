@@ -29,6 +29,7 @@ class ReceiptState(StrEnum):
     """What the ledger says of the charge at the time of signing."""
 
     CHARGED = "charged"
+    SUSPENDED = "suspended"
     REVERSED = "reversed"
 
 

@@ -5,6 +5,9 @@ Rules of this file:
 - a page is earned when its charge is final (``post`` or ``settle``); a reversal takes it back in the month in
   which it is recorded, even when the page was earned in an earlier one; a hold, a void, a free redelivery and a
   top-up are no pages;
+- what goes into suspense is not earned any more, and is earned again when it is released, each in its month; a
+  reversal out of suspense takes nothing from the publisher;
+- a credit note takes from the publisher that pays it, and changes no number of pages; a fee is no line here;
 - a line is publisher x site x crawler x rule x licence in one currency; amounts of different currencies are
   never added;
 - a report is checked against sums that were made another way before anything is written;
@@ -23,6 +26,7 @@ from edge.core.money import format_signed
 from edge.core.month import Month
 
 DRAFT_MARGIN_MICROS = 60_000_000
+SUSPENSE = "suspense"
 
 
 class ReportMismatch(EdgeError):
@@ -33,7 +37,8 @@ class ReportMismatch(EdgeError):
 class EntryRow:
     """What a report needs of one ledger entry, with names instead of numbers; None where it does not apply.
 
-    ``amount_micros`` is never negative; the kind says which way it goes.
+    ``amount_micros`` is never negative; the kind says which way it goes, and where that leaves it open, whose account
+    it ``debits``: ``crawler``, ``publisher``, ``suspense``, ``adjustments`` and so on.
     """
 
     kind: EntryKind
@@ -46,13 +51,14 @@ class EntryRow:
     licence: str | None
     rule_version: int | None
     recorded_at_micros: int
+    debits: str = "publisher"
 
 
 @dataclass(frozen=True, slots=True)
 class EntrySum:
     """How many entries of a kind and currency the ledger holds for the month, and their sum (never negative).
 
-    ``publisher`` is who owns the account that they moved, None where that is nobody.
+    ``publisher`` is who owns the account that they moved, None where that is nobody; ``debits`` as in ``EntryRow``.
     """
 
     kind: EntryKind
@@ -60,14 +66,18 @@ class EntrySum:
     entries: int
     amount_micros: int
     publisher: str | None = None
+    debits: str = "publisher"
 
 
 @dataclass(frozen=True, slots=True)
 class ReportLine:
     """What one crawler owes one publisher for one site, rule and licence, in one currency.
 
-    ``pages`` were earned and ``reversed_pages`` taken back this month; ``amount_micros`` is what remains:
-    ``earned_micros - reversed_micros``, which may be negative.
+    ``pages`` were earned and ``reversed_pages`` taken back this month, ``adjusted_micros`` given back by credit notes;
+    ``amount_micros`` is what remains: ``earned_micros - reversed_micros - adjusted_micros``, which may be negative.
+    Earned is without what went into suspense and with what came out of it, so that in a month that only suspends it is
+    negative. ``suspended_pages`` and ``suspended_micros`` are how much more lies in suspense at the month's end than
+    at its beginning; nobody has earned or spent that.
     """
 
     publisher: str
@@ -80,11 +90,14 @@ class ReportLine:
     reversed_pages: int
     earned_micros: int
     reversed_micros: int
+    adjusted_micros: int = 0
+    suspended_pages: int = 0
+    suspended_micros: int = 0
 
     @property
     def amount_micros(self) -> int:
         """What remains for the publisher."""
-        return self.earned_micros - self.reversed_micros
+        return self.earned_micros - self.reversed_micros - self.adjusted_micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,9 @@ class CurrencyTotal:
     pages: int
     reversed_pages: int
     amount_micros: int
+    adjusted_micros: int = 0
+    suspended_pages: int = 0
+    suspended_micros: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +125,11 @@ class MonthReport:
 
 
 _LineKey = tuple[str, str, str, str, str, str]
+_TOTALLED = (
+    "pages", "reversed_pages", "amount_micros", "adjusted_micros", "suspended_pages", "suspended_micros",
+)  # fmt: skip
+_COUNTED = ("earned_micros", "reversed_micros", *(name for name in _TOTALLED if name != "amount_micros"))
+_IN_LINES = frozenset({EntryKind.POST, EntryKind.SETTLE, EntryKind.SUSPEND, EntryKind.RELEASE, EntryKind.REVERSE})
 
 
 @dataclass(slots=True)
@@ -117,6 +138,43 @@ class _Tally:
     reversed_pages: int = 0
     earned_micros: int = 0
     reversed_micros: int = 0
+    adjusted_micros: int = 0
+    suspended_pages: int = 0
+    suspended_micros: int = 0
+
+    def count(self, kind: EntryKind, debits: str, entries: int, amount_micros: int) -> None:
+        """Add ``entries`` of one kind; those that are nobody's page add nothing."""
+        match kind:
+            case EntryKind.POST | EntryKind.SETTLE:
+                self.pages += entries
+                self.earned_micros += amount_micros
+            case EntryKind.SUSPEND:
+                self.pages -= entries
+                self.earned_micros -= amount_micros
+                self._wait(entries, amount_micros)
+            case EntryKind.RELEASE:
+                self.pages += entries
+                self.earned_micros += amount_micros
+                self._wait(-entries, -amount_micros)
+            case EntryKind.REVERSE if debits == SUSPENSE:
+                self._wait(-entries, -amount_micros)
+            case EntryKind.REVERSE:
+                self.reversed_pages += entries
+                self.reversed_micros += amount_micros
+            case EntryKind.ADJUST if debits == "publisher":
+                self.adjusted_micros += amount_micros
+            case EntryKind.ADJUST if debits == "crawler":
+                self.adjusted_micros -= amount_micros
+            case EntryKind.HOLD | EntryKind.VOID | EntryKind.REDELIVER | EntryKind.CREDIT:
+                pass
+            case EntryKind.ADJUST | EntryKind.FEE | EntryKind.NOTE:
+                pass
+            case _:
+                assert_never(kind)
+
+    def _wait(self, pages: int, micros: int) -> None:
+        self.suspended_pages += pages
+        self.suspended_micros += micros
 
 
 def fold(month: Month, entries: Iterable[EntryRow], *, draft: bool = False) -> MonthReport:
@@ -142,31 +200,21 @@ def check(report: MonthReport, sums: Iterable[EntrySum]) -> None:
     ledger: dict[tuple[str, str], _Tally] = {}
     for each in sums:
         entries += each.entries
-        if each.kind is EntryKind.REVERSE or _earns(each.kind):
-            _add(ledger.setdefault((each.publisher or "", each.currency), _Tally()), each)
+        if is_counted(each.kind, each.publisher):
+            tally = ledger.setdefault((each.publisher or "", each.currency), _Tally())
+            tally.count(each.kind, each.debits, each.entries, each.amount_micros)
     if entries != report.entry_count:
         raise ReportMismatch(f"the report has read {report.entry_count} entries, the ledger holds {entries}")
     reported: dict[tuple[str, str], _Tally] = {}
     for line in report.lines:
         tally = reported.setdefault((line.publisher, line.currency), _Tally())
-        tally.pages += line.pages
-        tally.reversed_pages += line.reversed_pages
-        tally.earned_micros += line.earned_micros
-        tally.reversed_micros += line.reversed_micros
+        for name in _COUNTED:
+            setattr(tally, name, getattr(tally, name) + getattr(line, name))
     for publisher, currency in sorted(reported.keys() | ledger.keys()):
         key = (publisher, currency)
         _compare(publisher, currency, reported.get(key, _Tally()), ledger.get(key, _Tally()))
     if report.totals != _totals(report.lines):
         raise ReportMismatch("the report's totals are not the sums of its lines")
-
-
-def _add(tally: _Tally, each: EntrySum) -> None:
-    if each.kind is EntryKind.REVERSE:
-        tally.reversed_pages += each.entries
-        tally.reversed_micros += each.amount_micros
-    else:
-        tally.pages += each.entries
-        tally.earned_micros += each.amount_micros
 
 
 def _compare(publisher: str, currency: str, reported: _Tally, ledger: _Tally) -> None:
@@ -186,6 +234,9 @@ def _compare(publisher: str, currency: str, reported: _Tally, ledger: _Tally) ->
             f"the ledger {ledger.reversed_pages}"
         )
 
+    if reported != ledger:
+        raise ReportMismatch(f"the report and the ledger differ{whose} in suspense or credit notes in {currency}")
+
 
 def _shown(tally: _Tally, currency: str) -> str:
     return (
@@ -204,19 +255,13 @@ def is_draft(month: Month, now_micros: int) -> bool:
 
 
 def _count(tallies: dict[_LineKey, _Tally], entry: EntryRow) -> None:
-    match entry.kind:
-        case EntryKind.POST | EntryKind.SETTLE:
-            tally = _tally(tallies, entry)
-            tally.pages += 1
-            tally.earned_micros += entry.amount_micros
-        case EntryKind.REVERSE:
-            tally = _tally(tallies, entry)
-            tally.reversed_pages += 1
-            tally.reversed_micros += entry.amount_micros
-        case EntryKind.HOLD | EntryKind.VOID | EntryKind.REDELIVER | EntryKind.CREDIT:
-            pass
-        case _:
-            assert_never(entry.kind)
+    if is_counted(entry.kind, entry.publisher):
+        _tally(tallies, entry).count(entry.kind, entry.debits, 1, entry.amount_micros)
+
+
+def is_counted(kind: EntryKind, publisher: str | None) -> bool:
+    """Whether entries of this kind are in somebody's line; a credit note that no publisher pays is in none."""
+    return kind in _IN_LINES or (kind is EntryKind.ADJUST and publisher is not None)
 
 
 def _tally(tallies: dict[_LineKey, _Tally], entry: EntryRow) -> _Tally:
@@ -232,20 +277,13 @@ def _tally(tallies: dict[_LineKey, _Tally], entry: EntryRow) -> _Tally:
 
 
 def _line(key: _LineKey, tally: _Tally) -> ReportLine:
-    return ReportLine(*key, tally.pages, tally.reversed_pages, tally.earned_micros, tally.reversed_micros)
+    return ReportLine(*key, **{name: getattr(tally, name) for name in _COUNTED})
 
 
 def _totals(lines: Iterable[ReportLine]) -> tuple[CurrencyTotal, ...]:
-    sums: dict[str, tuple[int, int, int]] = {}
+    sums: dict[str, CurrencyTotal] = {}
     for line in lines:
-        pages, reversed_pages, amount_micros = sums.get(line.currency, (0, 0, 0))
-        sums[line.currency] = (
-            pages + line.pages,
-            reversed_pages + line.reversed_pages,
-            amount_micros + line.amount_micros,
-        )
-    return tuple(CurrencyTotal(currency, *sums[currency]) for currency in sorted(sums))
-
-
-def _earns(kind: EntryKind) -> bool:
-    return kind in (EntryKind.POST, EntryKind.SETTLE)
+        before = sums.get(line.currency, CurrencyTotal(line.currency, 0, 0, 0))
+        added = {name: getattr(before, name) + getattr(line, name) for name in _TOTALLED}
+        sums[line.currency] = CurrencyTotal(line.currency, **added)
+    return tuple(sums[currency] for currency in sorted(sums))

@@ -176,12 +176,13 @@ class Sale:
         """What pays for the tail that is about to leave.
 
         A charge that was live when this answer began may have been reversed since, by another process whose copy of
-        the same request broke off: settling says so, and charges again (D1). Who may only collect is never charged.
+        the same request broke off: settling says so, and charges again (D1); who may only collect is never charged.
+        What lies in suspense is released by it.
         """
         match outcome:
             case Held():
                 return await self.ledger.settle(outcome)
-            case Posted() if not order.redelivery_only:
+            case Posted():
                 return await self.ledger.settle(Held(outcome.charge_id, outcome.amount, order, 0, fresh=False))
             case _:
                 return outcome

@@ -1,6 +1,7 @@
 """Rows of the account table: found by code, made once. Opening is idempotent, also against other processes.
 
-Codes: ``crawler:<id>:<currency>``, ``publisher:<id>:<currency>``, ``holds:<currency>``, ``funding:<currency>``.
+Codes: ``crawler:<id>:<currency>``, ``publisher:<id>:<currency>``, and those of ours, one for each currency:
+``holds:<currency>``, ``suspense:``, ``funding:``, ``adjustments:``, ``fees:``.
 """
 
 from __future__ import annotations
@@ -62,6 +63,21 @@ def holds_account(connection: Connection, currency: str) -> int:
 def funding_account(connection: Connection, currency: str) -> int:
     """Return the account that top-ups come out of: minus what was ever paid in."""
     return open_account(connection, f"funding:{currency}", currency)
+
+
+def suspense_account(connection: Connection, currency: str) -> int:
+    """Return the account where money waits until it is known whether a page arrived."""
+    return open_account(connection, f"suspense:{currency}", currency)
+
+
+def adjustments_account(connection: Connection, currency: str) -> int:
+    """Return the account that credit notes come out of when no publisher pays them."""
+    return open_account(connection, f"adjustments:{currency}", currency)
+
+
+def fees_account(connection: Connection, currency: str) -> int:
+    """Return the account where the operator's share of closed months lies."""
+    return open_account(connection, f"fees:{currency}", currency)
 
 
 def publisher_account(connection: Connection, publisher_id: int, currency: str) -> int:

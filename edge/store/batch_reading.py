@@ -6,28 +6,35 @@ key's crawler's account, so the entries read afterwards cannot change until this
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import assert_never
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from edge.core.budgets import DAY_MICROS
-from edge.core.ledger import Entry, EntryKind, Step
+from edge.core.ledger import Entry, EntryKind, Step, charge_id
+from edge.core.ledger_afterwards import FREE_REDELIVERIES_PER_DAY, REVERSALS_PER_DAY, AccountState
 from edge.core.ledger_entries import Page
 from edge.core.ledger_operations import (
+    Adjust,
+    Conclude,
     Credit,
+    Fee,
     Hold,
+    Note,
     Operation,
     Post,
     Reverse,
     Settle,
+    Suspend,
     Void,
     VoidAbandoned,
     key_of,
 )
-from edge.core.ledger_plan import FREE_REDELIVERIES_PER_DAY, REVERSALS_PER_DAY, AccountState, Planner
+from edge.core.ledger_plan import Planner
 from edge.core.ledger_state import ChargeState, Phase, fold_charge
+from edge.store.account_rows import suspense_account
 from edge.store.budget_rows import read_book
 from edge.store.deliveries import Position
 from edge.store.tables import account, entry
@@ -41,7 +48,7 @@ def read_planner(
     is_delivered: Callable[[Position], bool],
 ) -> Planner:
     """Lock and read what the operations are about, and return the planner that decides them onto ``page``."""
-    keys = {key_of(operation) for operation in operations}
+    keys = {key for operation in operations for key in _keys_of(operation)}
     payers = _payers(connection, operations)
     accounts = _read_accounts(connection, payers, lock=True)
     charges = read_charges(connection, keys)
@@ -55,16 +62,19 @@ def read_planner(
             own = (entry.c.credit_account == number) & entry.c.author.is_(None)
             used = _count(connection, EntryKind.REVERSE, own, since)
             accounts[number].reversals_left = max(0, REVERSALS_PER_DAY - used)
+    suspense_accounts = _open_suspense(connection, operations, charges)
+    corrected = _read_corrections(connection, operations, charges)
     others = {number for operation in operations for number in _other_accounts(operation)}
-    others |= set(holds_accounts.values())
+    others |= {*holds_accounts.values(), *suspense_accounts.values()}
     for state in charges.values():
         if state is not None:
-            others |= {state.opening.credit_account, (state.payment or state.opening).credit_account}
+            others |= {state.opening.credit_account, (state.payment or state.opening).credit_account, state.holder}
     watched = [number for number, state in accounts.items() if state.watched]
     openings = [state.opening for state in charges.values() if state is not None]
     budgets = read_book(connection, watched, page.recorded_at_micros, openings) if watched else None
     accounts |= _read_accounts(connection, others - accounts.keys(), lock=False)
-    return Planner(page, accounts, charges, is_delivered, holds_accounts, budgets)
+    ours = (holds_accounts, budgets, suspense_accounts, corrected)
+    return Planner(page, accounts, charges, is_delivered, *ours)
 
 
 def read_charges(connection: Connection, keys: set[bytes]) -> dict[bytes, ChargeState | None]:
@@ -91,10 +101,49 @@ def payer_of(operation: Operation) -> int | None:
             return None
 
 
+def _keys_of(operation: Operation) -> Iterator[bytes]:
+    """The keys that an operation must know: its own, and that of the charge which it corrects."""
+    yield key_of(operation)
+    if isinstance(operation, Adjust) and (corrected := operation.order.charge_key) is not None:
+        yield corrected
+
+
 def _broken_for(operations: Sequence[Operation], charges: Mapping[bytes, ChargeState | None]) -> set[int]:
-    """The accounts for which broken deliveries are to be reversed."""
-    states = (charges[one.key] for one in operations if isinstance(one, Reverse) and one.author is None)
-    return {state.opening.debit_account for state in states if state is not None and state.phase is Phase.LIVE}
+    """The accounts that deliveries may be paid back to: broken ones, and those whose time in suspense is over."""
+    states = (
+        charges[key_of(one)]
+        for one in operations
+        if isinstance(one, Conclude) or (isinstance(one, Reverse) and one.author is None)
+    )
+    return {state.opening.debit_account for state in states if state is not None and state.is_paid}
+
+
+def _open_suspense(
+    connection: Connection, operations: Sequence[Operation], charges: Mapping[bytes, ChargeState | None]
+) -> dict[str, int]:
+    """The accounts that money may be put into. Opened here, after the payers are locked: nobody waits in a circle."""
+    states = (charges[key_of(one)] for one in operations if isinstance(one, Suspend | Reverse))
+    currencies = {state.opening.currency for state in states if state is not None and state.phase is Phase.LIVE}
+    return {currency: suspense_account(connection, currency) for currency in sorted(currencies)}
+
+
+def _read_corrections(
+    connection: Connection, operations: Sequence[Operation], charges: Mapping[bytes, ChargeState | None]
+) -> dict[bytes, int]:
+    """What credit notes gave back of each charge that is about to be moved; all of them lock the same payer."""
+    asked = {key for one in operations if isinstance(one, Adjust | Reverse | Suspend) for key in _keys_of(one)}
+    payers = {charge_id(key): (key, state.opening.debit_account) for key in asked if (state := charges[key])}
+    rows = connection.execute(
+        select(entry.c.request_id, entry.c.credit_account, entry.c.amount_micros).where(
+            entry.c.kind == EntryKind.ADJUST.value, entry.c.request_id.in_(payers)
+        )
+    )
+    corrected: dict[bytes, int] = {}
+    for corrects, credit_account, amount_micros in rows:
+        key, payer = payers[corrects]
+        change = amount_micros if credit_account == payer else -amount_micros
+        corrected[key] = corrected.get(key, 0) + change
+    return corrected
 
 
 def _count(connection: Connection, kind: EntryKind, of_account: ColumnElement[bool], since_micros: int) -> int:
@@ -124,14 +173,25 @@ def _payers(connection: Connection, operations: Sequence[Operation]) -> set[int]
                 payers.add(opening.debit_account)
             case Credit(credit):
                 payers.add(credit.account)
-            case Reverse(key):
+            case Reverse(key) | Suspend(key) | Conclude(key):
                 by_key.add(key)
+            case Adjust() | Note():
+                by_key.update(_keys_of(operation))
+                payers |= _crawlers_among(connection, _other_accounts(operation))
+            case Fee():
+                pass
             case _:
                 assert_never(operation)
     if by_key:
         openings = select(entry.c.debit_account).where(entry.c.key.in_(by_key), entry.c.step == Step.OPEN.value)
         payers |= set(connection.execute(openings).scalars())
     return payers
+
+
+def _crawlers_among(connection: Connection, ids: Sequence[int]) -> set[int]:
+    """Those of the accounts that are crawlers': they are locked before all others."""
+    found = select(account.c.id).where(account.c.id.in_(ids), account.c.owner_kind == "crawler")
+    return set(connection.execute(found).scalars())
 
 
 def _other_accounts(operation: Operation) -> tuple[int, ...]:
@@ -142,7 +202,13 @@ def _other_accounts(operation: Operation) -> tuple[int, ...]:
             return (held.order.publisher_account,)
         case Credit(credit):
             return (credit.funding_account,)
-        case Void() | VoidAbandoned() | Reverse():
+        case Adjust(adjust):
+            return (adjust.debit_account, adjust.credit_account)
+        case Fee(fee):
+            return (fee.publisher_account, fee.fees_account)
+        case Note(note):
+            return (note.account, note.counter_account)
+        case Void() | VoidAbandoned() | Reverse() | Suspend() | Conclude():
             return ()
         case _:
             assert_never(operation)

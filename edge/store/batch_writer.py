@@ -9,7 +9,8 @@ Rules of this file
   read after that lock stays true. The accounts that everybody shares come last and are held shortest.
 - Nothing is answered before COMMIT has returned. When COMMIT fails, whether it took effect is unknown: the writer's
   row is read back, which waits for that transaction to end, and says. A batch is never repeated blindly.
-- A writer that was closed by somebody else has committed nothing: it registers anew and decides again.
+- A writer that was closed by somebody else has committed nothing: it registers anew and decides again. So does one
+  whose clock lies in a month that was closed.
 """
 
 from __future__ import annotations
@@ -261,6 +262,9 @@ class BatchWriter:
     def _register(self, connection: Connection) -> Head:
         with connection.begin():
             self._head = writers.register(connection, self._node)
+            not_before = writers.not_before_micros(connection, self._head.writer)
+        # A clock that is slow must not write into a month that was closed.
+        self._recorded_at_micros = max(self._recorded_at_micros, not_before)
         return self._head
 
     def _open_holds(self, connection: Connection, operations: Sequence[Operation]) -> dict[str, int]:

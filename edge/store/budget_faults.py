@@ -18,6 +18,7 @@ from edge.store.budget_rows import read_budgets
 from edge.store.faults import Fault, RowTypes
 from edge.store.tables import account, budget, budget_window
 
+_CHARGES = frozenset({EntryKind.POST.value, EntryKind.HOLD.value})
 _GIVES_BACK = frozenset({EntryKind.VOID.value, EntryKind.REVERSE.value})
 
 
@@ -39,7 +40,7 @@ class BudgetSums:
     def add(self, life: Sequence[Entry]) -> None:
         """Count the charges of one key, all its attempts."""
         opening = life[0]
-        if opening.debit_account not in self.budgets or opening.kind == EntryKind.CREDIT:
+        if opening.debit_account not in self.budgets or opening.kind not in _CHARGES:
             return
         for entry in life:
             if entry.step == Step.OPEN:
@@ -47,6 +48,11 @@ class BudgetSums:
                 self._count(opening, entry.amount_micros)
             elif entry.kind in _GIVES_BACK:
                 self._count(opening, -entry.amount_micros)
+
+    def give_back(self, opening: Entry, amount_micros: int) -> None:
+        """Count what credit notes gave back of a charge."""
+        if opening.debit_account in self.budgets:
+            self._count(opening, -amount_micros)
 
     def faults(self, connection: Connection) -> Iterator[Fault]:
         """Windows that say something else, windows that are missing, and accounts whose budgets nobody looks at."""

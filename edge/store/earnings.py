@@ -1,7 +1,8 @@
 """What a publisher earned, summed for people's screens: by day, crawler, page and rule.
 
 Rules of this file
-- Earned is what was posted or settled, less what was reversed, each at its own time, as in the month's report.
+- Earned is what was posted, settled or released, less what was suspended, reversed or given back by a credit note,
+  each at its own time, as in the month's report. A reversal out of suspense takes nothing from the publisher.
 - Amounts of different currencies are never added: every sum is in one.
 - The publisher or site is always a condition of the statement, so that no sum can hold another's money.
 """
@@ -13,16 +14,30 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from edge.core.ledger import EntryKind
-from edge.store.tables import crawler, entry, site
+from edge.store.tables import account, crawler, entry, site
 
 DAY_MICROS = 86_400_000_000
 WEEK_MICROS = 7 * DAY_MICROS
 
-_EARNING = (EntryKind.POST.value, EntryKind.SETTLE.value)
-_COUNTED = (*_EARNING, EntryKind.REVERSE.value)
-_AMOUNT = func.sum(case((entry.c.kind.in_(_EARNING), entry.c.amount_micros), else_=-entry.c.amount_micros))
-_PAGES = func.sum(case((entry.c.kind.in_(_EARNING), 1), else_=0))
-_REVERSED = func.sum(case((entry.c.kind.in_(_EARNING), 0), else_=1))
+_PAID = (EntryKind.POST.value, EntryKind.SETTLE.value)
+_EARNING = (*_PAID, EntryKind.RELEASE.value)
+_COUNTED = (*_EARNING, EntryKind.SUSPEND.value, EntryKind.REVERSE.value, EntryKind.ADJUST.value)
+_OURS = select(account.c.id).where(account.c.owner_kind == "internal").scalar_subquery()
+_PAYS = select(account.c.id).where(account.c.owner_kind == "crawler").scalar_subquery()
+_EARNS = entry.c.kind.in_(_EARNING)
+_GIVES_BACK = (entry.c.kind == EntryKind.REVERSE.value) & entry.c.debit_account.not_in(_OURS)
+_WAITS = entry.c.kind == EntryKind.SUSPEND.value
+_CREDIT_NOTE = (entry.c.kind == EntryKind.ADJUST.value) & entry.c.credit_account.in_(_PAYS)
+_DEBIT_NOTE = (entry.c.kind == EntryKind.ADJUST.value) & entry.c.debit_account.in_(_PAYS)
+_AMOUNT = func.sum(
+    case(
+        (_EARNS | _DEBIT_NOTE, entry.c.amount_micros),
+        (_WAITS | _GIVES_BACK | _CREDIT_NOTE, -entry.c.amount_micros),
+        else_=0,
+    )
+)
+_PAGES = func.sum(case((_EARNS, 1), (_WAITS, -1), else_=0))
+_REVERSED = func.sum(case((_GIVES_BACK, 1), else_=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +147,7 @@ def earned_by_rule(connection: Connection, site_id: int, currency: str, period: 
 def first_earning_at(connection: Connection, publisher_id: int) -> int | None:
     """When the publisher's first page was paid, in microseconds since the epoch; None before."""
     first = select(func.min(entry.c.recorded_at_micros)).where(
-        entry.c.publisher_id == publisher_id, entry.c.kind.in_(_EARNING)
+        entry.c.publisher_id == publisher_id, entry.c.kind.in_(_PAID)
     )
     found: int | None = connection.execute(first).scalar_one()
     return found

@@ -19,11 +19,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, selec
 from edge.core.ledger import EntryKind, Step, charge_id, key_of_charge_id
 from edge.core.ledger_state import Phase
 from edge.core.money import Money
-from edge.core.month import Month
-from edge.core.report import EntryRow, EntrySum
 from edge.store.database import Database
 from edge.store.deliveries import is_delivered
-from edge.store.tables import account, crawler, entry, publisher, site
+from edge.store.tables import crawler, entry, publisher, site
 
 PAGE_LENGTH = 50
 _STREAM_CHUNK = 2_000
@@ -57,6 +55,8 @@ class ChargeView:
     evidence: str | None
     opened_at_micros: int
     paid_at_micros: int | None
+    suspended_at_micros: int | None
+    released_at_micros: int | None
     reversed_at_micros: int | None
     reason: str | None
     author: str | None
@@ -80,13 +80,15 @@ class ChargeFilter:
 class ChargeSum:
     """What the charges of a filter come to in one currency: live ones alone count, those given back are named.
 
-    A page that is held is not earned yet, and one that was reversed is not earned any more.
+    A page that is held is not earned yet, one that was reversed is not earned any more, and nobody knows of one that
+    is in suspense.
     """
 
     currency: str
     pages: int
     given_back: int
     amount_micros: int
+    in_suspense: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,101 +150,25 @@ def sum_charges(connection: Connection, narrowed: ChargeFilter) -> list[ChargeSu
     """The sums of a filter by currency: what ``list_charges`` and ``stream_charges`` of the same filter add up to."""
     found = _charges(narrowed).subquery()
     given_back = found.c.reversed_at.is_not(None)
-    live = ~given_back & ((found.c.kind == EntryKind.POST.value) | (found.c.resolved_as == EntryKind.SETTLE.value))
+    waits = ~given_back & found.c.suspended_at.is_not(None) & found.c.released_at.is_(None)
+    live = (
+        ~given_back
+        & ~waits
+        & ((found.c.kind == EntryKind.POST.value) | (found.c.resolved_as == EntryKind.SETTLE.value))
+    )
     query = select(
         found.c.currency,
         func.sum(case((live, 1), else_=0)),
         func.sum(case((given_back, 1), else_=0)),
         func.sum(case((live, found.c.amount_micros), else_=0)),
+        func.sum(case((waits, 1), else_=0)),
     ).group_by(found.c.currency)
     rows = connection.execute(query.order_by(found.c.currency))
     return [ChargeSum(currency, *(int(number) for number in numbers)) for currency, *numbers in rows]
 
 
-def stream_month(
-    connection: Connection,
-    month: Month,
-    *,
-    publisher_ids: frozenset[int] | None = None,
-    crawler_ids: frozenset[int] | None = None,
-) -> Iterator[EntryRow]:
-    """Every entry recorded in the month, with names, oldest first; the connection is busy until the end."""
-    conditions = _in_month(month, crawler_ids)
-    if publisher_ids is not None:
-        conditions.append(entry.c.publisher_id.in_(publisher_ids))
-    query = (
-        select(
-            entry.c.kind,
-            entry.c.amount_micros,
-            entry.c.currency,
-            publisher.c.name.label("publisher"),
-            site.c.host.label("site"),
-            crawler.c.name.label("crawler"),
-            entry.c.rule,
-            entry.c.licence,
-            entry.c.rule_version,
-            entry.c.recorded_at_micros,
-        )
-        .select_from(_named())
-        .where(*conditions)
-        .order_by(entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
-    )
-    with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
-        for kind, *rest in rows:
-            yield EntryRow(EntryKind(kind), *rest)
-
-
-def month_sums(
-    connection: Connection,
-    month: Month,
-    *,
-    publisher_ids: frozenset[int] | None = None,
-    crawler_ids: frozenset[int] | None = None,
-) -> list[EntrySum]:
-    """The month's entries summed by the database itself: what a report is checked against.
-
-    Reports go by the publisher that an entry names; what was earned is summed here by the owner of the account that
-    it moved into or out of, so that the two cannot agree by reading the same column.
-    """
-    earned = entry.c.kind.in_((EntryKind.POST.value, EntryKind.SETTLE.value))
-    taken_back = entry.c.kind == EntryKind.REVERSE.value
-    moved = case((earned, entry.c.credit_account), (taken_back, entry.c.debit_account))
-    owner = case((earned | taken_back, account.c.owner_id), else_=entry.c.publisher_id)
-    conditions = _in_month(month, crawler_ids)
-    if publisher_ids is not None:
-        conditions.append(owner.in_(publisher_ids))
-    summed = (
-        select(
-            entry.c.kind,
-            entry.c.currency,
-            func.count().label("entries"),
-            func.sum(entry.c.amount_micros).label("amount_micros"),
-            owner.label("owner"),
-        )
-        .select_from(entry.outerjoin(account, (account.c.id == moved) & (account.c.owner_kind == "publisher")))
-        .where(*conditions)
-        .group_by(entry.c.kind, entry.c.currency, owner)
-        .subquery()
-    )
-    query = (
-        select(summed.c.kind, summed.c.currency, summed.c.entries, summed.c.amount_micros, publisher.c.name)
-        .select_from(summed.outerjoin(publisher, publisher.c.id == summed.c.owner))
-        .order_by(summed.c.kind, summed.c.currency, publisher.c.name)
-    )
-    return [EntrySum(EntryKind(row[0]), row[1], row[2], int(row[3]), row[4]) for row in connection.execute(query)]
-
-
-def _in_month(month: Month, crawler_ids: frozenset[int] | None) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [
-        entry.c.recorded_at_micros >= month.start_micros,
-        entry.c.recorded_at_micros < month.end_micros,
-    ]
-    if crawler_ids is not None:
-        conditions.append(entry.c.crawler_id.in_(crawler_ids))
-    return conditions
-
-
-def _named() -> Any:
+def with_names() -> Any:
+    """Entries with the names of their crawler, publisher and site, None where the row is gone."""
     return (
         entry.outerjoin(crawler, crawler.c.id == entry.c.crawler_id)
         .outerjoin(publisher, publisher.c.id == entry.c.publisher_id)
@@ -251,13 +177,24 @@ def _named() -> Any:
 
 
 _resolution = entry.alias("resolution")
+_suspension = entry.alias("suspension")
+_release = entry.alias("release")
 _reversal = entry.alias("reversal")
 _redelivery = entry.alias("redelivery")
 
 
+_LATER_STEPS = (
+    (_resolution, Step.RESOLVE),
+    (_suspension, Step.SUSPEND),
+    (_release, Step.RELEASE),
+    (_reversal, Step.REVERSE),
+    (_redelivery, Step.REDELIVER),
+)
+
+
 def _charges(narrowed: ChargeFilter) -> Select[Any]:
-    joined = _named()
-    for alias, step in ((_resolution, Step.RESOLVE), (_reversal, Step.REVERSE), (_redelivery, Step.REDELIVER)):
+    joined = with_names()
+    for alias, step in _LATER_STEPS:
         same = (alias.c.key == entry.c.key) & (alias.c.attempt == entry.c.attempt) & (alias.c.step == step.value)
         joined = joined.outerjoin(alias, same)
     query = (
@@ -271,6 +208,10 @@ def _charges(narrowed: ChargeFilter) -> Select[Any]:
             _resolution.c.number.label("resolved_as_number"),
             _resolution.c.recorded_at_micros.label("resolved_at"),
             _resolution.c.reason.label("void_reason"),
+            _suspension.c.recorded_at_micros.label("suspended_at"),
+            _suspension.c.reason.label("suspension_reason"),
+            _release.c.recorded_at_micros.label("released_at"),
+            _release.c.reason.label("release_reason"),
             _reversal.c.recorded_at_micros.label("reversed_at"),
             _reversal.c.reason.label("reversal_reason"),
             _reversal.c.author.label("reversed_by"),
@@ -298,10 +239,10 @@ def _conditions(narrowed: ChargeFilter) -> Iterator[ColumnElement[bool]]:
 
 
 def _phase(row: Row[Any]) -> Phase:
-    if row.redelivered_as is not None:
-        return Phase.REDELIVERED
     if row.reversed_at is not None:
-        return Phase.REVERSED
+        return Phase.REVERSED if row.redelivered_as is None else Phase.REDELIVERED
+    if row.suspended_at is not None and row.released_at is None:
+        return Phase.SUSPENDED
     if row.kind == EntryKind.POST or row.resolved_as == EntryKind.SETTLE:
         return Phase.LIVE
     return Phase.HELD if row.resolved_as is None else Phase.VOIDED
@@ -332,8 +273,10 @@ def _view(row: Row[Any]) -> ChargeView:
         evidence=row.evidence,
         opened_at_micros=row.recorded_at_micros,
         paid_at_micros=paid_at,
+        suspended_at_micros=row.suspended_at,
+        released_at_micros=row.released_at,
         reversed_at_micros=row.reversed_at,
-        reason=row.reversal_reason or row.void_reason,
+        reason=row.reversal_reason or row.release_reason or row.suspension_reason or row.void_reason,
         author=row.reversed_by,
         position=(row.resolved_by, row.resolved_as_number) if settled else opening,
         opening=opening,

@@ -79,13 +79,17 @@ class LedgerStatements:
         return _count(connection.exec_driver_sql(self._insert_batch, dict(zip(columns, sealed, strict=True))))
 
     def extend(self, connection: Connection, sealed: Batch) -> int:
-        """Move the writer's head onto ``sealed``: no row when the writer was closed by somebody else."""
+        """Move the writer's head onto ``sealed``.
+
+        No row when the writer was closed by somebody else, or the batch's time lies in a month that is closed.
+        """
         values = {
             "writer": sealed.writer,
             "previous": sealed.number - 1,
             "new_batch": sealed.number,
             "new_entry": sealed.last_entry,
             "new_hash": sealed.hash,
+            "recorded_at": sealed.committed_at_micros,
         }
         return _count(connection.exec_driver_sql(self._extend, values))
 
@@ -116,6 +120,8 @@ def _extend() -> ClauseElement:
             writer.c.id == bindparam("writer"),
             writer.c.head_batch == bindparam("previous"),
             writer.c.closed_at_micros.is_(None),
+            # A month that was closed stays as it is: what comes late is recorded after its end.
+            writer.c.not_before_micros <= bindparam("recorded_at"),
         )
         .values(head_batch=bindparam("new_batch"), head_entry=bindparam("new_entry"), head_hash=bindparam("new_hash"))
     )

@@ -19,6 +19,7 @@ from edge.store.tables import crawler, entry, site
 
 _STATES = {
     Phase.LIVE: ReceiptState.CHARGED,
+    Phase.SUSPENDED: ReceiptState.SUSPENDED,
     Phase.REVERSED: ReceiptState.REVERSED,
     Phase.REDELIVERED: ReceiptState.REVERSED,
 }

@@ -10,7 +10,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, assert_never
 
@@ -20,6 +20,13 @@ from edge.core.ledger import Entry, EntryKind
 from edge.core.money import format_signed
 from edge.store.faults import Fault, RowTypes
 from edge.store.tables import account, crawler, publisher, site
+
+OWN_ACCOUNTS = ("holds", "suspense", "funding", "adjustments", "fees")
+"""The first words of the codes of our own accounts; the second is the currency."""
+
+_WITHOUT_CRAWLER = frozenset({EntryKind.FEE, EntryKind.NOTE})
+_WITHOUT_PUBLISHER = frozenset({EntryKind.ADJUST, EntryKind.NOTE})
+_WITHOUT_SITE = frozenset({EntryKind.ADJUST, EntryKind.FEE, EntryKind.NOTE})
 
 
 class Way(NamedTuple):
@@ -82,11 +89,14 @@ class Transfers:
             if way.kind not in set(EntryKind):
                 continue  # named already: it has no place in the life of a charge
             place = f"entry {total.first[0]}/{total.first[1]}"
-            debit, credit = _codes(way)
-            for verb, number, code in (("debits", way.debit_account, debit), ("credits", way.credit_account, credit)):
-                found = codes.get(number, f"{number}, which does not exist")
-                if found != code:
-                    yield Fault("I5", place, f"{verb} account {found}, but what it says belongs to {code}")
+            found = [
+                codes.get(number, f"{number}, which does not exist")
+                for number in (way.debit_account, way.credit_account)
+            ]
+            debit, credit = _closest(found, _codes(way))
+            for verb, there, code in (("debits", found[0], debit), ("credits", found[1], credit)):
+                if there != code:
+                    yield Fault("I5", place, f"{verb} account {there}, but what it says belongs to {code}")
             for missing in known.missing(way):
                 yield Fault("I5", place, f"names {missing}")
 
@@ -136,12 +146,15 @@ class _Parties:
         )
 
     def missing(self, way: Way) -> Iterator[str]:
-        if way.crawler_id not in self.crawlers:
+        kind = EntryKind(way.kind)
+        if way.crawler_id not in self.crawlers and not (way.crawler_id is None and kind in _WITHOUT_CRAWLER):
             yield f"crawler {way.crawler_id}, which does not exist"
-        if way.kind == EntryKind.CREDIT:
+        if kind is EntryKind.CREDIT or (way.publisher_id is None and kind in _WITHOUT_PUBLISHER):
             return
         if way.publisher_id not in self.publishers:
             yield f"publisher {way.publisher_id}, which does not exist"
+        if way.site_id is None and kind in _WITHOUT_SITE:
+            return
         owner = self.sites.get(way.site_id) if way.site_id is not None else None
         if owner is None:
             yield f"site {way.site_id}, which does not exist"
@@ -160,28 +173,45 @@ def _owner_faults(rows: list[Row[Any]], known: _Parties) -> Iterator[Fault]:
                 if row.owner_id not in owners:
                     yield Fault("I5", place, f"belongs to {row.owner_kind} {row.owner_id}, which does not exist")
             case _:
-                expected = {f"holds:{row.currency}", f"funding:{row.currency}"}
+                expected = {f"{word}:{row.currency}" for word in OWN_ACCOUNTS}
         if row.code not in expected:
             yield Fault("I5", place, f"is {row.owner_kind} {row.owner_id or ''} in {row.currency}, unlike its name")
 
 
-def _codes(way: Way) -> tuple[str, str]:
-    """The accounts that an entry of this kind moves money between: from, to."""
+def _closest(found: Sequence[str], allowed: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """Of the pairs of accounts that a kind may move money between, the one that most of ``found`` agrees with."""
+    return max(allowed, key=lambda pair: sum(there == code for there, code in zip(found, pair, strict=True)))
+
+
+def _codes(way: Way) -> list[tuple[str, str]]:
+    """The accounts that an entry of this kind may move money between: from, to."""
     pays, earns = f"crawler:{way.crawler_id}:{way.currency}", f"publisher:{way.publisher_id}:{way.currency}"
-    holds, funding = f"holds:{way.currency}", f"funding:{way.currency}"
+    holds, suspense, funding, adjustments, fees = (f"{word}:{way.currency}" for word in OWN_ACCOUNTS)
+    corrects = adjustments if way.publisher_id is None else earns
+    concerned = pays if way.publisher_id is None else earns
     kind = EntryKind(way.kind)
     match kind:
         case EntryKind.POST | EntryKind.REDELIVER:
-            return pays, earns
+            return [(pays, earns)]
         case EntryKind.HOLD:
-            return pays, holds
+            return [(pays, holds)]
         case EntryKind.SETTLE:
-            return holds, earns
+            return [(holds, earns)]
         case EntryKind.VOID:
-            return holds, pays
+            return [(holds, pays)]
+        case EntryKind.SUSPEND:
+            return [(earns, suspense)]
+        case EntryKind.RELEASE:
+            return [(suspense, earns)]
         case EntryKind.REVERSE:
-            return earns, pays
+            return [(earns, pays), (suspense, pays)]
         case EntryKind.CREDIT:
-            return funding, pays
+            return [(funding, pays)]
+        case EntryKind.ADJUST:
+            return [(corrects, pays), (pays, corrects)]
+        case EntryKind.FEE:
+            return [(earns, fees)]
+        case EntryKind.NOTE:
+            return [(concerned, funding)]
         case _:
             assert_never(kind)

@@ -21,6 +21,7 @@ from edge.store.append_only import missing_triggers
 from edge.store.batch_reading import entry_of
 from edge.store.budget_faults import BudgetSums
 from edge.store.checkpoints import head_faults
+from edge.store.corrections import Corrections
 from edge.store.database import Database
 from edge.store.faults import Fault, RowTypes
 from edge.store.odd_rows import guarded, reading_any_text
@@ -37,13 +38,15 @@ class Verification:
     """What was read, and the faults found, at most ``FAULTS_MAX``; none means that the books verify.
 
     ``heads`` are the ends of all chains: kept elsewhere, they show a later cut. ``open_holds`` sums what is taken but
-    not earned, in micro-units by currency: (how many, how much).
+    not earned, ``in_suspense`` what waits until it is known whether the page arrived, in micro-units by currency: (how
+    many, how much).
     """
 
     batches: int
     entries: int
     charges: int
     open_holds: dict[str, tuple[int, int]]
+    in_suspense: dict[str, tuple[int, int]]
     heads: tuple[Head, ...]
     faults: tuple[Fault, ...]
     checkpoints: int = 0
@@ -89,6 +92,7 @@ def _verify(connection: Connection, kept: Sequence[Head], signed: Signed | None,
         reading.entries,
         reading.charges,
         reading.open_holds,
+        reading.in_suspense,
         tuple(heads),
         tuple(faults),
         reading.checkpoints.stored,
@@ -104,8 +108,10 @@ class _Reading:
     entries: int = 0
     charges: int = 0
     open_holds: dict[str, tuple[int, int]] = field(default_factory=dict)
+    in_suspense: dict[str, tuple[int, int]] = field(default_factory=dict)
     transfers: Transfers = field(default_factory=Transfers)
     checkpoints: CheckpointReading = field(default_factory=CheckpointReading)
+    corrections: Corrections = field(default_factory=Corrections)
 
 
 def _all_faults(
@@ -119,7 +125,10 @@ def _all_faults(
     if signed is not None:
         yield from guarded("I6", "checkpoints", reading.checkpoints.faults(connection, heads, signed))
     yield from guarded("I2", "charges", _charge_faults(connection, reading))
+    yield from guarded("I2", "credit notes", reading.corrections.faults(connection))
     yield from guarded("I5", "accounts", reading.transfers.faults(connection))
+    for opening, credited_micros in reading.corrections.credited:
+        reading.budgets.give_back(opening, credited_micros)
     yield from guarded("I5", "budgets", reading.budgets.faults(connection))
 
 
@@ -197,6 +206,7 @@ def _wrong(one: Entry, types: RowTypes) -> str | None:
 def _life_faults(life: list[Entry], reading: _Reading) -> Iterator[Fault]:
     for one in life:
         reading.transfers.add(one)
+        reading.corrections.add(one)
     reading.budgets.add(life)
     try:
         for one in life:
@@ -206,9 +216,14 @@ def _life_faults(life: list[Entry], reading: _Reading) -> Iterator[Fault]:
         yield Fault("I2", charge_id(life[0].key), str(broken))
         return
     if state is not None and state.phase is Phase.HELD:
-        taken = state.opening
-        count, amount_micros = reading.open_holds.get(taken.currency, (0, 0))
-        reading.open_holds[taken.currency] = (count + 1, amount_micros + taken.amount_micros)
+        _sum_up(reading.open_holds, state.opening)
+    if state is not None and state.phase is Phase.SUSPENDED:
+        _sum_up(reading.in_suspense, state.opening)
+
+
+def _sum_up(sums: dict[str, tuple[int, int]], taken: Entry) -> None:
+    count, amount_micros = sums.get(taken.currency, (0, 0))
+    sums[taken.currency] = (count + 1, amount_micros + taken.amount_micros)
 
 
 def _place(one: Entry) -> str:

@@ -3,6 +3,8 @@
 Rules of this file
 - Ids count up without gaps, so that a writer that vanished with all its entries shows.
 - A writer that is closed can never write again: each batch moves the head under ``closed_at_micros IS NULL``.
+- Nothing is recorded before ``not_before_micros``, which the close of a month sets for all writers; a new one takes it
+  over from the others.
 - Leases are compared with one clock for all: the server's on PostgreSQL, this machine's on SQLite.
 """
 
@@ -35,6 +37,7 @@ def register(connection: Connection, node: str) -> Head:
 
 def _insert(connection: Connection, node: str) -> Head:
     last: int = connection.execute(select(func.coalesce(func.max(writer.c.id), 0))).scalar_one()
+    not_before: int = connection.execute(select(func.coalesce(func.max(writer.c.not_before_micros), 0))).scalar_one()
     now = clock_micros(connection)
     connection.execute(
         insert(writer).values(
@@ -45,6 +48,7 @@ def _insert(connection: Connection, node: str) -> Head:
             head_batch=0,
             head_entry=0,
             head_hash=GENESIS,
+            not_before_micros=not_before,
         )
     )
     return Head(last + 1, 0, 0, GENESIS)
@@ -79,6 +83,12 @@ def claim_abandoned(connection: Connection, *, spare: Sequence[int] = (), alone:
         update(writer).where(*conditions).values(closed_at_micros=now).returning(writer.c.id)
     ).scalars()
     return sorted(claimed)
+
+
+def not_before_micros(connection: Connection, writer_id: int) -> int:
+    """Return the end of the last closed month: nothing may be recorded before it."""
+    found: int = connection.execute(select(writer.c.not_before_micros).where(writer.c.id == writer_id)).scalar_one()
+    return found
 
 
 def head_batch(connection: Connection, writer_id: int) -> int:

@@ -86,11 +86,18 @@ def create_ledger() -> None:
             "recovered_at_micros",
             sa.BigInteger(),
             nullable=True,
-            comment="set when no hold of a closed writer is left open",
+            comment="set when nothing of a closed writer is left open",
         ),
         sa.Column("head_batch", sa.BigInteger(), nullable=False, comment="the last batch: a cut-off end shows"),
         sa.Column("head_entry", sa.BigInteger(), nullable=False, comment="the last entry, likewise"),
         sa.Column("head_hash", sa.LargeBinary(length=32), nullable=False, comment="the last batch's hash, likewise"),
+        sa.Column(
+            "not_before_micros",
+            sa.BigInteger(),
+            server_default=sa.text("0"),
+            nullable=False,
+            comment="end of the last closed month: nothing is recorded before it any more",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_writer")),
     )
     op.create_table(
@@ -122,17 +129,17 @@ def create_ledger() -> None:
             "key",
             sa.LargeBinary(length=16),
             nullable=False,
-            comment="names the charge or top-up: hash of what was signed",
+            comment="hash of what was signed, or of a document's number",
         ),
         sa.Column("attempt", sa.SmallInteger(), nullable=False, comment="counts the openings of a key"),
-        sa.Column("step", sa.SmallInteger(), nullable=False, comment="1 open, 2 resolve, 3 reverse, 4 redeliver"),
+        sa.Column("step", sa.SmallInteger(), nullable=False, comment="1 to 6, decided by the kind"),
         sa.Column("kind", sa.String(length=16), nullable=False, comment="what the transfer is for"),
         sa.Column("debit_account", sa.Integer(), nullable=False, comment="its balance falls"),
         sa.Column("credit_account", sa.Integer(), nullable=False, comment="its balance grows"),
-        sa.Column("amount_micros", sa.BigInteger(), nullable=False, comment="0 only for a redelivery"),
+        sa.Column("amount_micros", sa.BigInteger(), nullable=False, comment="0 only for a redelivery or a note"),
         sa.Column("currency", sa.String(length=3), nullable=False, comment="of the amount and of both accounts"),
         sa.Column("recorded_at_micros", sa.BigInteger(), nullable=False, comment="decides the month"),
-        sa.Column("crawler_id", sa.Integer(), nullable=True, comment="who paid; reports group by it"),
+        sa.Column("crawler_id", sa.Integer(), nullable=True, comment="who paid; reports group by it; null for fees"),
         sa.Column("publisher_id", sa.Integer(), nullable=True, comment="who earned; null for top-ups"),
         sa.Column("site_id", sa.Integer(), nullable=True, comment="where; null for top-ups"),
         sa.Column("rule", sa.Text(), nullable=True, comment="the rule that named the price"),
@@ -140,19 +147,31 @@ def create_ledger() -> None:
         sa.Column("licence", sa.Text(), nullable=True, comment="what was licensed, if the rule says so"),
         sa.Column("target", sa.Text(), nullable=True, comment="the canonical path and query that was sold"),
         sa.Column("offer", sa.Text(), nullable=True, comment="the accepted header, such as 'max USD 0.05' (D4)"),
-        sa.Column("request_id", sa.Text(), nullable=True, comment="ties the entry to the log"),
+        sa.Column(
+            "request_id",
+            sa.Text(),
+            nullable=True,
+            comment="ties the entry to the log; or the charge that is corrected",
+        ),
         sa.Column("status", sa.SmallInteger(), nullable=True, comment="the origin's status (D5)"),
-        sa.Column("evidence", sa.Text(), nullable=True, comment="what the delivery was or will be judged by"),
-        sa.Column("reason", sa.Text(), nullable=True, comment="why a void, a reversal or a credit"),
-        sa.Column("reference", sa.Text(), nullable=True, comment="the payment's own name, for top-ups"),
+        sa.Column(
+            "evidence",
+            sa.Text(),
+            nullable=True,
+            comment="what the delivery is judged by; or what changed",
+        ),
+        sa.Column("reason", sa.Text(), nullable=True, comment="why, of all that is no sale"),
+        sa.Column("reference", sa.Text(), nullable=True, comment="name of the payment or document; a fee's month"),
         sa.Column("author", sa.Text(), nullable=True, comment="the person or command; null for the machine"),
         sa.CheckConstraint(
-            "(step = 1 AND kind IN ('post', 'hold', 'credit')) OR (step = 2 AND kind IN ('settle', 'void'))"
-            " OR (step = 3 AND kind = 'reverse') OR (step = 4 AND kind = 'redeliver')",
+            "(step = 1 AND kind IN ('post', 'hold', 'credit', 'adjust', 'fee', 'note'))"
+            " OR (step = 2 AND kind IN ('settle', 'void'))"
+            " OR (step = 3 AND kind = 'suspend') OR (step = 4 AND kind = 'release')"
+            " OR (step = 5 AND kind = 'reverse') OR (step = 6 AND kind = 'redeliver')",
             name=op.f("ck_entry_step"),
         ),
         sa.CheckConstraint(
-            "amount_micros > 0 OR (amount_micros = 0 AND kind = 'redeliver')", name=op.f("ck_entry_amount")
+            "(amount_micros = 0) = (kind IN ('redeliver', 'note')) AND amount_micros >= 0", name=op.f("ck_entry_amount")
         ),
         sa.CheckConstraint("debit_account <> credit_account", name=op.f("ck_entry_two_accounts")),
         sa.PrimaryKeyConstraint("writer_id", "number", name=op.f("pk_entry")),
@@ -175,6 +194,23 @@ def create_ledger() -> None:
         sqlite_where=sa.text("kind = 'reverse'"),
         postgresql_where=sa.text("kind = 'reverse'"),
     )
+    op.create_index(
+        "ix_entry_suspensions",
+        "entry",
+        ["recorded_at_micros", "writer_id", "number"],
+        unique=False,
+        sqlite_where=sa.text("kind = 'suspend'"),
+        postgresql_where=sa.text("kind = 'suspend'"),
+    )
+    for name, column in (("ix_entry_corrections", "request_id"), ("ix_entry_documents", "reference")):
+        op.create_index(
+            name,
+            "entry",
+            [column],
+            unique=False,
+            sqlite_where=sa.text("kind = 'adjust'"),
+            postgresql_where=sa.text("kind = 'adjust'"),
+        )
     op.create_index(
         "ix_entry_holds",
         "entry",

@@ -38,10 +38,12 @@ from publisher_dashboard.visit import Visit
 STATES: Mapping[Phase, str] = {
     Phase.LIVE: "paid",
     Phase.HELD: "under way",
+    Phase.SUSPENDED: "in suspense",
     Phase.VOIDED: "not completed",
     Phase.REVERSED: "given back",
     Phase.REDELIVERED: "given back, fetched again",
     Phase.CREDITED: "credit",
+    Phase.RECORDED: "recorded",
 }
 CSV_COLUMNS = (
     "charged_at", "charge_id", "state", "site", "target", "crawler", "rule", "rule_version", "licence", "offer",
@@ -220,5 +222,10 @@ def _explain(charge: ChargeView, *, arrived: bool) -> str:
             return f"Given back{by}. The money is the crawler’s again."
         case Phase.REDELIVERED:
             return "Given back after a broken delivery; the crawler has since fetched the page for nothing."
-        case Phase.CREDITED:
+        case Phase.SUSPENDED:
+            return (
+                "In suspense: nobody knows whether the page arrived. The crawler can fetch it for nothing more, and "
+                "then the money is yours; else it goes back after a day."
+            )
+        case Phase.CREDITED | Phase.RECORDED:
             return "A credit."

@@ -12,7 +12,7 @@ from edge.core.month import InvalidMonth, Month
 from edge.core.report import MonthReport, check, fold, is_draft
 from edge.core.report_files import csv_file, jsonl_file
 from edge.store.earnings import Earned, Period, earned_by_currency, first_earning_at
-from edge.store.entries import month_sums, stream_month
+from edge.store.month_entries import month_sums, stream_month
 from publisher_dashboard.auth import NOT_HERE, Turned
 from publisher_dashboard.rendering import at, month_name
 from publisher_dashboard.visit import Visit

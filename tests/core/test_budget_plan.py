@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from edge.core.budget_plan import BudgetBook, Spending, WindowChange
 from edge.core.budgets import DAY_MICROS, Budget, BudgetExceeded, Per
 from edge.core.ledger import ChargeOrder, Entry, Held, InvariantBroken, Posted
+from edge.core.ledger_afterwards import AccountState
 from edge.core.ledger_entries import Page
 from edge.core.ledger_operations import Hold, Operation, Post, Reverse, Settle, Void
-from edge.core.ledger_plan import AccountState, Planner
+from edge.core.ledger_plan import Planner
 from edge.core.ledger_state import ChargeState
 from edge.core.money import Money
 from tests.support.ledger_desk import CRAWLER, HOLDS, ORDER, PRICE, PUBLISHER

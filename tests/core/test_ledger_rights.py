@@ -13,10 +13,11 @@ from edge.core.ledger import (
     Posted,
     Redelivery,
     Reversed,
+    Suspended,
     charge_id,
 )
+from edge.core.ledger_afterwards import FREE_REDELIVERIES_PER_DAY, REVERSALS_PER_DAY
 from edge.core.ledger_operations import Credit, Hold, Operation, Post, Reverse, Settle, key_of
-from edge.core.ledger_plan import FREE_REDELIVERIES_PER_DAY, REVERSALS_PER_DAY
 from tests.support.ledger_desk import CRAWLER, FUNDING, ONLY, ORDER, PRICE, PUBLISHER, Desk
 
 
@@ -113,9 +114,11 @@ def test_broken_deliveries_are_reversed_so_often_a_day_and_then_wait_to_be_fetch
         desk.posted(order)
         assert isinstance(desk.plan(Reverse(order.key, "broken")), Reversed)
     posted = desk.posted()
-    assert isinstance(desk.plan(Reverse(ORDER.key, "broken")), NotReversed)
+    assert isinstance(desk.plan(Reverse(ORDER.key, "broken")), Suspended)
     assert desk.plan(Post(ONLY)) == replace(posted, fresh=False)
     assert desk.pages(CRAWLER) == 49
+    # It was in suspense before: a second broken delivery of it changes nothing.
+    assert isinstance(desk.plan(Reverse(ORDER.key, "broken")), NotReversed)
     assert isinstance(desk.plan(Reverse(ORDER.key, "asked for", author="operator")), Reversed)
 
 

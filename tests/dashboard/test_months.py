@@ -10,7 +10,7 @@ import pytest
 
 from edge.core.month import Month
 from edge.core.report import fold
-from edge.store.entries import stream_month
+from edge.store.month_entries import stream_month
 from publisher_dashboard.rendering import money
 from tests.dashboard.conftest import House
 

@@ -24,8 +24,8 @@ from edge.core.ledger import (
     ReferenceTaken,
     charge_id,
 )
+from edge.core.ledger_afterwards import REVERSALS_PER_DAY
 from edge.core.ledger_operations import OrderImpossible, Post
-from edge.core.ledger_plan import REVERSALS_PER_DAY
 from edge.store.charges import Ledger
 from edge.store.database import Database
 from edge.store.verify import verify

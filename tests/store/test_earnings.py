@@ -19,7 +19,8 @@ from edge.store.earnings import (
     earned_by_rule,
     first_earning_at,
 )
-from edge.store.entries import ChargeFilter, list_charges, stream_month
+from edge.store.entries import ChargeFilter, list_charges
+from edge.store.month_entries import stream_month
 from tests.support.newsroom import CANARY, Newsroom, build
 
 MONTH = Month(2026, 11)

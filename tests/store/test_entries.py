@@ -23,10 +23,9 @@ from edge.store.entries import (
     charge_by_id,
     delivery_confirmed,
     list_charges,
-    month_sums,
     stream_charges,
-    stream_month,
 )
+from edge.store.month_entries import month_sums, stream_month
 from edge.store.tables import crawler, publisher, site
 from tests.support.books import PRICE, Books
 

@@ -99,7 +99,7 @@ def test_a_row_of_the_books_cannot_be_replaced_either(empty: Database, table: st
     key = "x'00112233445566778899aabbccddeeff'"
     again = ROW[table].format(key=key).replace("INSERT", "INSERT OR REPLACE")
     with empty.write() as connection:
-        connection.exec_driver_sql("INSERT INTO writer VALUES (1, 'test', 0, 0, NULL, NULL, 0, 0, " + key + ")")
+        connection.exec_driver_sql("INSERT INTO writer VALUES (1, 'test', 0, 0, NULL, NULL, 0, 0, " + key + ", 0)")
         connection.exec_driver_sql(ROW[table].format(key=key))
     with pytest.raises(DBAPIError, match="append-only"), empty.write() as connection:
         connection.exec_driver_sql(again)
@@ -133,7 +133,7 @@ def test_the_books_are_append_only(empty: Database, table: str, change: str) -> 
     schema.upgrade(empty)
     key = "x'00112233445566778899aabbccddeeff'" if empty.is_sqlite else r"'\x00112233445566778899aabbccddeeff'"
     with empty.write() as connection:
-        connection.exec_driver_sql("INSERT INTO writer VALUES (1, 'test', 0, 0, NULL, NULL, 0, 0, " + key + ")")
+        connection.exec_driver_sql("INSERT INTO writer VALUES (1, 'test', 0, 0, NULL, NULL, 0, 0, " + key + ", 0)")
         connection.exec_driver_sql(ROW[table].format(key=key))
     if empty.is_sqlite and change.startswith("TRUNCATE"):
         change = "DELETE FROM {table} WHERE number > 0"  # SQLite has no TRUNCATE; a filtered delete is its other way

@@ -10,13 +10,14 @@ from edge.core.ledger import (
     Posted,
     balance_changes,
 )
+from edge.core.ledger_afterwards import AccountState
 from edge.core.ledger_entries import Page
 from edge.core.ledger_operations import Hold, Operation, Outcome, Post
-from edge.core.ledger_plan import AccountState, Planner
+from edge.core.ledger_plan import Planner
 from edge.core.ledger_state import ChargeState
 from edge.core.money import Money
 
-CRAWLER, PUBLISHER, HOLDS, FUNDING, EURO = 7, 8, 9, 10, 11
+CRAWLER, PUBLISHER, HOLDS, FUNDING, EURO, SUSPENSE, ADJUSTMENTS, FEES = range(7, 15)
 PRICE = Money(10_000, "USD")
 ORDER = ChargeOrder(b"k" * 16, PRICE, CRAWLER, PUBLISHER, 7, 1, 1, "rule", 3, None, "/a", "max USD 0.05", "r", 200)
 ONLY = replace(ORDER, redelivery_only=True)
@@ -30,14 +31,15 @@ class Desk:
             CRAWLER: AccountState("USD", pages * PRICE.amount_micros, 0, suspended),
             PUBLISHER: AccountState("USD", 0, None, False),
             HOLDS: AccountState("USD", 0, None, False),
-            FUNDING: AccountState("USD", 0, None, False),
             EURO: AccountState("EUR", 0, None, False),
+            **{number: AccountState("USD", 0, None, False) for number in (FUNDING, SUSPENSE, ADJUSTMENTS, FEES)},
         }
         self.start = self.balances()
         self.charges: dict[bytes, ChargeState | None] = {}
         self.delivered: set[tuple[int, int]] = set()
         self.page = Page(1, 1, 1_000)
-        self.planner = Planner(self.page, self.accounts, self.charges, self.delivered.__contains__, {"USD": HOLDS})
+        known = (self.accounts, self.charges, self.delivered.__contains__)
+        self.planner = Planner(self.page, *known, {"USD": HOLDS}, suspense_accounts={"USD": SUSPENSE})
 
     def plan(self, operation: Operation) -> Outcome:
         """Decide, and insist that what the plan thinks of balances is what its entries say."""

@@ -18,13 +18,15 @@ from edge.core.ledger import (
     balance_changes,
     check_conservation,
 )
+from edge.core.ledger_afterwards import AccountState
 from edge.core.ledger_entries import Page
 from edge.core.ledger_operations import Hold, Operation, Post, Reverse, Settle, Void
-from edge.core.ledger_plan import AccountState, Planner
+from edge.core.ledger_plan import Planner
 from edge.core.ledger_state import ChargeState, Phase, fold_charge
 
 WAIT_SECONDS = 10.0
 HOLDS_ACCOUNT = 30
+SUSPENSE_ACCOUNT = 31
 RICH_MICROS = 1_000_000_000
 
 
@@ -37,14 +39,22 @@ class MemoryLedger:
 
     def __init__(self, accounts: dict[int, int], publisher_account: int, currency: str = "USD") -> None:
         crawlers = {number: AccountState(currency, balance, 0, False) for number, balance in accounts.items()}
-        own = {number: AccountState(currency, 0, None, False) for number in (publisher_account, HOLDS_ACCOUNT)}
+        own = {
+            number: AccountState(currency, 0, None, False)
+            for number in (publisher_account, HOLDS_ACCOUNT, SUSPENSE_ACCOUNT)
+        }
         self.faults: dict[str, Exception] = {}
         self.confirmed: list[tuple[int, int]] = []
         self._changed = threading.Condition()
         self._page = Page(1, 1, 0)
         self._charges: dict[bytes, ChargeState | None] = {}
         self._planner = Planner(
-            self._page, crawlers | own, self._charges, lambda place: place in self.confirmed, {currency: HOLDS_ACCOUNT}
+            self._page,
+            crawlers | own,
+            self._charges,
+            lambda place: place in self.confirmed,
+            {currency: HOLDS_ACCOUNT},
+            suspense_accounts={currency: SUSPENSE_ACCOUNT},
         )
 
     # What the edge asks

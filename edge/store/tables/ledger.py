@@ -71,10 +71,17 @@ writer = Table(
     Column("started_at_micros", BigInteger, nullable=False, comment="one row per process life that writes"),
     Column("lease_until_micros", BigInteger, nullable=False, comment="after it others may close this writer"),
     Column("closed_at_micros", BigInteger, comment="set once; a closed writer cannot write any more"),
-    Column("recovered_at_micros", BigInteger, comment="set when no hold of a closed writer is left open"),
+    Column("recovered_at_micros", BigInteger, comment="set when nothing of a closed writer is left open"),
     Column("head_batch", BigInteger, nullable=False, comment="the last batch: a cut-off end shows"),
     Column("head_entry", BigInteger, nullable=False, comment="the last entry, likewise"),
     Column("head_hash", LargeBinary(32), nullable=False, comment="the last batch's hash, likewise"),
+    Column(
+        "not_before_micros",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="end of the last closed month: nothing is recorded before it any more",
+    ),
 )
 
 batch = Table(
@@ -98,16 +105,21 @@ entry = Table(
     metadata,
     Column("writer_id", Integer, nullable=False, comment="who wrote it"),
     Column("number", BigInteger, nullable=False, comment="1, 2, ... per writer without gaps"),
-    Column("key", LargeBinary(16), nullable=False, comment="names the charge or top-up: hash of what was signed"),
+    Column(
+        "key",
+        LargeBinary(16),
+        nullable=False,
+        comment="hash of what was signed, or of a document's number",
+    ),
     Column("attempt", SmallInteger, nullable=False, comment="counts the openings of a key"),
-    Column("step", SmallInteger, nullable=False, comment="1 open, 2 resolve, 3 reverse, 4 redeliver"),
+    Column("step", SmallInteger, nullable=False, comment="1 to 6, decided by the kind"),
     Column("kind", String(16), nullable=False, comment="what the transfer is for"),
     Column("debit_account", Integer, nullable=False, comment="its balance falls"),
     Column("credit_account", Integer, nullable=False, comment="its balance grows"),
-    Column("amount_micros", BigInteger, nullable=False, comment="0 only for a redelivery"),
+    Column("amount_micros", BigInteger, nullable=False, comment="0 only for a redelivery or a note"),
     Column("currency", String(3), nullable=False, comment="of the amount and of both accounts"),
     Column("recorded_at_micros", BigInteger, nullable=False, comment="decides the month"),
-    Column("crawler_id", Integer, comment="who paid; reports group by it"),
+    Column("crawler_id", Integer, comment="who paid; reports group by it; null for fees"),
     Column("publisher_id", Integer, comment="who earned; null for top-ups"),
     Column("site_id", Integer, comment="where; null for top-ups"),
     Column("rule", Text, comment="the rule that named the price"),
@@ -115,19 +127,21 @@ entry = Table(
     Column("licence", Text, comment="what was licensed, if the rule says so"),
     Column("target", Text, comment="the canonical path and query that was sold"),
     Column("offer", Text, comment="the accepted header, such as 'max USD 0.05' (D4)"),
-    Column("request_id", Text, comment="ties the entry to the log"),
+    Column("request_id", Text, comment="ties the entry to the log; or the charge that is corrected"),
     Column("status", SmallInteger, comment="the origin's status (D5)"),
-    Column("evidence", Text, comment="what the delivery was or will be judged by"),
-    Column("reason", Text, comment="why a void, a reversal or a credit"),
-    Column("reference", Text, comment="the payment's own name, for top-ups"),
+    Column("evidence", Text, comment="what the delivery is judged by; or what changed"),
+    Column("reason", Text, comment="why, of all that is no sale"),
+    Column("reference", Text, comment="name of the payment or document; a fee's month"),
     Column("author", Text, comment="the person or command; null for the machine"),
     PrimaryKeyConstraint("writer_id", "number"),
     UniqueConstraint("key", "attempt", "step", name="uq_entry_step"),
-    CheckConstraint("amount_micros > 0 OR (amount_micros = 0 AND kind = 'redeliver')", name="amount"),
+    CheckConstraint("(amount_micros = 0) = (kind IN ('redeliver', 'note')) AND amount_micros >= 0", name="amount"),
     CheckConstraint("debit_account <> credit_account", name="two_accounts"),
     CheckConstraint(
-        "(step = 1 AND kind IN ('post', 'hold', 'credit')) OR (step = 2 AND kind IN ('settle', 'void'))"
-        " OR (step = 3 AND kind = 'reverse') OR (step = 4 AND kind = 'redeliver')",
+        "(step = 1 AND kind IN ('post', 'hold', 'credit', 'adjust', 'fee', 'note'))"
+        " OR (step = 2 AND kind IN ('settle', 'void'))"
+        " OR (step = 3 AND kind = 'suspend') OR (step = 4 AND kind = 'release')"
+        " OR (step = 5 AND kind = 'reverse') OR (step = 6 AND kind = 'redeliver')",
         name="step",
     ),
     Index("ix_entry_recorded", "recorded_at_micros", "writer_id", "number"),
@@ -146,6 +160,28 @@ entry = Table(
         "recorded_at_micros",
         sqlite_where=text("kind = 'reverse'"),
         postgresql_where=text("kind = 'reverse'"),
+    ),
+    # What waits in suspense is looked for by age; small likewise.
+    Index(
+        "ix_entry_suspensions",
+        "recorded_at_micros",
+        "writer_id",
+        "number",
+        sqlite_where=text("kind = 'suspend'"),
+        postgresql_where=text("kind = 'suspend'"),
+    ),
+    # What credit notes gave back of a charge, and which document numbers are taken.
+    Index(
+        "ix_entry_corrections",
+        "request_id",
+        sqlite_where=text("kind = 'adjust'"),
+        postgresql_where=text("kind = 'adjust'"),
+    ),
+    Index(
+        "ix_entry_documents",
+        "reference",
+        sqlite_where=text("kind = 'adjust'"),
+        postgresql_where=text("kind = 'adjust'"),
     ),
     # Recovery asks for one writer's holds; small, because most charges never hold.
     Index(
