@@ -300,7 +300,7 @@ def test_a_caller_who_is_cancelled_is_not_charged(ledger: Ledger, books: Books) 
     account = funded(ledger, books, 100)
 
     async def run() -> None:
-        tasks = [asyncio.ensure_future(call) for _ in range(15) for call in both(books.order(account))]
+        tasks = [asyncio.ensure_future(call) for _ in range(10) for call in both(books.order(account))]
         await asyncio.sleep(0)
         for number, task in enumerate(tasks):
             if number % 3 == 0:
