@@ -12,17 +12,20 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from edge.settings import Network
 
 LINGER_SECONDS = 2.0
 """How long a connection that is turned away may take to ask, and to read why."""
-PREFIX_BITS = 64
+PREFIX_BYTES = 8
+_MAPPED = bytes(10) + b"\xff\xff"
+"""How IPv4 clients of a port for both begin (RFC 4291 section 2.5.5.2)."""
 _UNLIMITED = ""
 
 
@@ -130,19 +133,27 @@ class _TurnedAway(asyncio.Protocol):
 
 def address_key(host: str, trusted: tuple[Network, ...]) -> str:
     """What counts as one address: the IPv4 address, the IPv6 /64; empty for what is trusted or is no address."""
-    if ":" not in host and not trusted:
+    if trusted and _is_in(host, trusted):
+        return _UNLIMITED
+    if ":" not in host:
         return host  # nearly always
+    try:
+        packed = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
+    except OSError:
+        return _UNLIMITED
+    if packed.startswith(_MAPPED):
+        return socket.inet_ntop(socket.AF_INET, packed[len(_MAPPED) :])
+    return socket.inet_ntop(socket.AF_INET6, packed[:PREFIX_BYTES].ljust(len(packed), b"\0"))
+
+
+def _is_in(host: str, networks: tuple[Network, ...]) -> bool:
     try:
         address: IPv4Address | IPv6Address = ip_address(host)
     except ValueError:
-        return _UNLIMITED
+        return False
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped  # an IPv4 client of a port that speaks both
-    if any(address in network for network in trusted):
-        return _UNLIMITED
-    if isinstance(address, IPv4Address):
-        return str(address)
-    return str(IPv6Network((int(address), PREFIX_BITS), strict=False))
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)
 
 
 def _take_one(counts: Counter[str], key: str) -> None:

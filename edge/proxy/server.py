@@ -34,6 +34,8 @@ RESTART_PAUSE_SECONDS = 1.0
 CUT_OFF_SECONDS = 5.0
 BACKLOG = 4096
 DESCRIPTORS_WANTED = 65_536
+OWN_DESCRIPTORS = 256
+"""What a process opens beside the connections of clients and to origins: database, files, the other ports."""
 GARBAGE_THRESHOLD = 20_000
 """Young objects before a collection: requests leave no cycles behind, so looking every 700 is work for nothing."""
 
@@ -88,7 +90,7 @@ def run_listeners(listeners: Sequence[Listener], edge: Edge | None, settings: Se
 
 
 async def _serve(listeners: Sequence[Listener], edge: Edge | None, settings: Settings) -> None:
-    _raise_descriptor_limit()
+    _raise_descriptor_limit(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -134,12 +136,18 @@ def _watchman(name: str, settings: Settings, counts: LimitCounts) -> Watchman[Gu
     return Watchman(transfer_limits(settings), room)
 
 
-def _raise_descriptor_limit() -> None:
+def _raise_descriptor_limit(settings: Settings) -> None:
     """Use as many descriptors as the system lets us: idle strangers must not use up those of payers."""
+    needed = settings.connections + settings.origin_connections + OWN_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = DESCRIPTORS_WANTED if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_WANTED)
+    wanted = max(needed, DESCRIPTORS_WANTED)
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(hard, wanted)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        log.warning("fewer file descriptors than connections may need", descriptors=soft, needed=needed)
 
 
 def _config(app: Callable[..., object], protocol: type[asyncio.Protocol], settings: Settings) -> uvicorn.Config:

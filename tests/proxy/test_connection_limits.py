@@ -60,9 +60,9 @@ def test_a_request_that_is_refused_for_its_connection_never_reaches_the_origin(
 ) -> None:
     edge = make_edge(per_address=1)
     served(edge, stack)
-    wire = stack.enter_context(edge.connect())
-    wire.send(claimed("/free/a", "Content-Length: 1000000", method="POST") + b"x" * 300_000)
-    assert wire.answer().status == 503
+    with edge.connect() as wire:  # the answer arrives although content is on its way
+        wire.send(claimed("/free/a", "Content-Length: 9000000", method="POST") + b"x" * 6_000_000)
+        assert wire.answer().status == 503
     assert edge.origin.seen == []
 
 
@@ -126,15 +126,15 @@ def test_everything_is_given_back_however_a_connection_ends(make_edge: Any) -> N
     ("host", "key"),
     [
         ("192.0.2.1", "192.0.2.1"),
-        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
-        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::"),
+        ("fe80::1%eth0", "fe80::"),
         ("::ffff:192.0.2.1", "192.0.2.1"),
         ("::ffff:10.1.2.3", ""),
         ("10.1.2.3", ""),
         ("2001:db8:f::9", ""),
-        ("no address", ""),
+        ("::no", ""),
     ],
 )
 def test_an_address_is_an_ipv4_address_or_an_ipv6_64_and_a_front_is_none(host: str, key: str) -> None:
