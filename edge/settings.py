@@ -158,7 +158,9 @@ class Settings(BaseModel):
         default=(), description="Addresses of fronts whose X-Forwarded-For and X-Forwarded-Proto are believed."
     )
     dev: bool = Field(
-        default=False, description="Development: published test keys and http key directories on loopback are allowed."
+        default=False,
+        description="Development: published test keys, and http to this machine for key directories and webhooks, "
+        "are allowed.",
     )
     dashboard_url: Annotated[str | None, AfterValidator(_check_web_url)] = Field(
         default=None, description="The dashboard's address as people type it, when a front stands before it."
@@ -225,6 +227,15 @@ class Settings(BaseModel):
         ge=0,
         le=600,
         description="How long answers under way may take after the process was told to stop.",
+    )
+    webhook_seconds: float = Field(
+        default=15.0, gt=0, le=60, description="Longest wait for an answer to a webhook, everything included."
+    )
+    webhook_disable_days: float = Field(
+        default=5.0, ge=0.1, le=365, description="A webhook that took nothing for so many days is disabled."
+    )
+    webhook_retention_days: float = Field(
+        default=30.0, ge=4, le=3650, description="How long events stay for lists and replay."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severity that is logged."

@@ -31,6 +31,7 @@ from edge.cli import (
     rules,
     sites,
     users,
+    webhooks,
 )
 from edge.cli.charges import charges, refund
 from edge.cli.checkpoints import checkpoint
@@ -123,6 +124,7 @@ for _name, _group in (
     ("receipt", receipts.app),
     ("keys", keys.app),
     ("directory", directories.app),
+    ("webhook", webhooks.app),
 ):
     app.add_typer(_group, name=_name)
 

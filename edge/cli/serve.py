@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from edge.core.catalogue import Catalogue
 from edge.core.errors import EdgeError
 from edge.proxy.app import build_edge, checkpoint_keeper
 from edge.proxy.server import Listener, listen, run_listeners, run_workers
+from edge.proxy.webhook_sources import LedgerAlarms
 from edge.settings import Bind, Settings, load_settings
 from edge.store import schema
 from edge.store.charges import Ledger
@@ -103,14 +105,16 @@ def _run(settings: Settings, sockets: dict[str, socket.socket]) -> None:
         if "edge" not in sockets:
             run_listeners(_dashboard(settings, database, sockets), None, settings)
             return
+        node = settings.node or socket.gethostname()
+        alarms = LedgerAlarms(node, now_micros)
+        report = _reporter(alarms)
         keeper = checkpoint_keeper(settings, database)
         broken = keeper.check()
         if broken is not None:
-            _report(broken)
-        node = settings.node or socket.gethostname()
-        ledger = Ledger.open(database, node=node, report=_report, broken=broken)
+            report(broken)
+        ledger = Ledger.open(database, node=node, report=report, broken=broken)
         try:
-            edge = build_edge(settings, database, ledger, load_service_keys(settings.data_dir))
+            edge = build_edge(settings, database, ledger, load_service_keys(settings.data_dir), alarms)
             listeners = [Listener("edge", edge.gate, sockets["edge"], edge.protocol)]
             if "admin" in sockets:
                 listeners.append(Listener("admin", edge.admin, sockets["admin"]))
@@ -141,5 +145,9 @@ def _dashboard(settings: Settings, database: Database, sockets: dict[str, socket
     return [Listener("dashboard", app, sockets["dashboard"])]
 
 
-def _report(error: EdgeError) -> None:
-    structlog.get_logger("farebox.ledger").error("the ledger is not selling", error=str(error))
+def _reporter(alarms: LedgerAlarms) -> Callable[[EdgeError], None]:
+    def report(error: EdgeError) -> None:
+        structlog.get_logger("farebox.ledger").error("the ledger is not selling", error=str(error))
+        alarms.note(error)
+
+    return report

@@ -129,8 +129,8 @@ def vet_all(host: str, addresses: Sequence[str], vet: Vet) -> None:
 class SystemLookup:
     """The system's resolver on threads of its own: a stalled name server holds up nobody else's threads."""
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="directory-lookup")
+    def __init__(self, threads: int = LOOKUP_THREADS) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="guarded-lookup")
 
     async def __call__(self, host: str, port: int) -> Sequence[Endpoint]:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _endpoints, host, port)

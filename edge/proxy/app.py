@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -32,18 +33,21 @@ from edge.proxy.messages import Refusals
 from edge.proxy.protocol import EdgeProtocol, protocol_factory
 from edge.proxy.read_request import RequestReader
 from edge.proxy.sale import HasRight, Sale
-from edge.proxy.traffic import TrafficRecorder
+from edge.proxy.traffic import Flush, TrafficRecorder
 from edge.proxy.transfer_rates import TransferLimits
 from edge.proxy.upstream import Upstream, UpstreamLimits
 from edge.proxy.watchman import LimitCounts, Watchman
+from edge.proxy.webhook_sources import LedgerAlarms
+from edge.proxy.webhooks import Webhooks, build_webhooks
 from edge.settings import Settings
 from edge.store.charges import Ledger
 from edge.store.checkpoint_keeper import CheckpointKeeper
-from edge.store.database import Database
+from edge.store.database import Database, now_micros
 from edge.store.entries import was_charged
 from edge.store.policy import current_version, load_policy
 from edge.store.receipts import receipt_of
 from edge.store.service_keys import ServiceKeys
+from edge.store.sightings import Sighting, note_sightings, signed_sightings
 from edge.store.traffic import TrafficKey, flush_traffic
 
 log = structlog.get_logger("farebox.edge")
@@ -65,6 +69,7 @@ class Edge:
     watchman: Watchman[EdgeProtocol]
     limit_counts: LimitCounts
     deliveries: OpenDeliveries
+    webhooks: Webhooks
     readiness: Readiness
     checkpoints: CheckpointRounds
 
@@ -79,6 +84,7 @@ class Edge:
                 ("traffic", self.traffic.run()),
                 ("watchman", self.watchman.run()),
                 ("checkpoints", self.checkpoints.run()),
+                ("webhooks", self.webhooks.run()),
             )
         ]
         try:
@@ -89,6 +95,7 @@ class Edge:
             await asyncio.gather(*work, return_exceptions=True)
             await self.deliveries.finish()
             await self.traffic.flush()
+            await self.webhooks.finish()
             await self.directories.close()
             await self.fetcher.close()
             await self.upstream.close()
@@ -109,14 +116,16 @@ class Readiness:
         return None if failure is None else f"the ledger has stopped: {failure}"
 
 
-def build_edge(settings: Settings, database: Database, ledger: Ledger, keys: ServiceKeys) -> Edge:
-    """Wire one edge process over an open database and a started ledger."""
+def build_edge(
+    settings: Settings, database: Database, ledger: Ledger, keys: ServiceKeys, alarms: LedgerAlarms | None = None
+) -> Edge:
+    """Wire one edge process over an open database and a started ledger; ``alarms`` is what the ledger reports to."""
     live = _live_policy(settings, database)
     fetcher = AddressGuardedFetcher(allow_loopback_http=settings.dev)
     directories = KeyDirectories(
         fetcher, lambda: live.policy.crawlers, shelf=DatabaseShelf(database), allow_test_keys=settings.dev
     )
-    traffic = TrafficRecorder(lambda counts: _flush(database, counts), time.time, _report)
+    traffic = TrafficRecorder(_flusher(database), time.time, _report)
     upstream = Upstream(
         UpstreamLimits(
             connections=settings.origin_connections,
@@ -145,10 +154,11 @@ def build_edge(settings: Settings, database: Database, ledger: Ledger, keys: Ser
     room = ConnectionRoom(connection_limits(settings), gate.turn_away, limit_counts.at("edge"))
     watchman: Watchman[EdgeProtocol] = Watchman(transfer_limits(settings), room)
     readiness = Readiness(ledger)
+    webhooks = build_webhooks(settings, database, keys, alarms, _report)
     return Edge(
         gate=gate,
         protocol=protocol_factory(watchman, gate.answer_at_once, gate.answer_bad),
-        admin=admin_app(readiness.reason_against, lambda: _metrics(traffic, live, watchman, limit_counts)),
+        admin=admin_app(readiness.reason_against, lambda: _metrics(traffic, live, watchman, limit_counts, webhooks)),
         ledger=ledger,
         live=live,
         traffic=traffic,
@@ -158,6 +168,7 @@ def build_edge(settings: Settings, database: Database, ledger: Ledger, keys: Ser
         watchman=watchman,
         limit_counts=limit_counts,
         deliveries=deliveries,
+        webhooks=webhooks,
         readiness=readiness,
         checkpoints=CheckpointRounds(
             checkpoint_keeper(settings, database), ledger, settings.checkpoint_seconds, _report
@@ -182,7 +193,8 @@ def connection_limits(settings: Settings) -> ConnectionLimits:
 
 def checkpoint_keeper(settings: Settings, database: Database) -> CheckpointKeeper:
     """Who makes this installation's checkpoints, and where they are kept."""
-    return CheckpointKeeper(database, settings.data_dir, settings.operator, settings.kept_checkpoints)
+    node = settings.node or socket.gethostname()
+    return CheckpointKeeper(database, settings.data_dir, settings.operator, settings.kept_checkpoints, node=node)
 
 
 def _live_policy(settings: Settings, database: Database) -> LivePolicy:
@@ -213,20 +225,33 @@ def _right_finder(database: Database) -> HasRight:
     return has_right
 
 
-def _flush(database: Database, counts: Mapping[TrafficKey, int]) -> None:
-    with database.write() as connection:
-        flush_traffic(connection, counts)
+def _flusher(database: Database) -> Flush:
+    seen: set[Sighting] = set()
+
+    def flush(counts: Mapping[TrafficKey, int]) -> None:
+        """Write the counts, and who came for the first time as far as this process knows."""
+        new = signed_sightings(counts) - seen
+        with database.write() as connection:
+            flush_traffic(connection, counts)
+            note_sightings(connection, new, now_micros())
+        seen.update(new)
+
+    return flush
 
 
 def _metrics(
-    traffic: TrafficRecorder, live: LivePolicy, watchman: Watchman[EdgeProtocol], limit_counts: LimitCounts
+    traffic: TrafficRecorder,
+    live: LivePolicy,
+    watchman: Watchman[EdgeProtocol],
+    limit_counts: LimitCounts,
+    webhooks: Webhooks,
 ) -> Metrics:
     gauges = {
         "policy_version": live.policy.version,
         "sites": len(live.policy.sites),
         "connections": len(watchman.connections),
     }
-    return Metrics(traffic.totals, limit_counts.totals, gauges)
+    return Metrics(traffic.totals, limit_counts.totals, gauges, webhooks.worker.totals)
 
 
 def _report(what: str, error: BaseException) -> None:

@@ -34,11 +34,13 @@ ReceiptOf = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Counts since the start, by outcome of a request and by port and limit of a connection; and what is so now."""
+    """Counts since the start: requests by outcome, connections by port and limit, tries to deliver events by end; and
+    what is so now."""
 
     requests: Mapping[str, int] = field(default_factory=dict)
     limits: Mapping[tuple[str, Limit], int] = field(default_factory=dict)
     gauges: Mapping[str, float] = field(default_factory=dict)
+    webhook_tries: Mapping[str, int] = field(default_factory=dict)
 
 
 def _bare_app(title: str) -> FastAPI:
@@ -127,7 +129,10 @@ class _EdgeCollector(Collector):
         )
         for (port, limit), number in metrics.limits.items():
             ended.add_metric([port, limit.value], number)
-        found: list[Metric] = [requests, ended]
+        tries = CounterMetricFamily("farebox_webhook_tries", "Tries to deliver events, by end.", labels=["then"])
+        for then, number in metrics.webhook_tries.items():
+            tries.add_metric([then], number)
+        found: list[Metric] = [requests, ended, tries]
         for name, value in metrics.gauges.items():
             found.append(GaugeMetricFamily(f"farebox_{name}", name.replace("_", " ").capitalize() + ".", value=value))
         return found

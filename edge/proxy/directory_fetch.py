@@ -29,32 +29,19 @@ from aiohttp import (
     ClientPayloadError,
     ClientResponse,
     ClientResponseError,
-    ClientSession,
     ClientSSLError,
-    ClientTimeout,
-    DummyCookieJar,
-    TCPConnector,
 )
 from yarl import URL
 
 from edge.core.directory import MAX_BODY_BYTES, MEDIA_TYPE
 from edge.core.signature_agent import agent_reference
 from edge.core.signature_faults import Flaw
-from edge.proxy.address_guard import (
-    AddressForbidden,
-    GuardedResolver,
-    Lookup,
-    SystemLookup,
-    Vet,
-    guarded_socket,
-    why_forbidden,
-    why_not_loopback,
-)
+from edge.proxy.address_guard import AddressForbidden, Lookup, Vet, why_forbidden
+from edge.proxy.guarded_sessions import READ_BYTES, GuardedSessions
 
 FETCH_SECONDS = 5.0
 FETCHES_AT_ONCE = 8
 RETRY_AFTER_MAX_SECONDS = 86_400
-_READ_BYTES = 8192
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _REQUEST_HEADERS = MappingProxyType(
@@ -117,14 +104,10 @@ class AddressGuardedFetcher:
         fetch_seconds: float = FETCH_SECONDS,
     ) -> None:
         self._allow_loopback_http = allow_loopback_http
-        self._system_lookup = SystemLookup() if lookup is None else None
-        self._lookup = lookup or self._system_lookup
-        self._vet = vet
-        self._tls = tls
+        self._sessions = GuardedSessions(_REQUEST_HEADERS, FETCHES_AT_ONCE, lookup=lookup, vet=vet, tls=tls)
         self._fetch_seconds = fetch_seconds
         self._slots = asyncio.Semaphore(FETCHES_AT_ONCE)
         self._hosts: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._sessions: dict[str, ClientSession] = {}
 
     async def __call__(self, url: str) -> Fetched | FetchFailure:
         """GET one document."""
@@ -138,11 +121,7 @@ class AddressGuardedFetcher:
 
     async def close(self) -> None:
         """Close the connections and give up the lookup threads."""
-        for session in self._sessions.values():
-            await session.close()
-        self._sessions.clear()
-        if self._system_lookup is not None:
-            self._system_lookup.close()
+        await self._sessions.close()
 
     async def _timed(self, url: str) -> Fetched | FetchFailure:
         try:
@@ -164,7 +143,7 @@ class AddressGuardedFetcher:
             return _connect_failure(why)
 
     async def _get(self, url: str) -> Fetched | FetchFailure:
-        session = self._session(urlsplit(url).scheme)
+        session = self._sessions.of(urlsplit(url).scheme)
         async with session.get(URL(url, encoded=True), allow_redirects=False) as response:
             if response.status != 200:
                 return _not_ok(response)
@@ -173,36 +152,6 @@ class AddressGuardedFetcher:
                 return FetchFailure(FetchFault.TOO_LARGE, f"more than {MAX_BODY_BYTES} bytes")
             headers = tuple((name, value) for name, value in response.headers.items())
             return _decoded(url, headers, raw, response.headers.get("Content-Encoding", "identity"))
-
-    def _session(self, scheme: str) -> ClientSession:
-        session = self._sessions.get(scheme)
-        if session is None:
-            vet = self._vet if scheme == "https" else why_not_loopback
-            session = self._sessions[scheme] = self._new_session(vet)
-        return session
-
-    def _new_session(self, vet: Vet) -> ClientSession:
-        assert self._lookup is not None
-        connector = TCPConnector(
-            resolver=GuardedResolver(self._lookup, vet),
-            use_dns_cache=False,  # each connection is judged by the answer it uses
-            force_close=True,
-            limit=FETCHES_AT_ONCE,
-            ssl=self._tls or ssl.create_default_context(),
-            socket_factory=guarded_socket(vet),
-        )
-        return ClientSession(
-            connector=connector,
-            headers=_REQUEST_HEADERS,
-            cookie_jar=DummyCookieJar(),
-            trust_env=False,
-            auto_decompress=False,
-            timeout=ClientTimeout(total=None),  # asyncio.timeout covers the whole, lookup included
-            read_bufsize=_READ_BYTES,
-            max_line_size=4096,
-            max_field_size=4096,
-            max_headers=64,
-        )
 
 
 def _lookup_failure(why: ClientConnectorDNSError) -> FetchFailure:
@@ -232,7 +181,7 @@ def _not_ok(response: ClientResponse) -> FetchFailure:
 async def _read(response: ClientResponse) -> bytes | None:
     """The body as sent, or None once it is too long."""
     body = bytearray()
-    async for chunk in response.content.iter_chunked(_READ_BYTES):
+    async for chunk in response.content.iter_chunked(READ_BYTES):
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             return None

@@ -12,11 +12,10 @@ from pathlib import Path
 
 from edge.core.checkpoint import Checkpoint, stated_number
 from edge.core.errors import EdgeError
-from edge.core.webhooks import WebhookEvent
-from edge.store import outbox
 from edge.store.checkpoint_file import add_missing
 from edge.store.checkpoints import BooksBroken, make_checkpoint, stream_rows
 from edge.store.database import Database, now_micros
+from edge.store.ledger_alarms import tell_alarm
 from edge.store.service_keys import load_service_keys
 from edge.store.since_checkpoint import check_since_checkpoint
 
@@ -35,6 +34,7 @@ class CheckpointKeeper:
     operator: str
     path: Path
     clock: Callable[[], int] = now_micros
+    node: str = ""
 
     def check(self) -> BooksBroken | None:
         """What is wrong with the books since the last checkpoint: None when selling may begin.
@@ -60,9 +60,7 @@ class CheckpointKeeper:
     def alarm(self, error: EdgeError) -> None:
         """Tell by webhook that selling has ended, and why."""
         faults = error.faults[:ALARM_FAULTS_MAX] if isinstance(error, BooksBroken) else ()
-        data = {"reason": str(error), "faults": [str(fault) for fault in faults]}
-        with self.database.write() as connection:
-            outbox.add(connection, WebhookEvent.LEDGER_ALARM, "the ledger", data, at_micros=self.clock())
+        tell_alarm(self.database, self.node, error, self.clock(), [str(fault) for fault in faults])
 
     def _tokens_after(self, number: int) -> Iterator[str]:
         with self.database.read() as connection:

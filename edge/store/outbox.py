@@ -60,8 +60,8 @@ def add(
 
 
 def new_event_id(at_micros: int) -> str:
-    """A name that nobody else gives, and that sorts by time to the millisecond."""
-    return f"evt_{at_micros // 1000:012x}{secrets.token_hex(10)}"
+    """A name that nobody else gives, and that sorts by time to the microsecond."""
+    return f"evt_{at_micros:013x}{secrets.token_hex(10)}"
 
 
 def _listeners(

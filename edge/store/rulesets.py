@@ -3,7 +3,8 @@
 Rules of this file
 - Whoever saves, discards or publishes says which revision of the draft, or which live version, they looked at; when
   it is no longer that one nothing happens and ``DraftMoved`` or ``VersionMoved`` says what is there now.
-- Publishing is one transaction: the new version, the site's pointer, the end of the draft, the policy counter.
+- Publishing is one transaction: the new version, the site's pointer, the end of the draft, the policy counter,
+  and the news of it (``edge.store.outbox``).
   The pointer moves by a conditional statement, so of two people who publish at once one is told (409).
 - Going back publishes the old document as a new version: history only grows.
 - A new draft's revision starts at the clock's second, so that the revision of a discarded draft does not come back.
@@ -19,6 +20,8 @@ from sqlalchemy.exc import IntegrityError
 
 from edge.core.rule_file import from_document, to_document
 from edge.core.rules import RuleSet
+from edge.core.webhooks import WebhookEvent, timestamp_text
+from edge.store import outbox
 from edge.store.policy_version import bump_policy_version
 from edge.store.problems import InvalidValue, StoreProblem, UnknownName
 from edge.store.tables import rule_draft, rule_set, site
@@ -169,7 +172,9 @@ def publish_rules(
     }
     connection.execute(insert(rule_set).values(row))
     bump_policy_version(connection, now_micros)
-    return Version(site_id, number, rules, note, author, now_micros)
+    version = Version(site_id, number, rules, note, author, now_micros)
+    _tell(connection, version)
+    return version
 
 
 def roll_back(
@@ -187,6 +192,26 @@ def roll_back(
         raise UnknownName(f"there is no version {to_version}; see the history", "version")
     said = note or f"Back to version {to_version}"
     return publish_rules(connection, site_id, old.rules, seen_version, said, author, now_micros)
+
+
+def _tell(connection: Connection, version: Version) -> None:
+    where = connection.execute(select(site.c.host, site.c.publisher_id).where(site.c.id == version.site_id)).one()
+    data = {
+        "site": where.host,
+        "version": version.version,
+        "rules": len(version.rules.rules),
+        "note": version.note,
+        "published_by": version.published_by,
+        "published_at": timestamp_text(version.published_at_micros),
+    }
+    outbox.add(
+        connection,
+        WebhookEvent.RULES_PUBLISHED,
+        f"{where.host} version {version.version}",
+        data,
+        publisher_id=where.publisher_id,
+        at_micros=version.published_at_micros,
+    )
 
 
 def _open_draft(connection: Connection, site_id: int, document: str, author: str, now_micros: int) -> Draft:

@@ -65,9 +65,12 @@ def create_endpoints() -> None:
         "webhook_secret",
         sa.Column("endpoint_id", sa.Integer(), nullable=False, comment="whose messages it signs"),
         sa.Column("number", sa.Integer(), nullable=False, comment="1, 2, ...; the highest is the current one"),
-        sa.Column("salt", sa.LargeBinary(length=32), nullable=False, comment="with the key file it makes the secret"),
+        sa.Column("salt", sa.LargeBinary(length=32), nullable=False, comment="with a service key it makes the secret"),
         sa.Column(
-            "fingerprint", sa.LargeBinary(length=8), nullable=False, comment="shows that another key file was used"
+            "key_thumbprint",
+            sa.String(length=64),
+            nullable=False,
+            comment="the service key that makes the secret of it",
         ),
         sa.Column("created_at_micros", sa.BigInteger(), nullable=False, comment="for lists"),
         sa.Column(

@@ -18,6 +18,7 @@ FLOORS: dict[str, set[str]] = {
     "edge.core": {
         "edge.core",
         *{"cryptography", "nacl", "http_sf", "orjson", "urlpattern", "crawleruseragents", "user_agents"},
+        "standardwebhooks",
     },
     "edge.store": {
         *{"edge.core", "edge.store"},

@@ -128,7 +128,10 @@ def test_the_process_is_alive_and_says_why_it_is_not_ready() -> None:
 
 def test_metrics_are_prometheus_text() -> None:
     metrics = Metrics(
-        {"charged": 3, "payment_required": 7}, {("edge", Limit.SLOW_HEAD): 4}, {"policy_version": 5, "connections": 2}
+        {"charged": 3, "payment_required": 7},
+        {("edge", Limit.SLOW_HEAD): 4},
+        {"policy_version": 5, "connections": 2},
+        {"delivered": 6},
     )
     status, text = ask(admin_app(lambda: None, lambda: metrics), "/metrics")
     assert status == 200
@@ -137,6 +140,7 @@ def test_metrics_are_prometheus_text() -> None:
     assert 'farebox_limited_connections_total{limit="slow_head",port="edge"} 4.0' in text
     assert "farebox_policy_version 5.0" in text
     assert "farebox_connections 2.0" in text
+    assert 'farebox_webhook_tries_total{then="delivered"} 6.0' in text
 
 
 def test_nothing_else_is_served_to_operators() -> None:

@@ -4,7 +4,7 @@ Rules of this file
 - Events and deliveries are written inside the transaction that they tell of, the ledger's too. They have no foreign
   keys: an endpoint that is removed at that moment must not fail a charge. What is left over is swept.
 - Whether a delivery is anybody's is told by ``due_at_micros`` alone: taking one moves it past the lease.
-- No secret is stored: it is made of ``salt`` and a key in a file, so that a copy of the database signs nothing.
+- No secret is stored: it is made of ``salt`` and a service key in a file, so that a copy of the database signs nothing.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ webhook_secret = Table(
     metadata,
     Column("endpoint_id", ForeignKey("webhook_endpoint.id"), nullable=False, comment="whose messages it signs"),
     Column("number", Integer, nullable=False, comment="1, 2, ...; the highest is the current one"),
-    Column("salt", LargeBinary(32), nullable=False, comment="with the key file it makes the secret"),
-    Column("fingerprint", LargeBinary(8), nullable=False, comment="shows that another key file was used"),
+    Column("salt", LargeBinary(32), nullable=False, comment="with a service key it makes the secret"),
+    Column("key_thumbprint", String(64), nullable=False, comment="the service key that makes the secret of it"),
     Column("created_at_micros", BigInteger, nullable=False, comment="for lists"),
     Column("expires_at_micros", BigInteger, comment="signs until then; null for the current one"),
     PrimaryKeyConstraint("endpoint_id", "number"),
