@@ -31,11 +31,15 @@ class Spending:
 
 @dataclass(frozen=True, slots=True)
 class WindowChange:
-    """What a batch does to one window. ``is_new`` asks for a row; ``crossed`` are shares in per cent, told now."""
+    """What a batch does to one window. ``is_new`` asks for a row; ``crossed`` are shares in per cent, told now.
+
+    With ``is_correction`` a person took again what had gone back: that is written also where it exceeds the limit.
+    """
 
     budget: Budget
     start_micros: int
     is_new: bool
+    is_correction: bool
     change_micros: int
     spent_micros: int
     told: int
@@ -45,7 +49,7 @@ class WindowChange:
 class BudgetBook:
     """The budgets of some accounts; ``spendings`` are the windows that have a row."""
 
-    __slots__ = ("_before", "_budgets", "_now")
+    __slots__ = ("_before", "_budgets", "_corrected", "_now")
 
     def __init__(self, budgets: Iterable[Budget] = (), spendings: Mapping[WindowKey, Spending] | None = None) -> None:
         self._budgets: dict[int, list[Budget]] = {}
@@ -53,6 +57,7 @@ class BudgetBook:
             self._budgets.setdefault(budget.account_id, []).append(budget)
         self._before = dict(spendings or {})
         self._now: dict[WindowKey, tuple[Budget, Spending]] = {}
+        self._corrected: set[WindowKey] = set()
 
     @property
     def accounts(self) -> frozenset[int]:
@@ -76,10 +81,15 @@ class BudgetBook:
             window.told |= reached(window.spent_micros, budget.limit.amount_micros)
 
     def give_back(self, opening: Entry, amount_micros: int) -> None:
-        """Count money that goes back to who paid for ``opening``, in the window in which that was opened."""
+        """Count money that goes back to who paid for ``opening``, in the window in which that was opened.
+
+        A negative amount is a person's correction of what went back: it counts whatever the limit says.
+        """
         for budget in self._counting(opening.debit_account, opening.site_id, opening.recorded_at_micros):
             window = self._window(budget, opening.recorded_at_micros)
             window.spent_micros -= amount_micros
+            if amount_micros < 0:
+                self._corrected.add((budget.budget_id, budget.window(opening.recorded_at_micros).start_micros))
             if window.spent_micros < 0:
                 raise InvariantBroken(f"budget {budget.budget_id}: more goes back to a window than it has taken")
 
@@ -92,6 +102,7 @@ class BudgetBook:
                 budget,
                 start_micros,
                 before is None,
+                (number, start_micros) in self._corrected,
                 now.spent_micros - was.spent_micros,
                 now.spent_micros,
                 now.told,

@@ -12,9 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
-from edge.core.money import Money
+from edge.core.money import Money, format_signed
 from edge.core.month import Month
 
 DAY_MICROS = 86_400_000_000
@@ -38,8 +39,9 @@ class Window(NamedTuple):
     end_micros: int
 
 
+@lru_cache(maxsize=256)
 def window_of(per: Per, at_micros: int) -> Window:
-    """The window of that kind which contains an instant."""
+    """The window of that kind which contains an instant; remembered, because a batch asks for one again and again."""
     if per is Per.DAY:
         start = at_micros - at_micros % DAY_MICROS
         return Window(start, start + DAY_MICROS)
@@ -101,7 +103,7 @@ class BudgetExceeded:
         """Which budget, and when it resets, in plain ASCII."""
         if self.retry_after_seconds is None:
             return f"the price is more than the whole budget of {self.budget.name}"
-        spent = Money(self.spent_micros, self.budget.limit.currency)
+        spent = format_signed(self.spent_micros, self.budget.limit.currency)
         return f"the budget of {self.budget.name} has {spent} spent; it resets at {self.resets_at}"
 
     @property

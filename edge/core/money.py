@@ -87,6 +87,6 @@ def format_signed(amount_micros: int, currency: str) -> str:
     return f"{currency} {format_micros(amount_micros)}"
 
 
-def money_document(money: Money) -> dict[str, object]:
+def money_document(amount_micros: int, currency: str) -> dict[str, object]:
     """An amount in JSON: exact for programs, readable for people."""
-    return {"amount_micros": money.amount_micros, "currency": money.currency, "display": str(money)}
+    return {"amount_micros": amount_micros, "currency": currency, "display": format_signed(amount_micros, currency)}

@@ -16,7 +16,7 @@ import orjson
 
 from edge.core.budgets import BudgetExceeded
 from edge.core.decision import DemandPayment, Refuse
-from edge.core.money import Money, money_document
+from edge.core.money import money_document
 from edge.core.policy import SitePolicy
 from edge.core.refusal_fields import problem_path, refusal_fields, refusal_status, told_detail
 from edge.core.refusal_texts import RefusalTexts
@@ -165,7 +165,7 @@ class Refusals:
             "code": code.value,
         }
         if isinstance(refusal, DemandPayment):
-            problem["price"] = money_document(refusal.price)
+            problem["price"] = money_document(refusal.price.amount_micros, refusal.price.currency)
             if refusal.budget is not None:
                 problem["budget"] = _budget(refusal.budget)
             problem["accepts"] = [{"rail": "crawler-price", "headers": ["crawler-max-price", "crawler-exact-price"]}]
@@ -180,8 +180,8 @@ def _budget(over: BudgetExceeded) -> dict[str, object]:
     return {
         "per": budget.per.value,
         "site": budget.host,
-        "limit": money_document(budget.limit),
-        "spent": money_document(Money(over.spent_micros, currency)),
+        "limit": money_document(budget.limit.amount_micros, currency),
+        "spent": money_document(over.spent_micros, currency),
         "resets_at": over.resets_at,
     }
 

@@ -7,9 +7,10 @@ ends. The statements name their conditions all the same, and the table has its c
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, case, insert, literal, select, update
+from sqlalchemy import BigInteger, Connection, Insert, Row, Select, Update, bindparam, case, insert, select, update
 
 from edge.core.budget_plan import BudgetBook, Spending, WindowChange, WindowKey
 from edge.core.budgets import Budget, Per, window_of
@@ -30,10 +31,7 @@ def read_book(connection: Connection, accounts: Iterable[int], at_micros: int, o
 
 def read_budgets(connection: Connection, accounts: Iterable[int]) -> list[Budget]:
     """The budgets of these accounts, in the order in which they were made."""
-    joined = budget.join(account, account.c.id == budget.c.account_id).outerjoin(site, site.c.id == budget.c.site_id)
-    columns = (*budget.c, account.c.currency, account.c.owner_id, site.c.host)
-    query = select(*columns).select_from(joined).where(budget.c.account_id.in_(set(accounts))).order_by(budget.c.id)
-    return [budget_of(row) for row in connection.execute(query)]
+    return [budget_of(row) for row in connection.execute(_budgets(), {"accounts": sorted(accounts)})]
 
 
 def budget_of(row: Row[Any]) -> Budget:
@@ -48,12 +46,29 @@ def write_changes(connection: Connection, changes: Iterable[WindowChange], at_mi
     Raises ``InvariantBroken`` for a row that is not as it was read.
     """
     for change in changes:
-        if change.is_new:
-            _insert(connection, change)
-        elif connection.execute(_taking(change) if change.change_micros > 0 else _giving(change)).rowcount != 1:
+        moved = connection.execute(_statement(change), _values(change)).rowcount
+        if moved != 1 and not change.is_new:
             raise InvariantBroken(f"budget {change.budget.budget_id}: a window is not as it was read under lock")
         for share in change.crossed:
             _tell(connection, change, share, at_micros)
+
+
+def _statement(change: WindowChange) -> Insert | Update:
+    if change.is_new:
+        return _opening()
+    return _taking() if change.change_micros > 0 and not change.is_correction else _moving()
+
+
+def _values(change: WindowChange) -> dict[str, int]:
+    return {
+        "of_budget": change.budget.budget_id,
+        "start": change.start_micros,
+        "before": change.spent_micros - change.change_micros,
+        "change": change.change_micros,
+        "now": change.spent_micros,
+        "limit": change.budget.limit.amount_micros,
+        "new_told": change.told,
+    }
 
 
 def _tell(connection: Connection, change: WindowChange, share: int, at_micros: int) -> None:
@@ -63,9 +78,13 @@ def _tell(connection: Connection, change: WindowChange, share: int, at_micros: i
     window = window_of(one.per, change.start_micros)
     data = {
         "crawler": name,
-        "budget": {"per": one.per.value, "site": one.host, "limit": money_document(one.limit)},
+        "budget": {
+            "per": one.per.value,
+            "site": one.host,
+            "limit": money_document(one.limit.amount_micros, one.limit.currency),
+        },
         "percent": share,
-        "spent": money_document(Money(change.spent_micros, one.limit.currency)),
+        "spent": money_document(change.spent_micros, one.limit.currency),
         "window": {"start": timestamp_text(window.start_micros), "end": timestamp_text(window.end_micros)},
     }
     event = WebhookEvent.BUDGET_THRESHOLD.value
@@ -75,44 +94,59 @@ def _tell(connection: Connection, change: WindowChange, share: int, at_micros: i
 def _read_spendings(connection: Connection, budgets: list[int], starts: set[int]) -> dict[WindowKey, Spending]:
     if not budgets:
         return {}
-    windows = budget_window.c
-    query = select(budget_window).where(windows.budget_id.in_(budgets), windows.start_micros.in_(starts))
-    return {
-        (row.budget_id, row.start_micros): Spending(row.spent_micros, row.told) for row in connection.execute(query)
-    }
+    rows = connection.execute(_windows(), {"budgets": budgets, "starts": sorted(starts)})
+    return {(row.budget_id, row.start_micros): Spending(row.spent_micros, row.told) for row in rows}
 
 
-def _insert(connection: Connection, change: WindowChange) -> None:
-    connection.execute(
-        insert(budget_window).values(
-            budget_id=change.budget.budget_id,
-            start_micros=change.start_micros,
-            spent_micros=change.spent_micros,
-            ceiling_micros=change.budget.limit.amount_micros,
-            told=change.told,
-        )
+# The statements, made once: each runs for every batch that charges an account with a budget.
+
+
+@cache
+def _budgets() -> Select[Any]:
+    joined = budget.join(account, account.c.id == budget.c.account_id).outerjoin(site, site.c.id == budget.c.site_id)
+    columns = (*budget.c, account.c.currency, account.c.owner_id, site.c.host)
+    theirs = budget.c.account_id.in_(bindparam("accounts", expanding=True))
+    return select(*columns).select_from(joined).where(theirs).order_by(budget.c.id)
+
+
+@cache
+def _windows() -> Select[Any]:
+    return select(budget_window).where(
+        budget_window.c.budget_id.in_(bindparam("budgets", expanding=True)),
+        budget_window.c.start_micros.in_(bindparam("starts", expanding=True)),
     )
 
 
-def _taking(change: WindowChange) -> Update:
+@cache
+def _opening() -> Insert:
+    return insert(budget_window).values(
+        budget_id=bindparam("of_budget"),
+        start_micros=bindparam("start"),
+        spent_micros=bindparam("now"),
+        ceiling_micros=bindparam("limit"),
+        told=bindparam("new_told"),
+    )
+
+
+@cache
+def _taking() -> Update:
     """Take more: the limit of this very moment decides, and the ceiling cannot be moved by it."""
-    limit = select(budget.c.limit_micros).where(budget.c.id == change.budget.budget_id).scalar_subquery()
-    spent = budget_window.c.spent_micros + literal(change.change_micros)
-    return _of(change).where(spent <= limit).values(spent_micros=spent, told=change.told)
+    limit = select(budget.c.limit_micros).where(budget.c.id == bindparam("of_budget")).scalar_subquery()
+    spent = budget_window.c.spent_micros + bindparam("change", type_=BigInteger)
+    return _unmoved().where(spent <= limit).values(spent_micros=spent, told=bindparam("new_told"))
 
 
-def _giving(change: WindowChange) -> Update:
-    """Give back: a ceiling above the limit comes down with what is spent."""
-    limit = literal(change.budget.limit.amount_micros)
-    spent = budget_window.c.spent_micros + literal(change.change_micros)
-    ceiling = case((spent > limit, spent), else_=limit)
-    return _of(change).values(spent_micros=spent, ceiling_micros=ceiling, told=change.told)
+@cache
+def _moving() -> Update:
+    """Give back, or take again what a person says: the ceiling is the limit, or what is spent where that is more."""
+    limit, now = bindparam("limit", type_=BigInteger), bindparam("now", type_=BigInteger)
+    ceiling = case((now > limit, now), else_=limit)
+    return _unmoved().values(spent_micros=now, ceiling_micros=ceiling, told=bindparam("new_told"))
 
 
-def _of(change: WindowChange) -> Update:
-    before = change.spent_micros - change.change_micros
+def _unmoved() -> Update:
     return update(budget_window).where(
-        budget_window.c.budget_id == change.budget.budget_id,
-        budget_window.c.start_micros == change.start_micros,
-        budget_window.c.spent_micros == before,
+        budget_window.c.budget_id == bindparam("of_budget"),
+        budget_window.c.start_micros == bindparam("start"),
+        budget_window.c.spent_micros == bindparam("before"),
     )
