@@ -207,9 +207,9 @@ class Afterwards:
         self._move(order.debit_account, order.credit_account, order.money)
         entry = self._page.adjust(order, charge)
         self._note(entry)
-        if charge is not None and order.credit_account == charge.debit_account:
-            # Budgets get it back; what a debit note takes again must not find them full.
-            self._give_back(charge, order.money.amount_micros)
+        if charge is not None:
+            amount_micros = order.money.amount_micros
+            self._give_back(charge, amount_micros if order.credit_account == charge.debit_account else -amount_micros)
         return _recorded(entry, fresh=True)
 
     def _corrected_charge(self, order: AdjustOrder) -> Entry | NotAdjusted:

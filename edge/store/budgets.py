@@ -10,23 +10,20 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from edge.core.budgets import DAY_MICROS, Budget, Per, Window, reached, window_of
-from edge.core.ledger import EntryKind, Step
 from edge.core.money import Money
 from edge.store.account_rows import find_account
 from edge.store.accounts import account_code
 from edge.store.budget_rows import read_budgets
 from edge.store.database import Database, now_micros
 from edge.store.problems import InvalidValue, UnknownName
-from edge.store.tables import account, budget, budget_window, entry, site, writer
-
-_OPENS = (EntryKind.POST.value, EntryKind.HOLD.value)
-_GIVES_BACK = (EntryKind.VOID.value, EntryKind.REVERSE.value)
+from edge.store.tables import account, budget, budget_window, site
+from edge.store.window_sums import Snapshot, WindowSums
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +62,16 @@ def set_budget(database: Database, place: BudgetPlace, limit: Money, *, author: 
     window = window_of(place.per, at_micros)
     with database.read() as connection:
         number = _account(connection, place)
-        snapshot = _Snapshot.read(connection)
-        spent_micros = _spent(connection, number, place.site_id, window)
+        sums = WindowSums(number, place.site_id, window)
+        snapshot = Snapshot.read(connection)
+        spent_micros = sums.until_now(connection)
     with database.write() as connection:
         _lock(connection, number)
         known = _find(connection, number, place)
         if known is not None:
             _change_limit(connection, known, limit.amount_micros, at_micros, author)
             return
-        spent_micros += _spent_since(connection, number, place.site_id, window, snapshot.since())
+        spent_micros += sums.since(connection, snapshot)
         made = connection.execute(
             insert(budget)
             .values(
@@ -161,64 +159,3 @@ def _change_limit(connection: Connection, number: int, limit_micros: int, at_mic
             "told": reached(row.spent_micros, limit_micros),
         }
         connection.execute(update(budget_window).where(here).values(changed))
-
-
-def _spent(connection: Connection, number: int, site_id: int | None, window: Window) -> int:
-    """Sum what the account's charges of a window took, less what went back of each, whenever that was."""
-    after = entry.alias("after")
-    back = (after.c.key == entry.c.key) & (after.c.attempt == entry.c.attempt) & after.c.kind.in_(_GIVES_BACK)
-    opened = _opened(number, site_id, window)
-    came = select(func.sum(entry.c.amount_micros)).where(*opened)
-    went = select(func.sum(after.c.amount_micros)).select_from(entry.join(after, back)).where(*opened)
-    taken, given = (connection.execute(query).scalar_one() for query in (came, went))
-    return int(taken or 0) - int(given or 0)
-
-
-def _spent_since(
-    connection: Connection, number: int, site_id: int | None, window: Window, later: ColumnElement[bool]
-) -> int:
-    """The same for the few entries written ``later``; charges from before can have been given back since."""
-    came = select(func.sum(entry.c.amount_micros)).where(*_opened(number, site_id, window), later)
-    spent_micros = int(connection.execute(came).scalar_one() or 0)
-    given = select(entry.c.key, entry.c.attempt, entry.c.amount_micros).where(
-        later, entry.c.credit_account == number, entry.c.kind.in_(_GIVES_BACK)
-    )
-    for key, attempt, amount_micros in connection.execute(given).all():
-        theirs = (entry.c.key == key) & (entry.c.attempt == attempt)
-        opening = select(entry.c.number).where(theirs, *_opened(number, site_id, window))
-        if connection.execute(opening).first() is not None:
-            spent_micros -= amount_micros
-    return spent_micros
-
-
-def _opened(number: int, site_id: int | None, window: Window) -> list[ColumnElement[bool]]:
-    """The account's charges of a window, at one site where that is asked."""
-    own = entry.c
-    conditions = [
-        own.step == Step.OPEN.value,
-        own.kind.in_(_OPENS),
-        own.debit_account == number,
-        own.recorded_at_micros >= window.start_micros,
-        own.recorded_at_micros < window.end_micros,
-    ]
-    return conditions if site_id is None else [*conditions, own.site_id == site_id]
-
-
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
-    """Where the books ended at one moment: the last writer, and how far each had come that could still write."""
-
-    last_writer: int
-    open_heads: Mapping[int, int]
-
-    @classmethod
-    def read(cls, connection: Connection) -> _Snapshot:
-        last: int = connection.execute(select(func.coalesce(func.max(writer.c.id), 0))).scalar_one()
-        living = select(writer.c.id, writer.c.head_entry).where(writer.c.closed_at_micros.is_(None))
-        return cls(last, {row.id: row.head_entry for row in connection.execute(living)})
-
-    def since(self) -> ColumnElement[bool]:
-        """What was written afterwards, by its place in the chains."""
-        own = entry.c
-        further = [(own.writer_id == one) & (own.number > head) for one, head in self.open_heads.items()]
-        return or_(own.writer_id > self.last_writer, *further)

@@ -20,7 +20,7 @@ class Corrections:
     """The adjustments that went by; there are few, because people make them."""
 
     credited: list[tuple[Entry, int]] = field(default_factory=list)
-    """Each corrected charge's opening with the sum of its credit notes, debit notes apart; filled by ``faults``."""
+    """Each corrected charge's opening with what its notes gave back, less what they took; filled by ``faults``."""
     _notes: dict[str, list[Entry]] = field(default_factory=dict)
 
     def add(self, entry: Entry) -> None:
@@ -46,6 +46,6 @@ class Corrections:
                 notes = self._notes[text]
                 credited = sum(note.amount_micros for note in notes if note.credit_account == payer)
                 given = credited - sum(note.amount_micros for note in notes if note.debit_account == payer)
-                self.credited.append((state.opening, credited))
+                self.credited.append((state.opening, given))
                 if not 0 <= given <= price:
                     yield Fault("I2", text, "has credit notes over more than it cost")

@@ -111,6 +111,33 @@ def test_a_broken_delivery_gives_back_too(counter: Counter) -> None:
     assert counter.spent() == [0]
 
 
+def test_a_credit_note_gives_back_a_part_and_a_debit_note_takes_it_again(counter: Counter) -> None:
+    counter.limit(DAY, 2)
+    first, second = counter.sell(2)
+    assert isinstance(first, Posted)
+    assert isinstance(second, Posted)
+    for number, credits in enumerate([True, False, True, False, True]):
+        counter.note(f"CN-{number}", first.charge_id, credits=credits)
+        assert counter.spent() == [1 if credits else 2]
+    assert sold(counter.sell(2)) == 1
+    counter.clock.now += DAY_MICROS
+    counter.note("CN-8", second.charge_id, credits=True)
+    assert counter.windows() == [(1, 2)]
+
+
+def test_a_debit_note_counts_also_where_the_budget_is_full_and_nothing_is_sold_over_it(counter: Counter) -> None:
+    counter.limit(DAY, 2)
+    first, _ = counter.sell(2)
+    assert isinstance(first, Posted)
+    counter.note("CN-1", first.charge_id, credits=True)
+    counter.sell(1)
+    counter.note("DN-1", first.charge_id, credits=False)
+    assert counter.windows() == [(3, 3)]
+    assert sold(counter.sell(1)) == 0
+    counter.note("CN-2", first.charge_id, credits=True)
+    assert counter.windows() == [(2, 2)]
+
+
 def test_a_budget_of_a_site_counts_what_is_sold_there(counter: Counter) -> None:
     counter.limit(SITE, 1)
     counter.limit(MONTH, 3)

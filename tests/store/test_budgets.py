@@ -66,19 +66,24 @@ class SoldMeanwhile:
 
 
 def test_what_is_sold_and_given_back_while_a_budget_is_being_set_counts(counter: Counter) -> None:
-    first, second, *_ = counter.sell(5)
+    first, second, third, fourth, *_ = counter.sell(7)
     assert isinstance(first, Posted)
     assert isinstance(second, Posted)
+    assert isinstance(third, Posted)
+    assert isinstance(fourth, Posted)
+    counter.note("CN-1", third.charge_id, credits=True)
 
     def meanwhile() -> None:
         counter.sell(3)
         refund(counter.database, first.charge_id, reason="complaint", author="operator")
+        counter.note("DN-1", third.charge_id, credits=False)
+        counter.note("CN-2", fourth.charge_id, credits=True)
         other = BatchWriter(counter.database, "another", counter.clock)
         other.write([Post(counter.books.order(counter.crawler)), Reverse(key_of(second.charge_id), "broken")])
 
     database = cast(Database, SoldMeanwhile(counter.database, meanwhile))
     set_budget(database, DAY, pages(9), author="operator", now=counter.clock.now)
-    assert counter.spent() == [7]
+    assert counter.spent() == [8]
 
 
 def key_of(charge: str) -> bytes:

@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from edge.core.budgets import DAY_MICROS, BudgetExceeded, Per
 from edge.core.ledger import Posted
-from edge.core.ledger_operations import Credit, Operation, Post
+from edge.core.ledger_corrections import AdjustOrder, Recorded
+from edge.core.ledger_operations import Adjust, Credit, Operation, Post
 from edge.core.money import Money
 from edge.store.batch_writer import Answer, BatchWriter
 from edge.store.budgets import BudgetPlace, BudgetView, set_budget, show_budgets
@@ -56,6 +57,12 @@ class Counter:
 
     def sell(self, count: int = 1) -> list[Answer]:
         return self.write(*(Post(self.books.order(self.crawler)) for _ in range(count)))
+
+    def note(self, number: str, charge: str, *, credits: bool) -> None:
+        """Correct a charge by its whole price: give it back, or take it again."""
+        parties = (self.books.publisher, self.crawler) if credits else (self.crawler, self.books.publisher)
+        [answer] = self.write(Adjust(AdjustOrder(number, *parties, PRICE, 1, 1, "too dear", "operator", charge)))
+        assert isinstance(answer, Recorded), answer
 
     def limit(self, place: BudgetPlace, count: int) -> None:
         set_budget(self.database, place, pages(count), author="operator", now=self.clock.now)
