@@ -76,6 +76,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_PUBLISHER}/months/{{month}}", Need.SEE, months.show_one),
     Route("GET", f"{_PUBLISHER}/months/{{month}}/report.csv", Need.EXPORT, months.download_csv),
     Route("GET", f"{_PUBLISHER}/months/{{month}}/report.jsonl", Need.EXPORT, months.download_json_lines),
+    Route("GET", f"{_PUBLISHER}/months/{{month}}/report.xlsx", Need.EXPORT, months.download_workbook),
+    Route("GET", f"{_PUBLISHER}/months/{{month}}/report.parquet", Need.EXPORT, months.download_parquet),
+    Route("GET", f"{_PUBLISHER}/months/{{month}}/report.pdf", Need.EXPORT, months.download_pdf),
     # A site's prices
     Route("GET", f"{_SITE}/rules", Need.SEE, rules.show),
     Route("GET", f"{_SITE}/rules/new", Need.EDIT, rule_editing.show_new),

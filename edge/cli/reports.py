@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import Connection
 
-from edge.cli.terminal import Column, CommandFailed, JsonFlag, WrongUsage, note, say, show_json, show_rows, write
+from edge.cli.terminal import (
+    Column,
+    CommandFailed,
+    JsonFlag,
+    WrongUsage,
+    note,
+    say,
+    show_json,
+    show_rows,
+    write,
+    write_bytes,
+)
 from edge.cli.times import read_month
-from edge.cli.workplace import reading
+from edge.cli.workplace import reading, settings_here
 from edge.core.money import format_signed
 from edge.core.month import Month
-from edge.core.report import MonthReport, check, fold, is_draft
-from edge.core.report_files import csv_file, jsonl_file, manifest, part_label
+from edge.core.month_rows import EntryDetail
+from edge.core.report import MonthReport
+from edge.core.statement import Party, Statement
+from edge.files.folder import scratch_directory, write_folder
+from edge.files.formats import FORMATS, FormatUnfit, Sources
 from edge.store.crawlers import find_crawler
 from edge.store.database import now_micros
-from edge.store.month_entries import month_sums, stream_month
+from edge.store.month_reading import Names, Part, charges_by_day, month_details, transfers_by_day
 from edge.store.publishers import find_publisher
+from edge.store.statements import read_statement
 
-_WRITERS = {"csv": csv_file, "jsonl": jsonl_file}
+_DEFAULT_FORMATS = ["csv", "jsonl"]
 _COLUMNS = (
     Column("PUBLISHER", "publisher"),
     Column("SITE", "site"),
@@ -38,8 +56,9 @@ def report(
     month: Annotated[str, typer.Argument(help="The month in UTC, such as 2026-11.")],
     publisher: Annotated[str | None, typer.Option(help="Only what this publisher earned.")] = None,
     crawler: Annotated[str | None, typer.Option(help="Only what this crawler paid.")] = None,
-    format: Annotated[str | None, typer.Option(help="csv or jsonl; with --out several, as csv,jsonl.")] = None,
+    format: Annotated[str | None, typer.Option(help=f"{', '.join(FORMATS)}; with --out several, as csv,pdf.")] = None,
     out: Annotated[Path | None, typer.Option(help="A directory to write the files and a manifest into.")] = None,
+    detail: Annotated[bool, typer.Option("--detail", help="With --out: every charge too, a row each.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Add up a month, check it against the ledger's sums, and only then print it or write files.
@@ -48,70 +67,102 @@ def report(
     """
     period = read_month(month)
     formats = _read_formats(format, out)
+    if detail and out is None:
+        raise WrongUsage("single charges need a directory; give --out DIR, or use `farebox charges`")
     with reading() as connection:
-        made = make_report(connection, period, publisher, crawler)
-    if out is not None:
-        _write_files(made, formats, out, as_json)
-    elif formats:
-        write(_WRITERS[formats[0]](made.month).decode())
-    else:
-        _show(made.month, as_json)
-    if made.month.draft:
+        desk = open_desk(connection, period, publisher, crawler)
+        if out is not None:
+            _write_files(desk, formats, out, detail, as_json)
+        elif formats:
+            _write_one(desk, formats[0])
+        else:
+            _show(desk.statement.report, as_json)
+    if desk.statement.draft:
         note(f"{period.label} is not over: this is a draft")
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedReport:
-    """A report that agrees with the ledger, and whose part of the month it is: ids and names, None for all."""
+class Desk:
+    """A statement that agrees with the ledger, and the snapshot that it was read from, for what is streamed."""
 
-    month: MonthReport
-    publisher: tuple[int, str] | None
-    crawler: tuple[int, str] | None
+    connection: Connection
+    names: Names
+    part: Part
+    statement: Statement
+
+    def sources(self) -> Sources:
+        """What files of it are written from."""
+        month = self.statement.month
+        return Sources(
+            self.statement,
+            lambda: charges_by_day(self.connection, self.names, month, self.part),
+            lambda: transfers_by_day(self.connection, self.names, month),
+        )
+
+    def details(self) -> Iterator[EntryDetail]:
+        """Its entries, with a bar on a terminal."""
+        entries = month_details(self.connection, self.names, self.statement.month, self.part)
+        yield from with_progress(entries, self.statement.report.entry_count)
 
 
-def make_report(connection: Connection, month: Month, publisher: str | None, crawler: str | None) -> CheckedReport:
-    """A month's report, checked against the entries; raises ``ReportMismatch``, ``UnknownName`` and ``WrongUsage``."""
+def open_desk(connection: Connection, month: Month, publisher: str | None, crawler: str | None) -> Desk:
+    """A month's statement, checked; raises ``ReportMismatch``, ``UnknownName`` and ``WrongUsage``."""
     if publisher is not None and crawler is not None:
         raise WrongUsage("a report is for one reader: give --publisher or --crawler, not both")
-    earns = find_publisher(connection, publisher) if publisher is not None else None
-    pays = find_crawler(connection, crawler) if crawler is not None else None
-    only = {
-        "publisher_ids": None if earns is None else frozenset({earns.publisher_id}),
-        "crawler_ids": None if pays is None else frozenset({pays.crawler_id}),
-    }
-    made = fold(month, stream_month(connection, month, **only), draft=is_draft(month, now_micros()))
-    check(made, month_sums(connection, month, **only))
-    return CheckedReport(
-        made,
-        None if earns is None else (earns.publisher_id, earns.name),
-        None if pays is None else (pays.crawler_id, pays.name),
+    part = Part(
+        find_publisher(connection, publisher).publisher_id if publisher is not None else None,
+        find_crawler(connection, crawler).crawler_id if crawler is not None else None,
     )
+    names, settings = Names.read(connection), settings_here()
+    operator = Party(settings.operator, None, (settings.contact,) if settings.contact else ())
+    made = read_statement(connection, month, part, operator=operator, now_micros=now_micros(), names=names)
+    return Desk(connection, names, part, made)
+
+
+def with_progress(entries: Iterable[EntryDetail], total: int) -> Iterator[EntryDetail]:
+    """Pass entries on, with a bar on a terminal; ``total`` may count more than come."""
+    if not sys.stderr.isatty():
+        yield from entries
+        return
+    from rich.console import Console  # only where there is somebody to look
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield from bar.track(entries, total=total, description="entries")
 
 
 def _read_formats(text: str | None, out: Path | None) -> list[str]:
     formats = [word.strip() for word in text.split(",") if word.strip()] if text else []
     for word in formats:
-        if word not in _WRITERS:
-            raise WrongUsage(f"{word!r} is not a format of reports; choose from {', '.join(_WRITERS)}")
+        if word not in FORMATS:
+            raise WrongUsage(f"{word!r} is not a format of reports; choose from {', '.join(FORMATS)}")
     if out is None and len(formats) > 1:
         raise WrongUsage("several formats need a directory; give --out DIR")
-    return formats or (list(_WRITERS) if out is not None else [])
+    if out is None and formats and not FORMATS[formats[0]].is_text and sys.stdout.isatty():
+        raise WrongUsage(f"{formats[0]} is not text for a terminal; give --out DIR, or send it to a file with >")
+    return list(dict.fromkeys(formats)) or (_DEFAULT_FORMATS if out is not None else [])
 
 
-def _write_files(made: CheckedReport, formats: list[str], out: Path, as_json: bool) -> None:
-    label = part_label(made.month.month, publisher=made.publisher, crawler=made.crawler)
-    files = {f"report-{label}.{form}": _WRITERS[form](made.month) for form in formats}
-    names = [None if reader is None else reader[1] for reader in (made.publisher, made.crawler)]
-    described = manifest(made.month, files, publisher=names[0], crawler=names[1])
-    stated = out / f"manifest-{label}.json"
+def _write_one(desk: Desk, name: str) -> None:
+    form = FORMATS[name]
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        # The manifest goes first and comes last: where it is, what it names is there and whole.
-        stated.unlink(missing_ok=True)
-        for name, content in {**files, stated.name: described.to_json()}.items():
-            draft = out / f".{name}.new"
-            draft.write_bytes(content)
-            draft.replace(out / name)
+        form.check(desk.statement)
+    except FormatUnfit as why:
+        raise WrongUsage(str(why)) from why
+    with scratch_directory() as scratch:
+        made = scratch / "made"
+        with made.open("wb") as sink:
+            form.write(desk.sources(), sink, scratch)
+        with made.open("rb") as parts:
+            while part := parts.read(1 << 16):
+                write_bytes(part)
+
+
+def _write_files(desk: Desk, formats: list[str], out: Path, detail: bool, as_json: bool) -> None:
+    try:
+        stated, described = write_folder(out, desk.sources(), formats, desk.details if detail else None)
+    except FormatUnfit as why:
+        raise WrongUsage(str(why)) from why
     except OSError as why:
         raise CommandFailed(f"the report cannot be written to {out} ({why.strerror}); choose another --out") from why
     if as_json:
@@ -142,11 +193,8 @@ def _show(made: MonthReport, as_json: bool) -> None:
 
 def _line(line: Any) -> dict[str, Any]:
     return {
-        **{name: getattr(line, name) for name in ("publisher", "site", "crawler", "rule", "licence", "currency")},
-        "pages": line.pages,
-        "reversed_pages": line.reversed_pages,
-        "amount": format_signed(line.amount_micros, line.currency),
-        "amount_micros": line.amount_micros,
+        **{name: getattr(line, name) for name in ("publisher", "site", "crawler", "rule", "licence")},
+        **_total(line),
     }
 
 
@@ -157,4 +205,6 @@ def _total(total: Any) -> dict[str, Any]:
         "reversed_pages": total.reversed_pages,
         "amount": format_signed(total.amount_micros, total.currency),
         "amount_micros": total.amount_micros,
+        "fee_micros": total.fee_micros,
+        "payable_micros": total.payable_micros,
     }

@@ -88,6 +88,15 @@ def write(text: str) -> None:
         raise ReaderLeft from why
 
 
+def write_bytes(part: bytes) -> None:
+    """Print bytes of a result that need not be text; raises ``ReaderLeft``."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(part)
+    except BrokenPipeError as why:
+        raise ReaderLeft from why
+
+
 def note(text: str) -> None:
     """Print a line that is not part of the result."""
     sys.stderr.write(text + "\n")

@@ -10,7 +10,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from edge.cli.key_sets import read_key_set
-from edge.cli.reports import make_report
+from edge.cli.reports import open_desk
 from edge.cli.terminal import CommandFailed, JsonFlag, say, show_json, visible
 from edge.cli.times import read_month
 from edge.cli.workplace import opened, settings_here
@@ -82,13 +82,13 @@ def _month(database: Database, period: Month) -> tuple[list[dict[str, Any]], str
     """The month's totals, or in words why there are none: one more fault, and not the end of the others."""
     try:
         with database.read() as connection:
-            made = make_report(connection, period, None, None)
+            made = open_desk(connection, period, None, None).statement
     except (EdgeError, TypeError, ValueError, DBAPIError) as error:
         reason = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
         return [], f"{period.label}: has no report: {reason}"
     shown = [
         {"currency": total.currency, "amount": format_signed(total.amount_micros, total.currency)}
-        for total in made.month.totals
+        for total in made.report.totals
     ]
     return shown, None
 

@@ -18,6 +18,11 @@ from edge.core.ledger import Entry, digest_of, key_of_charge_id
 from edge.core.money import Money
 
 
+def fee_key(month: str, publisher_id: int, currency: str) -> bytes:
+    """Name the fee of one publisher's month in one currency; ``month`` as ``2026-10``."""
+    return digest_of(b"farebox fee 1", (month.encode(), str(publisher_id).encode(), currency.encode()))
+
+
 @dataclass(frozen=True, slots=True)
 class AdjustOrder:
     """A credit note (``credit_account`` is the crawler's) or a debit note (``debit_account`` is).
@@ -62,8 +67,7 @@ class FeeOrder:
     @property
     def key(self) -> bytes:
         """The key of this publisher's fee in this month and currency."""
-        parts = (self.month.encode(), str(self.publisher_id).encode(), self.money.currency.encode())
-        return digest_of(b"farebox fee 1", parts)
+        return fee_key(self.month, self.publisher_id, self.money.currency)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,38 +7,53 @@ Rules of this file:
   top-up are no pages;
 - what goes into suspense is not earned any more, and is earned again when it is released, each in its month; a
   reversal out of suspense takes nothing from the publisher;
-- a credit note takes from the publisher that pays it, and changes no number of pages; a fee is no line here;
+- a credit note takes from the publisher that pays it, and changes no number of pages; the operator's fee of the month
+  is told apart and never part of a line's own amount;
 - a line is publisher x site x crawler x rule x licence in one currency; amounts of different currencies are
   never added;
 - a report is checked against sums that were made another way before anything is written;
-- the same entries give the same report, in whatever order they come.
+- the same entries give the same report, in whatever order they come, one by one or summed by the database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import assert_never
+from enum import StrEnum
+from typing import NamedTuple
 
 from edge.core.errors import EdgeError
 from edge.core.ledger import EntryKind
 from edge.core.money import format_signed
 from edge.core.month import Month
+from edge.core.shares import split
 
 DRAFT_MARGIN_MICROS = 60_000_000
-SUSPENSE = "suspense"
 
 
 class ReportMismatch(EdgeError):
     """A report and the ledger disagree: nothing may be written until somebody has found out why."""
 
 
+class Pocket(StrEnum):
+    """What kind of account an entry takes from or gives to: the first word of the account's code."""
+
+    CRAWLER = "crawler"
+    PUBLISHER = "publisher"
+    HOLDS = "holds"
+    FUNDING = "funding"
+    SUSPENSE = "suspense"
+    ADJUSTMENTS = "adjustments"
+    FEES = "fees"
+
+
 @dataclass(frozen=True, slots=True)
 class EntryRow:
-    """What a report needs of one ledger entry, with names instead of numbers; None where it does not apply.
+    """What a report needs of ledger entries, with names instead of numbers; None where it does not apply.
 
-    ``amount_micros`` is never negative; the kind says which way it goes, and where that leaves it open, whose account
-    it ``debits``: ``crawler``, ``publisher``, ``suspense``, ``adjustments`` and so on.
+    One entry, or as many of one kind as agree in all of this: ``entries`` says how many, ``amount_micros`` their sum,
+    never negative, and ``recorded_at_micros`` the first. The kind says which way the money goes, and where that leaves
+    it open, whose account it ``debits``: ``crawler``, ``publisher``, ``suspense``, ``adjustments`` and so on.
     """
 
     kind: EntryKind
@@ -52,6 +67,7 @@ class EntryRow:
     rule_version: int | None
     recorded_at_micros: int
     debits: str = "publisher"
+    entries: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +85,56 @@ class EntrySum:
     debits: str = "publisher"
 
 
+class Effect(NamedTuple):
+    """What an entry adds to a line: each number is a factor, of the count for pages, else of the amount."""
+
+    pages: int = 0
+    reversed_pages: int = 0
+    suspended_pages: int = 0
+    earned: int = 0
+    reversed: int = 0
+    suspended: int = 0
+    adjusted: int = 0
+    fee: int = 0
+
+    @property
+    def amount(self) -> int:
+        """The factor of what the line comes to: 1 where it grows, -1 where it falls."""
+        return self.earned - self.reversed - self.adjusted
+
+
+NOTHING = Effect()
+_SALE = Effect(pages=1, earned=1)
+# The one table that says what a kind of entry is to a report, with what only the debited account can tell apart.
+EFFECTS: Mapping[str, Effect] = {
+    "post": _SALE,
+    "settle": _SALE,
+    "hold": NOTHING,
+    "void": NOTHING,
+    "suspend": Effect(pages=-1, suspended_pages=1, earned=-1, suspended=1),
+    "release": Effect(pages=1, suspended_pages=-1, earned=1, suspended=-1),
+    "reverse": Effect(reversed_pages=1, reversed=1),
+    "redeliver": NOTHING,
+    "credit": NOTHING,
+    "adjust": NOTHING,
+    "fee": Effect(fee=1),
+    "note": NOTHING,
+}
+_BY_DEBIT: Mapping[tuple[str, str], Effect] = {
+    ("reverse", "suspense"): Effect(suspended_pages=-1, suspended=-1),
+    ("adjust", "publisher"): Effect(adjusted=1),
+    ("adjust", "crawler"): Effect(adjusted=-1),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ReportLine:
     """What one crawler owes one publisher for one site, rule and licence, in one currency.
 
-    ``pages`` were earned and ``reversed_pages`` taken back this month, ``adjusted_micros`` given back by credit notes;
-    ``amount_micros`` is what remains: ``earned_micros - reversed_micros - adjusted_micros``, which may be negative.
+    ``pages`` were earned and ``reversed_pages`` taken back this month, ``adjusted_micros`` given back by credit notes.
     Earned is without what went into suspense and with what came out of it, so that in a month that only suspends it is
     negative. ``suspended_pages`` and ``suspended_micros`` are how much more lies in suspense at the month's end than
-    at its beginning; nobody has earned or spent that.
+    at its beginning; nobody has earned or spent that. ``fee_micros`` is the operator's share.
     """
 
     publisher: str
@@ -93,16 +150,22 @@ class ReportLine:
     adjusted_micros: int = 0
     suspended_pages: int = 0
     suspended_micros: int = 0
+    fee_micros: int = 0
 
     @property
     def amount_micros(self) -> int:
-        """What remains for the publisher."""
+        """What the crawler spent and the publisher earned, before the operator's fee; it may be negative."""
         return self.earned_micros - self.reversed_micros - self.adjusted_micros
+
+    @property
+    def payable_micros(self) -> int:
+        """What remains for the publisher."""
+        return self.amount_micros - self.fee_micros
 
 
 @dataclass(frozen=True, slots=True)
 class CurrencyTotal:
-    """The sum of all lines in one currency."""
+    """The sum of all lines in one currency; the parts mean what they mean in a line."""
 
     currency: str
     pages: int
@@ -111,6 +174,14 @@ class CurrencyTotal:
     adjusted_micros: int = 0
     suspended_pages: int = 0
     suspended_micros: int = 0
+    earned_micros: int = 0
+    reversed_micros: int = 0
+    fee_micros: int = 0
+
+    @property
+    def payable_micros(self) -> int:
+        """What remains for publishers after the fee."""
+        return self.amount_micros - self.fee_micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +196,6 @@ class MonthReport:
 
 
 _LineKey = tuple[str, str, str, str, str, str]
-_TOTALLED = (
-    "pages", "reversed_pages", "amount_micros", "adjusted_micros", "suspended_pages", "suspended_micros",
-)  # fmt: skip
-_COUNTED = ("earned_micros", "reversed_micros", *(name for name in _TOTALLED if name != "amount_micros"))
-_IN_LINES = frozenset({EntryKind.POST, EntryKind.SETTLE, EntryKind.SUSPEND, EntryKind.RELEASE, EntryKind.REVERSE})
 
 
 @dataclass(slots=True)
@@ -141,54 +207,92 @@ class _Tally:
     adjusted_micros: int = 0
     suspended_pages: int = 0
     suspended_micros: int = 0
+    fee_micros: int = 0
 
-    def count(self, kind: EntryKind, debits: str, entries: int, amount_micros: int) -> None:
-        """Add ``entries`` of one kind; those that are nobody's page add nothing."""
-        match kind:
-            case EntryKind.POST | EntryKind.SETTLE:
-                self.pages += entries
-                self.earned_micros += amount_micros
-            case EntryKind.SUSPEND:
-                self.pages -= entries
-                self.earned_micros -= amount_micros
-                self._wait(entries, amount_micros)
-            case EntryKind.RELEASE:
-                self.pages += entries
-                self.earned_micros += amount_micros
-                self._wait(-entries, -amount_micros)
-            case EntryKind.REVERSE if debits == SUSPENSE:
-                self._wait(-entries, -amount_micros)
-            case EntryKind.REVERSE:
-                self.reversed_pages += entries
-                self.reversed_micros += amount_micros
-            case EntryKind.ADJUST if debits == "publisher":
-                self.adjusted_micros += amount_micros
-            case EntryKind.ADJUST if debits == "crawler":
-                self.adjusted_micros -= amount_micros
-            case EntryKind.HOLD | EntryKind.VOID | EntryKind.REDELIVER | EntryKind.CREDIT:
-                pass
-            case EntryKind.ADJUST | EntryKind.FEE | EntryKind.NOTE:
-                pass
-            case _:
-                assert_never(kind)
+    def add(self, effect: Effect, entries: int, amount_micros: int) -> None:
+        self.pages += effect.pages * entries
+        self.reversed_pages += effect.reversed_pages * entries
+        self.earned_micros += effect.earned * amount_micros
+        self.reversed_micros += effect.reversed * amount_micros
+        self.suspended_pages += effect.suspended_pages * entries
+        self.suspended_micros += effect.suspended * amount_micros
+        self.adjusted_micros += effect.adjusted * amount_micros
+        self.fee_micros += effect.fee * amount_micros
 
-    def _wait(self, pages: int, micros: int) -> None:
-        self.suspended_pages += pages
-        self.suspended_micros += micros
+
+def effect_of(kind: EntryKind, debits: str, publisher: str | None) -> Effect:
+    """What an entry is to a report; a note that no publisher is part of is in no line.
+
+    Raises ``ReportMismatch`` for a kind that nobody has said it of.
+    """
+    if kind == "adjust" and publisher is None:
+        return NOTHING
+    effect = _BY_DEBIT.get((kind, debits)) or EFFECTS.get(kind)
+    if effect is None:
+        raise ReportMismatch(f"no report knows what an entry of kind {str(kind)!r} is")
+    return effect
+
+
+class Folding:
+    """A report in the making: entries go in one by one or summed, ``report`` gives what they come to."""
+
+    __slots__ = ("_count", "_fees", "_month", "_tallies")
+
+    def __init__(self, month: Month) -> None:
+        self._month = month
+        self._tallies: dict[_LineKey, _Tally] = {}
+        self._fees: dict[tuple[str, str], int] = {}
+        self._count = 0
+
+    def add(self, row: EntryRow) -> None:
+        """Count entries. Raises ``ReportMismatch`` for those of another month; a fee names its month itself."""
+        self._count += row.entries
+        effect = effect_of(row.kind, row.debits, row.publisher)
+        if effect.fee:
+            whose = (row.publisher or "", row.currency)
+            self._fees[whose] = self._fees.get(whose, 0) + effect.fee * row.amount_micros
+            return
+        if not self._month.start_micros <= row.recorded_at_micros < self._month.end_micros:
+            moment, label = row.recorded_at_micros, self._month.label
+            raise ReportMismatch(f"an entry recorded at {moment} does not belong to {label}")
+        if effect is not NOTHING:
+            self._tally(_line_key(row)).add(effect, row.entries, row.amount_micros)
+
+    def report(self, *, draft: bool = False) -> MonthReport:
+        """Return what was added, in a fixed order, each fee shared out over the lines that it was taken of."""
+        fees = self._shared_fees()
+        for key, fee_micros in fees.items():
+            self._tally(key).fee_micros = fee_micros
+        lines = tuple(_line(key, tally) for key, tally in sorted(self._tallies.items()))
+        return MonthReport(self._month, lines, _totals(lines), self._count, draft)
+
+    def _tally(self, key: _LineKey) -> _Tally:
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = _Tally()
+        return tally
+
+    def _shared_fees(self) -> dict[_LineKey, int]:
+        """Each publisher's fee, split by what its lines came to; a fee without such lines has one of its own."""
+        shared: dict[_LineKey, int] = {}
+        for (publisher, currency), fee_micros in sorted(self._fees.items()):
+            weights = {
+                key: max(_net(tally), 0)
+                for key, tally in sorted(self._tallies.items())
+                if key[0] == publisher and key[-1] == currency
+            }
+            if not sum(weights.values()):
+                weights = {(publisher, "", "", "", "", currency): 1}
+            shared.update(zip(weights, split(fee_micros, list(weights.values())), strict=True))
+        return shared
 
 
 def fold(month: Month, entries: Iterable[EntryRow], *, draft: bool = False) -> MonthReport:
     """Add up a month's entries. Raises ``ReportMismatch`` for an entry of another month."""
-    tallies: dict[_LineKey, _Tally] = {}
-    start_micros, end_micros = month.start_micros, month.end_micros
-    count = 0
+    folding = Folding(month)
     for entry in entries:
-        if not start_micros <= entry.recorded_at_micros < end_micros:
-            raise ReportMismatch(f"an entry recorded at {entry.recorded_at_micros} does not belong to {month.label}")
-        count += 1
-        _count(tallies, entry)
-    lines = tuple(_line(key, tally) for key, tally in sorted(tallies.items()))
-    return MonthReport(month, lines, _totals(lines), count, draft)
+        folding.add(entry)
+    return folding.report(draft=draft)
 
 
 def check(report: MonthReport, sums: Iterable[EntrySum]) -> None:
@@ -200,15 +304,16 @@ def check(report: MonthReport, sums: Iterable[EntrySum]) -> None:
     ledger: dict[tuple[str, str], _Tally] = {}
     for each in sums:
         entries += each.entries
-        if is_counted(each.kind, each.publisher):
+        effect = effect_of(each.kind, each.debits, each.publisher)
+        if effect is not NOTHING:
             tally = ledger.setdefault((each.publisher or "", each.currency), _Tally())
-            tally.count(each.kind, each.debits, each.entries, each.amount_micros)
+            tally.add(effect, each.entries, each.amount_micros)
     if entries != report.entry_count:
         raise ReportMismatch(f"the report has read {report.entry_count} entries, the ledger holds {entries}")
     reported: dict[tuple[str, str], _Tally] = {}
     for line in report.lines:
         tally = reported.setdefault((line.publisher, line.currency), _Tally())
-        for name in _COUNTED:
+        for name in _Tally.__slots__:
             setattr(tally, name, getattr(tally, name) + getattr(line, name))
     for publisher, currency in sorted(reported.keys() | ledger.keys()):
         key = (publisher, currency)
@@ -217,12 +322,21 @@ def check(report: MonthReport, sums: Iterable[EntrySum]) -> None:
         raise ReportMismatch("the report's totals are not the sums of its lines")
 
 
+_COMPARED = {
+    "earned_micros": "earned",
+    "reversed_micros": "reversed",
+    "adjusted_micros": "given back by credit notes",
+    "suspended_micros": "put into suspense",
+    "fee_micros": "taken as fee",
+}
+
+
 def _compare(publisher: str, currency: str, reported: _Tally, ledger: _Tally) -> None:
     whose = f" for {publisher}" if publisher else ""
-    if (reported.earned_micros, reported.reversed_micros) != (ledger.earned_micros, ledger.reversed_micros):
+    if any(getattr(reported, name) != getattr(ledger, name) for name in _COMPARED):
         raise ReportMismatch(
-            f"the report's lines{whose} sum to {_shown(reported, currency)}, "
-            f"the ledger's entries to {_shown(ledger, currency)}"
+            f"the report's lines{whose} sum to {_shown(reported, ledger, currency)}, "
+            f"the ledger's entries to {_shown(ledger, reported, currency)}"
         )
     if reported.pages != ledger.pages:
         raise ReportMismatch(
@@ -233,16 +347,18 @@ def _compare(publisher: str, currency: str, reported: _Tally, ledger: _Tally) ->
             f"the report counts {reported.reversed_pages} reversed pages in {currency}{whose}, "
             f"the ledger {ledger.reversed_pages}"
         )
-
     if reported != ledger:
-        raise ReportMismatch(f"the report and the ledger differ{whose} in suspense or credit notes in {currency}")
+        raise ReportMismatch(f"the report and the ledger differ{whose} in the pages in suspense in {currency}")
 
 
-def _shown(tally: _Tally, currency: str) -> str:
-    return (
-        f"{format_signed(tally.earned_micros, currency)} earned and "
-        f"{format_signed(tally.reversed_micros, currency)} reversed"
-    )
+def _shown(tally: _Tally, other: _Tally, currency: str) -> str:
+    """Earned and reversed, and whatever else the two differ in."""
+    told = [
+        f"{format_signed(getattr(tally, name), currency)} {word}"
+        for name, word in _COMPARED.items()
+        if name in ("earned_micros", "reversed_micros") or getattr(tally, name) != getattr(other, name)
+    ]
+    return " and ".join(told)
 
 
 def is_draft(month: Month, now_micros: int) -> bool:
@@ -254,36 +370,30 @@ def is_draft(month: Month, now_micros: int) -> bool:
     return now_micros < month.end_micros + DRAFT_MARGIN_MICROS
 
 
-def _count(tallies: dict[_LineKey, _Tally], entry: EntryRow) -> None:
-    if is_counted(entry.kind, entry.publisher):
-        _tally(tallies, entry).count(entry.kind, entry.debits, 1, entry.amount_micros)
-
-
-def is_counted(kind: EntryKind, publisher: str | None) -> bool:
-    """Whether entries of this kind are in somebody's line; a credit note that no publisher pays is in none."""
-    return kind in _IN_LINES or (kind is EntryKind.ADJUST and publisher is not None)
-
-
-def _tally(tallies: dict[_LineKey, _Tally], entry: EntryRow) -> _Tally:
-    key = (
-        entry.publisher or "",
-        entry.site or "",
-        entry.crawler or "",
-        entry.rule or "",
-        entry.licence or "",
-        entry.currency,
+def _line_key(row: EntryRow) -> _LineKey:
+    return (
+        row.publisher or "",
+        row.site or "",
+        row.crawler or "",
+        row.rule or "",
+        row.licence or "",
+        row.currency,
     )
-    return tallies.setdefault(key, _Tally())
 
 
 def _line(key: _LineKey, tally: _Tally) -> ReportLine:
-    return ReportLine(*key, **{name: getattr(tally, name) for name in _COUNTED})
+    return ReportLine(*key, **{name: getattr(tally, name) for name in _Tally.__slots__})
+
+
+def _net(tally: _Tally) -> int:
+    return tally.earned_micros - tally.reversed_micros - tally.adjusted_micros
 
 
 def _totals(lines: Iterable[ReportLine]) -> tuple[CurrencyTotal, ...]:
-    sums: dict[str, CurrencyTotal] = {}
+    names = ("amount_micros", *_Tally.__slots__)
+    sums: dict[str, dict[str, int]] = {}
     for line in lines:
-        before = sums.get(line.currency, CurrencyTotal(line.currency, 0, 0, 0))
-        added = {name: getattr(before, name) + getattr(line, name) for name in _TOTALLED}
-        sums[line.currency] = CurrencyTotal(line.currency, **added)
-    return tuple(sums[currency] for currency in sorted(sums))
+        so_far = sums.setdefault(line.currency, dict.fromkeys(names, 0))
+        for name in names:
+            so_far[name] += getattr(line, name)
+    return tuple(CurrencyTotal(currency, **sums[currency]) for currency in sorted(sums))

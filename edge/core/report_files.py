@@ -22,7 +22,8 @@ from edge.core.report import CurrencyTotal, MonthReport, ReportLine
 
 CSV_COLUMNS = (
     "month", "publisher", "site", "crawler", "rule", "licence", "currency",
-    "pages", "reversed_pages", "earned", "reversed", "amount", "amount_micros",
+    "pages", "reversed_pages", "earned", "reversed", "adjusted", "amount", "fee", "payable",
+    "amount_micros", "fee_micros", "suspended_pages", "suspended_micros",
 )  # fmt: skip
 LABEL_LENGTH_MAX = 100
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -30,7 +31,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 @dataclass(frozen=True, slots=True)
 class FileDigest:
-    """One written file: its name, how many report lines it holds, its size and its SHA-256 in hexadecimal."""
+    """One written file: its name, how many rows it holds, its size and its SHA-256 in hexadecimal."""
 
     name: str
     rows: int
@@ -40,43 +41,55 @@ class FileDigest:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a report consists of, so that a copy can be checked years later.
+    """What a statement's files are, so that a copy can be checked years later.
 
-    ``publisher`` or ``crawler`` says whose part of the month it is; both are None for the whole.
+    ``publisher`` or ``crawler`` says whose part of the month it is; both are None for the whole. ``digest`` is the
+    SHA-256 of the lines as JSON Lines, which every file for people bears too.
     """
 
+    number: str
     month: str
     draft: bool
     publisher: str | None
     crawler: str | None
     entry_count: int
     totals: tuple[CurrencyTotal, ...]
+    digest: str
     files: tuple[FileDigest, ...]
 
     def to_json(self) -> bytes:
         """The manifest's canonical bytes."""
-        totals = {
-            total.currency: {
-                "amount_micros": total.amount_micros,
-                "pages": total.pages,
-                "reversed_pages": total.reversed_pages,
-            }
-            for total in self.totals
-        }
         files = {
             file.name: {"rows": file.rows, "sha256": file.sha256, "size_bytes": file.size_bytes} for file in self.files
         }
         return _canonical_json(
             {
+                "statement": self.number,
                 "month": self.month,
                 "draft": self.draft,
                 "publisher": self.publisher,
                 "crawler": self.crawler,
                 "entry_count": self.entry_count,
-                "totals": totals,
+                "totals": {total.currency: _sums(total) for total in self.totals},
+                "lines_sha256": self.digest,
                 "files": files,
             }
         )
+
+
+def _sums(total: CurrencyTotal) -> dict[str, int]:
+    return {
+        "pages": total.pages,
+        "reversed_pages": total.reversed_pages,
+        "earned_micros": total.earned_micros,
+        "reversed_micros": total.reversed_micros,
+        "adjusted_micros": total.adjusted_micros,
+        "suspended_pages": total.suspended_pages,
+        "suspended_micros": total.suspended_micros,
+        "amount_micros": total.amount_micros,
+        "fee_micros": total.fee_micros,
+        "payable_micros": total.payable_micros,
+    }
 
 
 def csv_file(report: MonthReport) -> bytes:
@@ -94,6 +107,11 @@ def jsonl_file(report: MonthReport) -> bytes:
     return b"".join(_canonical_json(_json_row(report.month.label, line)) for line in report.lines)
 
 
+def jsonl_digest(report: MonthReport) -> str:
+    """The SHA-256 of the JSON Lines file, in hexadecimal: what pins a statement's lines wherever they are printed."""
+    return sha256(jsonl_file(report)).hexdigest()
+
+
 def part_label(
     month: Month, *, publisher: tuple[int, str] | None = None, crawler: tuple[int, str] | None = None
 ) -> str:
@@ -109,17 +127,6 @@ def part_label(
     return month.label
 
 
-def manifest(
-    report: MonthReport, files: Mapping[str, bytes], *, publisher: str | None = None, crawler: str | None = None
-) -> Manifest:
-    """Describe the written files, given by name; each holds one row per report line."""
-    digests = tuple(
-        FileDigest(name, len(report.lines), len(content), sha256(content).hexdigest())
-        for name, content in sorted(files.items())
-    )
-    return Manifest(report.month.label, report.draft, publisher, crawler, report.entry_count, report.totals, digests)
-
-
 def safe_cell(text: str) -> str:
     """A text that no spreadsheet takes for a formula: an apostrophe goes before a start that could be one."""
     return "'" + text if text.startswith(_FORMULA_STARTS) else text
@@ -127,7 +134,10 @@ def safe_cell(text: str) -> str:
 
 def _csv_row(month: str, line: ReportLine) -> list[str | int]:
     names = (line.publisher, line.site, line.crawler, line.rule, line.licence)
-    amounts = (line.earned_micros, line.reversed_micros, line.amount_micros)
+    amounts = (
+        *(line.earned_micros, line.reversed_micros, line.adjusted_micros),
+        *(line.amount_micros, line.fee_micros, line.payable_micros),
+    )
     return [
         month,
         *(safe_cell(name) for name in names),
@@ -136,6 +146,9 @@ def _csv_row(month: str, line: ReportLine) -> list[str | int]:
         line.reversed_pages,
         *(format_micros(amount) for amount in amounts),
         line.amount_micros,
+        line.fee_micros,
+        line.suspended_pages,
+        line.suspended_micros,
     ]
 
 
@@ -152,7 +165,12 @@ def _json_row(month: str, line: ReportLine) -> dict[str, str | int]:
         "reversed_pages": line.reversed_pages,
         "earned_micros": line.earned_micros,
         "reversed_micros": line.reversed_micros,
+        "adjusted_micros": line.adjusted_micros,
+        "suspended_pages": line.suspended_pages,
+        "suspended_micros": line.suspended_micros,
         "amount_micros": line.amount_micros,
+        "fee_micros": line.fee_micros,
+        "payable_micros": line.payable_micros,
     }
 
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import BinaryIO
 
-from starlette.responses import Response
+from starlette.background import BackgroundTask
+from starlette.responses import Response, StreamingResponse
 
 from edge.core.month import InvalidMonth, Month
-from edge.core.report import MonthReport, check, fold, is_draft
-from edge.core.report_files import csv_file, jsonl_file
+from edge.core.report import is_draft
+from edge.core.statement import Party, Statement
+from edge.files.formats import FORMATS, Sources
+from edge.files.needed import LibraryMissing
 from edge.store.earnings import Earned, Period, earned_by_currency, first_earning_at
-from edge.store.month_entries import month_sums, stream_month
+from edge.store.month_reading import Part
+from edge.store.statements import read_statement
 from publisher_dashboard.auth import NOT_HERE, Turned
 from publisher_dashboard.rendering import at, month_name
 from publisher_dashboard.visit import Visit
 
 MONTHS_SHOWN_MAX = 36
+PIECE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,43 +59,78 @@ def show(visit: Visit) -> Response:
 
 def show_one(visit: Visit) -> Response:
     """One month's lines and totals."""
-    report = _report(visit)
+    report = _statement(visit).report
     return visit.render("month.html", report=report, name=month_name(report.month))
 
 
 def download_csv(visit: Visit) -> Response:
     """The report as CSV."""
-    return _file(visit, csv_file, "csv", "text/csv; charset=utf-8")
+    return _file(visit, "csv")
 
 
 def download_json_lines(visit: Visit) -> Response:
     """The report as JSON Lines, amounts in micro-units."""
-    return _file(visit, jsonl_file, "jsonl", "application/jsonl; charset=utf-8")
+    return _file(visit, "jsonl")
 
 
-def _file(visit: Visit, write: Callable[[MonthReport], bytes], ending: str, media_type: str) -> Response:
-    report = _report(visit)
-    name = f"farebox-{report.month.label}{'-draft' if report.draft else ''}.{ending}"
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(write(report), media_type=media_type, headers=headers)
+def download_workbook(visit: Visit) -> Response:
+    """The statement as a workbook."""
+    return _file(visit, "xlsx")
 
 
-def _report(visit: Visit) -> MonthReport:
+def download_parquet(visit: Visit) -> Response:
+    """The report as Parquet."""
+    return _file(visit, "parquet")
+
+
+def download_pdf(visit: Visit) -> Response:
+    """The statement as a PDF."""
+    return _file(visit, "pdf")
+
+
+def _file(visit: Visit, name: str) -> Response:
+    """The statement in one format, written to a file first: what cannot be made is said, not cut off."""
+    made, form = _statement(visit), FORMATS[name]
+    parts = TemporaryFile()  # noqa: SIM115 - closed when the answer has gone
+    try:
+        with TemporaryDirectory(prefix="farebox-") as scratch:
+            # A publisher's formats never ask for the days.
+            form.write(Sources(made, tuple, tuple), parts, Path(scratch))
+    except LibraryMissing as why:
+        parts.close()
+        raise Turned(HTTPStatus.NOT_FOUND, "This download is not installed here; ask the operator for it.") from why
+    headers = {
+        "content-disposition": f'attachment; filename="farebox-{made.month.label}'
+        f'{"-draft" if made.draft else ""}.{form.ending}"',
+        "content-length": str(parts.tell()),
+    }
+    parts.seek(0)
+    return StreamingResponse(
+        _pieces(parts), media_type=form.media_type, headers=headers, background=BackgroundTask(parts.close)
+    )
+
+
+def _pieces(parts: BinaryIO) -> Iterator[bytes]:
+    while piece := parts.read(PIECE_BYTES):
+        yield piece
+
+
+def _statement(visit: Visit) -> Statement:
     """The month of the address for this publisher, checked; a month that has not begun does not exist."""
     try:
         month = Month.parse(str(visit.request.path_params["month"]))
     except InvalidMonth as wrong:
         raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE) from wrong
-    this = Month.of(visit.now_micros)
-    if month > this:
+    if month > Month.of(visit.now_micros):
         raise Turned(HTTPStatus.NOT_FOUND, "This month has not begun yet.")
-    own = frozenset({visit.publisher.publisher_id})
     with visit.desk.database.read() as connection:
-        report = fold(
-            month, stream_month(connection, month, publisher_ids=own), draft=is_draft(month, visit.now_micros)
+        return read_statement(
+            connection,
+            month,
+            Part(publisher_id=visit.publisher.publisher_id),
+            operator=Party(visit.desk.operator),
+            now_micros=visit.now_micros,
         )
-        check(report, month_sums(connection, month, publisher_ids=own))
-    return report
 
 
 def _months(first: Month, last: Month) -> list[Month]:

@@ -284,7 +284,11 @@ def test_one_format_can_go_to_a_pipe(shop: Farebox, workplace: Path) -> None:
     ("words", "code", "sentence"),
     [
         (("November",), 2, "write it like 2026-11"),
-        (("2026-11", "--format", "pdf"), 2, "choose from csv, jsonl"),
+        (("2026-11", "--format", "ods"), 2, "choose from csv, jsonl"),
+        (("2026-11", "--detail"), 2, "farebox charges"),
+        (("2026-11", "--publisher", "Example News", "--format", "focus"), 2, "--crawler"),
+        (("2026-11", "--crawler", "ExampleBot", "--format", "beancount", "--out", "x"), 2, "whole double entry"),
+        (("2026-11", "--format", "pdf", "--out", "x", "--detail"), 2, "csv, jsonl, parquet"),
         (("2026-11", "--format", "csv,jsonl"), 2, "--out"),
         (("2026-11", "--publisher", "Example News", "--crawler", "ExampleBot"), 2, "not both"),
         (("2026-11", "--publisher", "Nobody"), 1, "farebox publisher add"),

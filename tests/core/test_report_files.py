@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from edge.core.ledger import EntryKind
 from edge.core.month import Month
 from edge.core.report import EntryRow, MonthReport, fold
-from edge.core.report_files import CSV_COLUMNS, csv_file, jsonl_file, manifest, part_label, safe_cell
+from edge.core.report_files import CSV_COLUMNS, FileDigest, csv_file, jsonl_file, part_label, safe_cell
+from edge.core.statement import Reader
+from tests.support.statements import entries, statement
 
 MONTH = Month(2026, 11)
 
@@ -25,15 +27,15 @@ def report(publisher: str = "Daily", rule: str = "long reads") -> MonthReport:
             kind, amount_micros, currency, publisher, "daily.example", "GPTBot", rule, None, 1, MONTH.start_micros
         )
 
-    entries = [entry(EntryKind.POST, 5_000), entry(EntryKind.REVERSE, 10_000), entry(EntryKind.SETTLE, 1, "EUR")]
-    return fold(MONTH, entries, draft=True)
+    rows = [entry(EntryKind.POST, 5_000), entry(EntryKind.REVERSE, 10_000), entry(EntryKind.SETTLE, 1, "EUR")]
+    return fold(MONTH, rows, draft=True)
 
 
 def test_csv_is_as_rfc_4180_says_with_exact_decimals() -> None:
     assert csv_file(report()).decode() == (
         ",".join(CSV_COLUMNS) + "\r\n"
-        "2026-11,Daily,daily.example,GPTBot,long reads,,EUR,1,0,0.000001,0.00,0.000001,1\r\n"
-        "2026-11,Daily,daily.example,GPTBot,long reads,,USD,1,1,0.005,0.01,-0.005,-5000\r\n"
+        "2026-11,Daily,daily.example,GPTBot,long reads,,EUR,1,0,0.000001,0.00,0.00,0.000001,0.00,0.000001,1,0,0,0\r\n"
+        "2026-11,Daily,daily.example,GPTBot,long reads,,USD,1,1,0.005,0.01,0.00,-0.005,0.00,-0.005,-5000,0,0,0\r\n"
     )
 
 
@@ -42,7 +44,7 @@ def test_json_lines_have_sorted_keys_and_amounts_in_micros() -> None:
     assert json.loads(second)["amount_micros"] == -5_000
     assert json.loads(second)["licence"] == ""
     assert list(json.loads(first)) == sorted(json.loads(first))
-    assert first.startswith(b'{"amount_micros":1,')
+    assert first.startswith(b'{"adjusted_micros":0,"amount_micros":1,')
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
@@ -69,25 +71,37 @@ def test_any_name_survives_csv_and_json(publisher: str, rule: str) -> None:
 
 
 def test_the_manifest_pins_every_file_and_the_sums() -> None:
-    made = report()
-    files = {"report-2026-11.jsonl": jsonl_file(made), "report-2026-11.csv": csv_file(made)}
-    described = json.loads(manifest(made, files).to_json())
+    made = statement([entries(EntryKind.POST, 5_000), entries(EntryKind.REVERSE, 10_000)], draft=True)
+    files = (FileDigest("report.jsonl", 1, 20, "b" * 64), FileDigest("report.csv", 1, 10, "a" * 64))
+    described = json.loads(made.manifest(files).to_json())
     assert described == {
+        "statement": "2026-11-P1",
         "month": "2026-11",
         "draft": True,
-        "publisher": None,
+        "publisher": "Example News",
         "crawler": None,
-        "entry_count": 3,
+        "entry_count": 2,
         "totals": {
-            "EUR": {"amount_micros": 1, "pages": 1, "reversed_pages": 0},
-            "USD": {"amount_micros": -5_000, "pages": 1, "reversed_pages": 1},
+            "USD": {
+                "pages": 1,
+                "reversed_pages": 1,
+                "earned_micros": 5_000,
+                "reversed_micros": 10_000,
+                "adjusted_micros": 0,
+                "amount_micros": -5_000,
+                "fee_micros": 0,
+                "payable_micros": -5_000,
+                "suspended_pages": 0,
+                "suspended_micros": 0,
+            }
         },
+        "lines_sha256": sha256(jsonl_file(made.report)).hexdigest(),
         "files": {
-            name: {"rows": 2, "sha256": sha256(content).hexdigest(), "size_bytes": len(content)}
-            for name, content in files.items()
+            "report.csv": {"rows": 1, "sha256": "a" * 64, "size_bytes": 10},
+            "report.jsonl": {"rows": 1, "sha256": "b" * 64, "size_bytes": 20},
         },
     }
-    assert manifest(made, files).to_json() == manifest(report(), dict(reversed(files.items()))).to_json()
+    assert made.manifest(files).to_json() == made.manifest(files[::-1]).to_json()
 
 
 def test_the_label_of_a_part_is_a_file_name_and_tells_equal_names_apart() -> None:
@@ -99,6 +113,18 @@ def test_the_label_of_a_part_is_a_file_name_and_tells_equal_names_apart() -> Non
     assert len(part_label(month, crawler=(6, "x" * 200))) == 100
 
 
-def test_the_manifest_says_whose_part_it_is() -> None:
-    described = json.loads(manifest(report(), {}, publisher="News").to_json())
-    assert (described["publisher"], described["crawler"]) == ("News", None)
+@pytest.mark.parametrize(
+    ("reader", "number", "label", "named"),
+    [
+        (Reader.PUBLISHER, "2026-11-P1", "2026-11-publisher-1-example-news", ("Example News", None)),
+        (Reader.CRAWLER, "2026-11-C3", "2026-11-crawler-3-examplebot", (None, "ExampleBot")),
+        (Reader.OPERATOR, "2026-11-ALL", "2026-11", (None, None)),
+    ],
+)
+def test_a_statement_and_its_manifest_say_whose_part_it_is(
+    reader: Reader, number: str, label: str, named: tuple[str | None, str | None]
+) -> None:
+    made = statement(reader=reader)
+    described = json.loads(made.manifest(()).to_json())
+    assert (made.number, made.label, described["statement"]) == (number, label, number)
+    assert (described["publisher"], described["crawler"]) == named

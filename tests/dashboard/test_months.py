@@ -10,9 +10,9 @@ import pytest
 
 from edge.core.month import Month
 from edge.core.report import fold
-from edge.store.month_entries import stream_month
 from publisher_dashboard.rendering import money
 from tests.dashboard.conftest import House
+from tests.support.month_entries import stream_month
 
 BASE = "/publishers/1/months"
 
@@ -48,7 +48,7 @@ def test_a_months_files_are_named_and_the_one_under_way_is_a_draft(quick_house: 
     names = {
         f"{label}/report.{ending}": f"farebox-{label}{draft}.{ending}"
         for label, draft in (("2026-10", ""), ("2026-11", "-draft"))
-        for ending in ("csv", "jsonl")
+        for ending in ("csv", "jsonl", "xlsx", "parquet", "pdf")
     }
     for path, name in names.items():
         assert owner.get(f"{BASE}/{path}").headers["content-disposition"] == f'attachment; filename="{name}"'
@@ -57,8 +57,23 @@ def test_a_months_files_are_named_and_the_one_under_way_is_a_draft(quick_house: 
 @pytest.mark.parametrize("label", ["2026-12", "2027-01", "2026-13", "11-2026", "now", "0000-01"])
 def test_a_month_that_is_none_or_has_not_begun_does_not_exist(quick_house: House, label: str) -> None:
     owner = quick_house.signed_in()
-    for ending in ("", "/report.csv", "/report.jsonl"):
+    for ending in ("", "/report.csv", "/report.jsonl", "/report.xlsx", "/report.parquet", "/report.pdf"):
         assert owner.get(f"{BASE}/{label}{ending}").status_code == 404
+
+
+def test_the_files_of_a_month_are_what_they_are_called(house: House) -> None:
+    owner = house.signed_in()
+    page = owner.get(f"{BASE}/2026-10").text
+    for ending, media_type, start in (
+        ("pdf", "application/pdf", b"%PDF-"),
+        ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", b"PK"),
+        ("parquet", "application/vnd.apache.parquet", b"PAR1"),
+    ):
+        assert f"/publishers/1/months/2026-10/report.{ending}" in page
+        answer = owner.get(f"{BASE}/2026-10/report.{ending}")
+        assert answer.headers["content-type"] == media_type
+        assert answer.content.startswith(start)
+        assert len(answer.content) == int(answer.headers["content-length"])
 
 
 def test_a_month_without_charges_says_so(quick_house: House) -> None:

@@ -24,6 +24,7 @@ FLOORS: dict[str, set[str]] = {
         *{"edge.core", "edge.store"},
         *{"alembic", "argon2", "cryptography", "orjson", "psycopg", "pysqlite3", "sqlalchemy", "structlog"},
     },
+    "edge.files": {"edge.core", "edge.files"},
     "edge.settings": {"edge.core", "edge.settings", "pydantic", "pydantic_settings"},
     "edge.proxy": {
         *{"edge.core", "edge.store", "edge.proxy", "edge.settings"},
@@ -37,7 +38,7 @@ FLOORS: dict[str, set[str]] = {
     "edge.cli": {"edge", *{"typer", "rich", "httpx2", "uvicorn", "aiohttp", "alembic", "structlog", "orjson"}}
     | {"publisher_dashboard", "cryptography", "pydantic", "pydantic_settings", "sqlalchemy", "click", "argon2"},
     "publisher_dashboard": {
-        *{"edge.core", "edge.store", "edge.settings", "publisher_dashboard"},
+        *{"edge.core", "edge.files", "edge.store", "edge.settings", "publisher_dashboard"},
         *{"fastapi", "starlette", "pydantic", "python_multipart", "jinja2", "markupsafe", "babel", "argon2"},
         *{"orjson", "structlog", "prometheus_client"},
     },

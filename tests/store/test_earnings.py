@@ -20,7 +20,7 @@ from edge.store.earnings import (
     first_earning_at,
 )
 from edge.store.entries import ChargeFilter, list_charges
-from edge.store.month_entries import stream_month
+from tests.support.month_entries import stream_month
 from tests.support.newsroom import CANARY, Newsroom, build
 
 MONTH = Month(2026, 11)

@@ -25,9 +25,9 @@ from edge.store.entries import (
     list_charges,
     stream_charges,
 )
-from edge.store.month_entries import month_sums, stream_month
 from edge.store.tables import crawler, publisher, site
 from tests.support.books import PRICE, Books
+from tests.support.month_entries import month_sums, stream_month
 
 NOVEMBER = Month(2026, 11)
 START = NOVEMBER.start_micros

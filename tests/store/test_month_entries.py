@@ -18,9 +18,9 @@ from edge.store.batch_writer import BatchWriter
 from edge.store.database import Database
 from edge.store.earnings import Period, earned_by_currency
 from edge.store.entries import ChargeFilter, sum_charges
-from edge.store.month_entries import month_sums, stream_month
 from edge.store.verify import verify
 from tests.support.books import PRICE, Books
+from tests.support.month_entries import month_sums, stream_month
 
 MONTH = Month(2026, 11)
 WHOLE = Period(MONTH.start_micros, MONTH.end_micros)

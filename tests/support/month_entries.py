@@ -1,4 +1,4 @@
-"""A month's entries, as reports read them: streamed with names, and summed by the database itself.
+"""A second reading of a month, one entry after the other, which what the product sums by GROUP BY is held against.
 
 Rules of this file
 - A month's entries are those recorded in it, in UTC.
@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, literal, select
 
 from edge.core.ledger import EntryKind
 from edge.core.month import Month
-from edge.core.report import SUSPENSE, EntryRow, EntrySum
+from edge.core.report import EntryRow, EntrySum
 from edge.store.entries import with_names
 from edge.store.tables import account, crawler, entry, publisher, site
 
@@ -87,7 +87,7 @@ def month_sums(
     owner = case(
         ((earned | adjusted) & (taker.c.owner_kind == "publisher"), taker.c.owner_id),
         ((taken_back | adjusted) & (giver.c.owner_kind == "publisher"), giver.c.owner_id),
-        (earned | adjusted | (taken_back & (debits != SUSPENSE)), None),
+        (earned | adjusted | (taken_back & (debits != "suspense")), None),
         else_=entry.c.publisher_id,
     )
     conditions = _in_month(month, crawler_ids)

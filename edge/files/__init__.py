@@ -1,0 +1,1 @@
+"""Statements as files that other programs open: each module wraps one library, loaded when a file is made."""

@@ -1,0 +1,344 @@
+"""A statement as a PDF that a finance department can file: parties, number, period, sums, lines, pages, how to check.
+
+Rules of this file
+- One look: left for words, right for figures, a line for a sum. Amounts of a column have the same decimals.
+- Nothing in it depends on when it is made: dates are the month's, fonts come from wheels, no time of day.
+- Names of strangers are one line, cut to their column, with what cannot be seen written out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from edge.core.money import MICROS_PER_UNIT
+from edge.core.report import ReportLine
+from edge.core.statement import Party, Reader, Statement
+from edge.files.fonts import MAIN, Letters, quiet_subsetting
+from edge.files.needed import library
+from edge.files.wording import TITLES, account_title, decided_at, figures, how_to_check, period
+
+MARGIN, WIDTH, BOTTOM = 18.0, 174.0, 20.0
+INK, GREY, RULE, PALE, AMBER = (31, 42, 55), (91, 102, 115), (201, 208, 216), (243, 245, 248), (181, 71, 8)
+_FIGURES = (17.0, 19.0, 26.0, 24.0, 26.0)
+_WORDS = WIDTH - sum(_FIGURES)
+
+
+def write_pdf(statement: Statement, sink: BinaryIO, scratch: Path) -> int:
+    """Write the document; ``scratch`` is a directory for the fonts. Returns the lines it has. ``LibraryMissing``."""
+    with quiet_subsetting():
+        sink.write(bytes(_Page(statement, scratch).made()))
+    return len(statement.report.lines)
+
+
+class _Page:
+    """The document while it is set."""
+
+    def __init__(self, statement: Statement, scratch: Path) -> None:
+        self._statement = statement
+        self._pdf = pdf = _document(statement)
+        self._letters = Letters(pdf, scratch, _texts(statement))
+        pdf.footer = self._footer
+        pdf.add_page()
+
+    def made(self) -> bytearray:
+        """Set everything and return the file."""
+        self._head()
+        self._parties()
+        for currency in self._statement.currencies:
+            self._summary(currency)
+        for currency in self._statement.currencies:
+            self._lines(currency)
+        if self._statement.accounts:
+            self._accounts()
+        self._check()
+        output: bytearray = self._pdf.output()
+        return output
+
+    def _head(self) -> None:
+        statement, pdf = self._statement, self._pdf
+        self._text(statement.operator.name, WIDTH / 2, 10, size=11, bold=True)
+        title = TITLES[statement.reader]
+        self._text(title, WIDTH / 2, 10, size=17, bold=True, align="R")
+        pdf.ln(10)
+        self._text("", WIDTH / 2, 6)
+        state = "DRAFT: this month is not over" if statement.draft else f"No. {statement.number}"
+        self._text(state, WIDTH / 2, 6, size=9, bold=statement.draft, align="R", ink=AMBER if statement.draft else GREY)
+        pdf.ln(8)
+        self._rule()
+        pdf.ln(5)
+
+    def _parties(self) -> None:
+        statement, pdf = self._statement, self._pdf
+        top, third = pdf.get_y(), WIDTH / 3
+        parties = [("Issued by", statement.operator)]
+        if statement.party is not None:
+            parties.append(("For", statement.party))
+        lowest = top
+        for place, (label, party) in enumerate(parties):
+            lowest = max(lowest, self._party(MARGIN + place * third, top, label, party))
+        pdf.set_xy(MARGIN + 2 * third, top)
+        facts = {
+            "Statement": statement.number,
+            "Period": period(statement.month),
+            "Ledger entries": f"{statement.report.entry_count:,}",
+        }
+        for label, value in facts.items():
+            self._text(label, third, 4.5, size=7.5, ink=GREY)
+            pdf.set_xy(MARGIN + 2 * third, pdf.get_y() + 4.2)
+            self._text(value, third, 5, size=9.5)
+            pdf.set_xy(MARGIN + 2 * third, pdf.get_y() + 6)
+        pdf.set_xy(MARGIN, max(lowest, pdf.get_y()) + 5)
+
+    def _party(self, left: float, top: float, label: str, party: Party) -> float:
+        pdf = self._pdf
+        pdf.set_xy(left, top)
+        self._text(label, WIDTH / 3 - 4, 4.5, size=7.5, ink=GREY)
+        pdf.set_xy(left, top + 4.2)
+        self._text(party.name, WIDTH / 3 - 4, 5, size=9.5, bold=True)
+        for line in party.about:
+            pdf.set_xy(left, pdf.get_y() + 5)
+            self._text(line, WIDTH / 3 - 4, 5, size=8.5, ink=GREY)
+        bottom: float = pdf.get_y() + 6
+        return bottom
+
+    def _summary(self, currency: str) -> None:
+        pdf, statement = self._pdf, self._statement
+        shown = list(figures(statement, currency))
+        total = statement.total(currency)
+        self._room(14 + 6.2 * len(shown))
+        self._heading(f"Summary in {currency}")
+        decimals = _decimals(figure.micros for figure in shown)
+        pages = f"{total.pages:,} pages"
+        if total.reversed_pages:
+            pages += f", {total.reversed_pages:,} given back"
+        for place, figure in enumerate(shown):
+            if figure.sum:
+                self._rule(light=True)
+            size = 10.5 if figure.sum else 9.5
+            name = f"{figure.name} ({pages})" if place == 0 else figure.name
+            self._text(name, WIDTH - 50, 6.2, size=size, bold=figure.sum)
+            self._text(f"{currency} {_money(figure.micros, decimals)}", 50, 6.2, size=size, bold=figure.sum, align="R")
+            pdf.ln(6.2)
+        pdf.ln(5)
+
+    def _lines(self, currency: str) -> None:
+        lines = [line for line in self._statement.report.lines if line.currency == currency]
+        if not lines:
+            return
+        self._room(34)
+        self._heading(f"Lines in {currency}")
+        total = self._statement.total(currency)
+        amounts = [micros for line in [*lines, total] for micros in _amounts(self._statement.reader, line)]
+        decimals = _decimals(amounts)
+        headings = ("Pages", "Given back", "Gross", "Corrections", "Net")
+        if self._statement.reader is not Reader.CRAWLER and total.fee_micros:
+            headings = ("Pages", "Given back", "Net", "Fee", "Payable")
+        self._columns(_party_word(self._statement.reader), headings)
+        for line in lines:
+            if self._pdf.will_page_break(10.5):
+                self._pdf.add_page()
+                self._columns(_party_word(self._statement.reader), headings)
+            self._line(line, decimals, bool(total.fee_micros))
+        self._room(9)
+        self._rule()
+        self._text(f"Total in {currency}", _WORDS, 7, size=9, bold=True)
+        self._figures(total, decimals, bool(total.fee_micros), bold=True)
+        self._pdf.ln(11)
+
+    def _columns(self, words: str, headings: Sequence[str]) -> None:
+        self._pdf.set_fill_color(*PALE)
+        self._text(words, _WORDS, 6.5, size=7.5, bold=True, ink=GREY, fill=True)
+        for width, heading in zip(_FIGURES, headings, strict=True):
+            self._text(heading, width, 6.5, size=7.5, bold=True, ink=GREY, align="R", fill=True)
+        self._pdf.ln(7.5)
+
+    def _line(self, line: ReportLine, decimals: int, fees: bool) -> None:
+        pdf = self._pdf
+        top = pdf.get_y()
+        first, second = _words(self._statement.reader, line)
+        self._text(first, _WORDS - 2, 5, size=9)
+        pdf.set_xy(MARGIN, top + 4.6)
+        self._text(second, _WORDS - 2, 4.2, size=7.5, ink=GREY)
+        pdf.set_xy(MARGIN + _WORDS, top)
+        self._figures(line, decimals, fees)
+        pdf.set_xy(MARGIN, top + 9.4)
+        self._rule(light=True)
+        pdf.set_y(top + 10.4)
+
+    def _figures(self, line: Any, decimals: int, fees: bool, *, bold: bool = False) -> None:
+        counts = [f"{line.pages:,}", f"{line.reversed_pages:,}" if line.reversed_pages else "–"]
+        amounts = _shown_amounts(self._statement.reader, line, fees)
+        gross, between, net = (_money(micros, decimals) for micros in amounts)
+        shown = [*counts, gross, between if amounts[1] else "–", net]
+        for width, text in zip(_FIGURES, shown, strict=True):
+            self._text(text, width, 7 if bold else 5, size=9, bold=bold, align="R")
+
+    def _accounts(self) -> None:
+        columns = (62.0, 28.0, 28.0, 28.0, 28.0)
+        headings = ("Account", "At the beginning", "In", "Out", "At the end")
+        self._room(30)
+        self._heading("Accounts")
+        self._account_row(columns, headings, head=True)
+        for account in self._statement.accounts:
+            if self._pdf.will_page_break(10):
+                self._pdf.add_page()
+                self._account_row(columns, headings, head=True)
+            amounts = (account.opening_micros, account.credited_micros, -account.debited_micros, account.closing_micros)
+            decimals = _decimals(amounts)
+            words = f"{account_title(account)} ({account.currency})"
+            self._account_row(columns, (words, *(_money(micros, decimals) for micros in amounts)))
+        self._pdf.ln(5)
+
+    def _account_row(self, columns: Sequence[float], cells: Sequence[str], *, head: bool = False) -> None:
+        self._pdf.set_fill_color(*PALE)
+        for place, (width, text) in enumerate(zip(columns, cells, strict=True)):
+            size, ink = (7.5, GREY) if head else (8.5, INK)
+            self._text(text, width, 6.5, size=size, bold=head, ink=ink, align="R" if place else "L", fill=head)
+        self._pdf.ln(6.5)
+        if not head:
+            self._rule(light=True)
+
+    def _check(self) -> None:
+        pdf = self._pdf
+        self._room(38)
+        self._heading("How to check this statement")
+        pdf.set_text_color(*GREY)
+        pdf.set_font(MAIN, "", 8)
+        self._letters.shape("")
+        words = self._letters.shown(how_to_check(self._statement), 1_000)
+        pdf.multi_cell(WIDTH, 4.4, words, align="L", new_x="LMARGIN", new_y="NEXT")
+        pdf.ln(1.5)
+        self._text("SHA-256 of the lines", 34, 5, size=8, ink=GREY)
+        self._text(self._statement.digest, WIDTH - 34, 5, size=8)
+        pdf.ln(5)
+        if self._statement.verify_at:
+            self._text("Verify at", 34, 5, size=8, ink=GREY)
+            self._text(self._statement.verify_at, WIDTH - 34, 5, size=8)
+            pdf.ln(5)
+
+    def _footer(self) -> None:
+        pdf, statement = self._pdf, self._statement
+        pdf.set_y(-15)
+        self._rule(light=True)
+        pdf.ln(1.5)
+        words = f"{statement.operator.name} · {TITLES[statement.reader]} {statement.number}"
+        words += " · draft" if statement.draft else ""
+        self._text(words, WIDTH - 40, 5, size=7.5, ink=GREY)
+        self._text(f"Page {pdf.page_no()} of {{nb}}", 40, 5, size=7.5, ink=GREY, align="R")
+
+    # What everything is set with
+
+    def _heading(self, text: str) -> None:
+        self._text(text, WIDTH, 7, size=12, bold=True)
+        self._pdf.ln(8)
+
+    def _room(self, height: float) -> None:
+        if self._pdf.will_page_break(height):
+            self._pdf.add_page()
+
+    def _rule(self, *, light: bool = False) -> None:
+        pdf = self._pdf
+        pdf.set_draw_color(*(RULE if light else INK))
+        pdf.set_line_width(0.15 if light else 0.3)
+        pdf.line(MARGIN, pdf.get_y(), MARGIN + WIDTH, pdf.get_y())
+
+    def _text(
+        self,
+        text: str,
+        width: float,
+        height: float,
+        *,
+        size: float = 9,
+        bold: bool = False,
+        align: str = "L",
+        ink: tuple[int, int, int] = INK,
+        fill: bool = False,
+    ) -> None:
+        pdf = self._pdf
+        pdf.set_font(MAIN, "B" if bold else "", size)
+        pdf.set_text_color(*ink)
+        shown = self._letters.shown(text)
+        self._letters.shape(shown)
+        if align == "R":
+            self._shrunk(shown, width - 1, size)
+        else:
+            shown = self._fitted(shown, width - 1)
+        pdf.cell(width, height, shown, align=align, fill=fill)
+
+    def _shrunk(self, text: str, width: float, size: float) -> None:
+        """Set a figure smaller where its column ends: a figure is never cut."""
+        needed = self._pdf.get_string_width(text)
+        if needed > width:
+            self._pdf.set_font_size(size * width / needed)
+
+    def _fitted(self, text: str, width: float) -> str:
+        """The text, cut where the column ends."""
+        if self._pdf.get_string_width(text) <= width:
+            return text
+        low, high = 0, len(text)
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self._pdf.get_string_width(text[:middle] + "…") <= width:
+                low = middle
+            else:
+                high = middle - 1
+        return text[:low] + "…"
+
+
+def _document(statement: Statement) -> Any:
+    pdf = library("fpdf", "a PDF file").FPDF(format="A4")
+    pdf.set_margins(MARGIN, MARGIN)
+    pdf.set_auto_page_break(True, BOTTOM)
+    pdf.c_margin = 0.5
+    pdf.set_creation_date(decided_at(statement.month))
+    pdf.set_title(f"{TITLES[statement.reader]} {statement.number}")
+    pdf.set_author(statement.operator.name)
+    pdf.set_creator("farebox")
+    pdf.set_lang("en")
+    return pdf
+
+
+def _texts(statement: Statement) -> Iterator[str]:
+    yield statement.operator.name
+    yield from statement.operator.about
+    if statement.party is not None:
+        yield statement.party.name
+        yield from statement.party.about
+    for line in statement.report.lines:
+        yield from (line.publisher, line.crawler, line.site, line.rule, line.licence)
+
+
+def _party_word(reader: Reader) -> str:
+    return {Reader.PUBLISHER: "Crawler", Reader.CRAWLER: "Publisher", Reader.OPERATOR: "Crawler and publisher"}[reader]
+
+
+def _words(reader: Reader, line: ReportLine) -> tuple[str, str]:
+    first = {
+        Reader.PUBLISHER: line.crawler,
+        Reader.CRAWLER: line.publisher,
+        Reader.OPERATOR: " · ".join(name for name in (line.crawler, line.publisher) if name),
+    }[reader]
+    return first or "–", " · ".join(name for name in (line.site, line.rule, line.licence) if name)
+
+
+def _shown_amounts(reader: Reader, line: Any, fees: bool) -> tuple[int, int, int]:
+    if reader is not Reader.CRAWLER and fees:
+        return line.amount_micros, -line.fee_micros, line.payable_micros
+    return line.earned_micros, line.amount_micros - line.earned_micros, line.amount_micros
+
+
+def _amounts(reader: Reader, line: Any) -> tuple[int, ...]:
+    return (*_shown_amounts(reader, line, True), *_shown_amounts(reader, line, False))
+
+
+def _decimals(amounts: Any) -> int:
+    """How many decimals a column needs: two at least, six at most."""
+    return max((len(f"{abs(micros) % MICROS_PER_UNIT:06d}".rstrip("0")) for micros in amounts), default=2) or 2
+
+
+def _money(micros: int, decimals: int) -> str:
+    whole, fraction = divmod(abs(micros), MICROS_PER_UNIT)
+    decimals = max(decimals, 2)
+    return f"{'−' if micros < 0 else ''}{whole:,}.{f'{fraction:06d}'[:decimals]}"

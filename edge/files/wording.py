@@ -1,0 +1,82 @@
+"""What statements call things, in every format that people read; the figures of each currency in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from edge.core.month import Month
+from edge.core.report import Pocket
+from edge.core.statement import AccountMonth, Reader, Statement
+
+TITLES = {
+    Reader.PUBLISHER: "Publisher statement",
+    Reader.CRAWLER: "Crawler statement",
+    Reader.OPERATOR: "Operator report",
+}
+POCKETS = {
+    Pocket.CRAWLER: "Crawler's balance",
+    Pocket.PUBLISHER: "Owed to publisher",
+    Pocket.HOLDS: "Held for pages under way",
+    Pocket.SUSPENSE: "In suspense",
+    Pocket.FUNDING: "Paid in from outside",
+    Pocket.ADJUSTMENTS: "Credit notes paid by the operator",
+    Pocket.FEES: "Operator's fees",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of a summary: what it is and how much, in micro-units. A ``sum`` is set apart from what it sums."""
+
+    name: str
+    micros: int
+    sum: bool = False
+
+
+def figures(statement: Statement, currency: str) -> Iterator[Figure]:
+    """The summary of one currency, each sum below what it is the sum of."""
+    total = statement.total(currency)
+    crawler = statement.reader is Reader.CRAWLER
+    yield Figure("Pages charged" if crawler else "Pages paid", total.earned_micros)
+    if total.reversed_micros:
+        yield Figure("Given back", -total.reversed_micros)
+    if total.adjusted_micros:
+        yield Figure("Credit and debit notes", -total.adjusted_micros)
+    yield Figure("Spent" if crawler else "Earned", total.amount_micros, sum=True)
+    if not crawler:
+        yield Figure("Operator's fee", -total.fee_micros)
+        yield Figure(
+            "Payable" if statement.reader is Reader.PUBLISHER else "Payable to publishers",
+            total.payable_micros,
+            sum=True,
+        )
+    yield Figure("In suspense at the end of the month", statement.suspended(currency))
+
+
+def account_title(account: AccountMonth) -> str:
+    """What an account is, with its owner's name where it has one."""
+    words = POCKETS[account.pocket]
+    return f"{words}: {account.owner}" if account.owner else words
+
+
+def period(month: Month) -> str:
+    """The days of a month, both included: ``1 to 30 November 2026 (UTC)``."""
+    first = datetime.fromtimestamp(month.start_micros // 1_000_000, UTC)
+    last = datetime.fromtimestamp(month.end_micros // 1_000_000 - 1, UTC)
+    return f"1 to {last.day} {first:%B} {first.year} (UTC)"
+
+
+def decided_at(month: Month) -> datetime:
+    """The date that a file of the month bears inside: the month's end, so that its bytes are the same for ever."""
+    return datetime.fromtimestamp(month.end_micros // 1_000_000, UTC)
+
+
+def how_to_check(statement: Statement) -> str:
+    """How a reader can hold the statement against the books."""
+    where = f" Each charge has a signed receipt below {statement.verify_at}" if statement.verify_at else ""
+    return (
+        "The lines of this statement are pinned by the SHA-256 of its JSON Lines file, which stands in its manifest: "
+        "whoever holds the books makes the same bytes with the command farebox report." + (where + "." if where else "")
+    )

@@ -1,0 +1,250 @@
+"""A month as its statement needs it: summed by the database, with names, and each entry for the detail.
+
+Rules of this file
+- Sums are made by GROUP BY in one pass; what has ten million rows is never held, only its groups.
+- Names are looked up in small tables read once, not joined to every entry.
+- A reader's part is bounded in the query itself, by the ids that an entry names.
+- Everything is read in one snapshot (``Database.read``), so that lines, sums, balances and details agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, case, cast, func, select
+
+from edge.core.ledger import EntryKind, Step, key_of_charge_id
+from edge.core.month import Month
+from edge.core.month_rows import DayCharges, DayTransfers, EntryDetail
+from edge.core.report import EFFECTS, EntryRow, Pocket
+from edge.store.tables import account, crawler, entry, publisher, site
+
+DAY_MICROS = 86_400_000_000
+STREAM_CHUNK = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Whose part of a month: one publisher's, one crawler's, or everything."""
+
+    publisher_id: int | None = None
+    crawler_id: int | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """What an entry of this part fulfils."""
+        bounds: list[ColumnElement[bool]] = []
+        if self.publisher_id is not None:
+            bounds.append(entry.c.publisher_id == self.publisher_id)
+        if self.crawler_id is not None:
+            bounds.append(entry.c.crawler_id == self.crawler_id)
+        return bounds
+
+
+WHOLE = Part()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountName:
+    """An account as reports speak of it."""
+
+    code: str
+    pocket: Pocket
+    owner_id: int | None
+    currency: str
+
+
+@dataclass(slots=True)
+class Names:
+    """The names of everything that entries number; those of rows that are gone are empty."""
+
+    accounts: dict[int, AccountName] = field(default_factory=dict)
+    publishers: dict[int | None, str] = field(default_factory=dict)
+    crawlers: dict[int | None, str] = field(default_factory=dict)
+    sites: dict[int | None, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, connection: Connection) -> Names:
+        """Read the small tables."""
+        accounts = connection.execute(select(account.c.id, account.c.code, account.c.owner_id, account.c.currency))
+        return cls(
+            {number: AccountName(code, pocket_of(code), owner, currency) for number, code, owner, currency in accounts},
+            _names(connection, publisher.c.id, publisher.c.name),
+            _names(connection, crawler.c.id, crawler.c.name),
+            _names(connection, site.c.id, site.c.host),
+        )
+
+
+def pocket_of(code: str) -> Pocket:
+    """What kind of account a code names."""
+    return Pocket(code.partition(":")[0])
+
+
+def month_groups(connection: Connection, names: Names, month: Month, part: Part = WHOLE) -> Iterator[EntryRow]:
+    """The month's entries, summed as far as a report can tell them apart."""
+    keys = (
+        *(entry.c.kind, entry.c.currency, entry.c.debit_account, entry.c.publisher_id),
+        *(entry.c.site_id, entry.c.crawler_id, entry.c.rule, entry.c.licence),
+    )
+    query = select(*keys, func.count(), _sum(), func.min(entry.c.recorded_at_micros)).where(*_of(month, part))
+    for row in _stream(connection, query.group_by(*keys)):
+        kind, currency, debit, *whose, rule, licence, entries, amount, first = row
+        publisher_id, site_id, crawler_id = whose
+        yield EntryRow(
+            EntryKind(kind),
+            int(amount),
+            currency,
+            names.publishers.get(publisher_id),
+            names.sites.get(site_id),
+            names.crawlers.get(crawler_id),
+            rule,
+            licence,
+            None,
+            first,
+            names.accounts[debit].pocket,
+            entries,
+        )
+
+
+def transfers_by_day(connection: Connection, names: Names, month: Month) -> Iterator[DayTransfers]:
+    """All transfers recorded in the month, fees of earlier months included, by day, kind and pair of accounts."""
+    day = _day(month)
+    keys = (day, entry.c.kind, entry.c.debit_account, entry.c.credit_account, entry.c.currency)
+    query = select(*keys, func.count(), _sum()).where(*recorded_in(month), entry.c.amount_micros > 0)
+    found = _stream(connection, query.group_by(*keys).order_by(*keys))
+    for number, kind, debit, credit, currency, entries, amount in found:
+        debited, credited = names.accounts[debit].code, names.accounts[credit].code
+        yield DayTransfers(int(number), EntryKind(kind), debited, credited, currency, entries, int(amount))
+
+
+def charges_by_day(connection: Connection, names: Names, month: Month, part: Part = WHOLE) -> Iterator[DayCharges]:
+    """What the crawlers' costs consist of, by day and price, in the order of the days."""
+    opening = entry.alias("opening")
+    same = (opening.c.key == entry.c.key) & (opening.c.attempt == entry.c.attempt) & (opening.c.step == Step.OPEN.value)
+    opened_at = select(opening.c.recorded_at_micros).where(same).scalar_subquery()
+    # CASE asks for the opening of the few entries that have one elsewhere, not of every sale.
+    earlier = case(
+        (entry.c.step > Step.RESOLVE.value, case((opened_at < month.start_micros, 1), else_=0)),
+        (entry.c.request_id.in_(_corrected_before(connection, month, part)), 1),
+        else_=0,
+    )
+    keys = (
+        *(_day(month), entry.c.crawler_id, entry.c.publisher_id, entry.c.site_id, entry.c.rule, entry.c.licence),
+        *(entry.c.currency, entry.c.kind, entry.c.amount_micros, entry.c.debit_account, entry.c.credit_account),
+    )
+    inner = select(*keys, earlier.label("earlier")).where(*_of(month, part), _counts()).subquery()
+    grouped = [inner.c[place] for place in range(len(keys))]
+    query = select(*grouped, inner.c.earlier, func.count()).group_by(*grouped, inner.c.earlier)
+    for row in _stream(connection, query.order_by(*grouped, inner.c.earlier)):
+        yield _day_charges(names, row)
+
+
+def _corrected_before(connection: Connection, month: Month, part: Part) -> list[str]:
+    """The charges of earlier months that notes of this one correct; a note names the charge as its request."""
+    notes = select(entry.c.request_id).where(*_of(month, part), entry.c.kind == EntryKind.ADJUST.value)
+    ids = [found for found in connection.execute(notes.distinct()).scalars() if found is not None]
+    keys = {key: each for each in ids if (key := key_of_charge_id(each)) is not None}
+    opened = select(entry.c.key).where(
+        entry.c.key.in_(keys), entry.c.step == Step.OPEN.value, entry.c.recorded_at_micros < month.start_micros
+    )
+    return [keys[bytes(key)] for key in connection.execute(opened).scalars()]
+
+
+def _day_charges(names: Names, row: Any) -> DayCharges:
+    day, crawler_id, publisher_id, site_id, rule, licence, currency, kind, unit, debit, credit, earlier, entries = row
+    return DayCharges(
+        int(day),
+        EntryKind(kind),
+        names.accounts[debit].pocket,
+        names.accounts[credit].pocket,
+        names.publishers.get(publisher_id, ""),
+        names.sites.get(site_id, ""),
+        names.crawlers.get(crawler_id, ""),
+        f"crawler:{crawler_id}:{currency}",
+        rule or "",
+        licence or "",
+        currency,
+        unit,
+        entries,
+        bool(earlier),
+    )
+
+
+_DETAIL = (
+    *(entry.c.recorded_at_micros, entry.c.kind, entry.c.debit_account, entry.c.credit_account, entry.c.key),
+    *(entry.c.attempt, entry.c.publisher_id, entry.c.site_id, entry.c.crawler_id, entry.c.target, entry.c.rule),
+    *(entry.c.rule_version, entry.c.licence, entry.c.currency, entry.c.amount_micros, entry.c.offer, entry.c.status),
+    *(entry.c.evidence, entry.c.request_id, entry.c.reference, entry.c.reason, entry.c.author),
+    *(entry.c.writer_id, entry.c.number),
+)
+
+
+def month_details(connection: Connection, names: Names, month: Month, part: Part = WHOLE) -> Iterator[EntryDetail]:
+    """Every entry that a report of the month counts, oldest first; the connection is busy until the end."""
+    place = (entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
+    query = select(*_DETAIL).where(*_of(month, part), _counts()).order_by(*place)
+    for row in _stream(connection, query):
+        yield _detail(names, row)
+
+
+def _detail(names: Names, row: Any) -> EntryDetail:
+    return EntryDetail(
+        row.recorded_at_micros,
+        EntryKind(row.kind),
+        names.accounts[row.debit_account].pocket,
+        names.accounts[row.credit_account].pocket,
+        bytes(row.key),
+        row.attempt,
+        names.publishers.get(row.publisher_id, ""),
+        names.sites.get(row.site_id, ""),
+        names.crawlers.get(row.crawler_id, ""),
+        row.target or "",
+        row.rule or "",
+        row.rule_version,
+        row.licence or "",
+        row.currency,
+        row.amount_micros,
+        row.offer or "",
+        row.status,
+        row.evidence or "",
+        row.request_id or "",
+        row.reference or "",
+        row.reason or "",
+        row.author or "",
+        row.writer_id,
+        row.number,
+    )
+
+
+def recorded_in(month: Month) -> list[ColumnElement[bool]]:
+    """What an entry recorded in the month fulfils."""
+    return [entry.c.recorded_at_micros >= month.start_micros, entry.c.recorded_at_micros < month.end_micros]
+
+
+def _of(month: Month, part: Part) -> list[ColumnElement[bool]]:
+    """Recorded in the month and of its statement: a fee is recorded after the month that it belongs to."""
+    return [*recorded_in(month), entry.c.kind != EntryKind.FEE.value, *part.conditions()]
+
+
+def _counts() -> ColumnElement[bool]:
+    """Whether an entry is in a report at all: holds, top-ups and the like are not."""
+    return entry.c.kind.in_([kind for kind, effect in EFFECTS.items() if kind == "adjust" or effect.amount])
+
+
+def _sum() -> ColumnElement[int]:
+    # PostgreSQL sums bigints into numerics, which cross the wire as text.
+    return cast(func.sum(entry.c.amount_micros), BigInteger)
+
+
+def _day(month: Month) -> ColumnElement[int]:
+    return ((entry.c.recorded_at_micros - month.start_micros) // DAY_MICROS).label("day")
+
+
+def _stream(connection: Connection, query: Any) -> Iterator[Any]:
+    with connection.execute(query.execution_options(yield_per=STREAM_CHUNK)) as rows:
+        yield from rows
+
+
+def _names(connection: Connection, number: Any, name: Any) -> dict[int | None, str]:
+    return {row[0]: row[1] for row in connection.execute(select(number, name))}

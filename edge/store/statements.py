@@ -1,0 +1,66 @@
+"""A reader's statement of a month, read in one snapshot and checked before anybody sees it."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from sqlalchemy import Connection, select
+
+from edge.core.month import Month
+from edge.core.report import check, fold, is_draft
+from edge.core.report_files import jsonl_digest
+from edge.core.statement import Party, Reader, Statement
+from edge.store.month_reading import Names, Part, month_groups
+from edge.store.month_sums import (
+    account_months,
+    entry_sums,
+    fee_rows,
+    month_fees,
+    month_moves,
+    moves_after,
+    suspended,
+)
+from edge.store.tables import crawler, publisher
+
+
+def read_statement(
+    connection: Connection,
+    month: Month,
+    part: Part,
+    *,
+    operator: Party,
+    now_micros: int,
+    verify_at: str | None = None,
+    names: Names | None = None,
+) -> Statement:
+    """Add a month up and hold it against what the accounts moved; raises ``ReportMismatch``.
+
+    The connection must read one snapshot (``Database.read``).
+    """
+    known = names or Names.read(connection)
+    fees = month_fees(connection, known, month, part)
+    rows = chain(month_groups(connection, known, month, part), fee_rows(fees, known, month))
+    report = fold(month, rows, draft=is_draft(month, now_micros))
+    moved = month_moves(connection, month, part)
+    check(report, entry_sums(moved, fees, known))
+    reader, party = _party(connection, part)
+    return Statement(
+        report,
+        operator,
+        reader,
+        party,
+        account_months(connection, known, moved, moves_after(connection, month, part), part),
+        suspended(connection, month, part),
+        jsonl_digest(report),
+        verify_at,
+    )
+
+
+def _party(connection: Connection, part: Part) -> tuple[Reader, Party | None]:
+    if part.publisher_id is not None:
+        found = connection.execute(select(publisher).where(publisher.c.id == part.publisher_id)).one()
+        return Reader.PUBLISHER, Party(found.name, found.id, (found.email,))
+    if part.crawler_id is not None:
+        found = connection.execute(select(crawler).where(crawler.c.id == part.crawler_id)).one()
+        return Reader.CRAWLER, Party(found.name, found.id, (found.operator, found.agent_url))
+    return Reader.OPERATOR, None

@@ -1,0 +1,226 @@
+"""A month's statement: summed by the database, equal to its entries, and accepted by other people's programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from beancount import loader
+from beancount.core import data
+from sqlalchemy import Connection
+
+from edge.core.beancount_books import account_name
+from edge.core.detail_files import checked, signed_micros
+from edge.core.focus import COLUMNS
+from edge.core.month import Month
+from edge.core.report import ReportMismatch, check, fold
+from edge.core.statement import Party, Reader, Statement
+from edge.files.folder import write_folder
+from edge.files.formats import FORMATS, FormatUnfit, Sources
+from edge.store.database import Database
+from edge.store.month_reading import WHOLE, Names, Part, charges_by_day, month_details, transfers_by_day
+from edge.store.month_sums import entry_sums, month_moves
+from edge.store.statements import read_statement
+from tests.support.books import migrate
+from tests.support.busy_month import DECEMBER, NOVEMBER, OCTOBER, Desk, busy_month
+from tests.support.postgres import PostgresServer
+
+OPERATOR = Party("Example Edge")
+PARTS = [WHOLE, Part(publisher_id=1), Part(publisher_id=2), Part(crawler_id=1), Part(crawler_id=2)]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A busy month that every test reads and none changes."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('busy') / 'farebox.db'}"
+        migrate(url)
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        url = server.url(server.create_database(template=server.template("store", migrate)))
+    database = Database.open(url)
+    yield busy_month(database)
+    database.close()
+
+
+@pytest.fixture
+def snapshot(desk: Desk) -> Iterator[Connection]:
+    with desk.database.read() as connection:
+        yield connection
+
+
+def made(connection: Connection, month: Month = NOVEMBER, part: Part = WHOLE) -> Statement:
+    return read_statement(connection, month, part, operator=OPERATOR, now_micros=DECEMBER.end_micros)
+
+
+def sources(connection: Connection, month: Month = NOVEMBER, part: Part = WHOLE) -> Sources:
+    names = Names.read(connection)
+    return Sources(
+        made(connection, month, part),
+        lambda: charges_by_day(connection, names, month, part),
+        lambda: transfers_by_day(connection, names, month),
+    )
+
+
+@pytest.mark.parametrize("part", PARTS, ids=str)
+def test_the_databases_sums_are_the_entries_one_by_one(snapshot: Connection, part: Part) -> None:
+    report = made(snapshot, part=part).report
+    details = list(month_details(snapshot, Names.read(snapshot), NOVEMBER, part))
+    assert fold(NOVEMBER, [detail.row() for detail in details]).lines == report.lines
+    assert list(checked(details, report)) == details
+    for total in report.totals:
+        assert sum(signed_micros(each) for each in details if each.currency == total.currency) == total.amount_micros
+
+
+def test_november_comes_to_what_was_sold_and_given_back_in_it(snapshot: Connection) -> None:
+    totals = {total.currency: total for total in made(snapshot).report.totals}
+    assert totals["USD"].earned_micros == 77 + 5 * 5_000 + 5_000 + 1 + 20_000
+    assert totals["USD"].reversed_micros == 10_000 + 5_000
+    assert (totals["EUR"].earned_micros, totals["EUR"].reversed_micros) == (666_666, 333_333)
+
+
+def test_publishers_and_crawlers_statements_come_to_the_same(snapshot: Connection) -> None:
+    publishers = [made(snapshot, part=Part(publisher_id=number)) for number in (1, 2)]
+    crawlers = [made(snapshot, part=Part(crawler_id=number)) for number in (1, 2)]
+    for currency in ("USD", "EUR"):
+        spent = sum(each.total(currency).amount_micros for each in crawlers)
+        assert (
+            sum(each.total(currency).payable_micros + each.total(currency).fee_micros for each in publishers) == spent
+        )
+        assert made(snapshot).total(currency).amount_micros == spent
+
+
+@pytest.mark.parametrize("month", [OCTOBER, NOVEMBER, DECEMBER], ids=str)
+@pytest.mark.parametrize("part", PARTS, ids=str)
+def test_accounts_close_one_month_as_they_open_the_next(snapshot: Connection, month: Month, part: Part) -> None:
+    closing = {each.code: each.closing_micros for each in made(snapshot, month, part).accounts}
+    opening = {each.code: each.opening_micros for each in made(snapshot, month.following, part).accounts}
+    assert {code: micros for code, micros in closing.items() if micros} == {
+        code: micros for code, micros in opening.items() if micros
+    }
+
+
+def test_the_last_months_closing_balances_are_the_accounts(desk: Desk, snapshot: Connection) -> None:
+    closing = {each.code: each.closing_micros for each in made(snapshot, DECEMBER).accounts}
+    assert closing == {code: balance for code, balance in desk.balances().items() if code in closing}
+    assert all(balance == 0 for code, balance in desk.balances().items() if code not in closing)
+
+
+def test_an_entry_that_pays_another_than_it_names_has_no_statement(snapshot: Connection) -> None:
+    """The names agree with each other; the accounts do not."""
+    moves, names = month_moves(snapshot, NOVEMBER), Names.read(snapshot)
+    one, other = (
+        next(number for number, known in names.accounts.items() if known.code == f"publisher:{owner}:USD")
+        for owner in (1, 2)
+    )
+    names.accounts[one], names.accounts[other] = names.accounts[other], names.accounts[one]
+    with pytest.raises(ReportMismatch):
+        check(made(snapshot).report, entry_sums(moves, [], names))
+
+
+@pytest.mark.parametrize("month", [OCTOBER, NOVEMBER, DECEMBER], ids=str)
+def test_stock_beancount_accepts_the_books_and_holds_the_same_balances(
+    snapshot: Connection, month: Month, tmp_path: Path
+) -> None:
+    path = tmp_path / "books.beancount"
+    with path.open("wb") as sink:
+        FORMATS["beancount"].write(sources(snapshot, month), sink, tmp_path)
+    entries, errors, _ = loader.load_file(str(path))
+    assert errors == []
+    held: dict[str, Decimal] = {}
+    for entry in entries:
+        if isinstance(entry, data.Transaction):
+            for posting in entry.postings:
+                assert posting.units is not None
+                assert isinstance(posting.units.number, Decimal)
+                held[posting.account] = held.get(posting.account, Decimal(0)) + posting.units.number
+    closing = {account_name(each.code): each.closing_micros for each in made(snapshot, month).accounts}
+    assert {name: int(-units * 1_000_000) for name, units in held.items() if units} == {
+        name: micros for name, micros in closing.items() if micros
+    }
+    assert sum(isinstance(entry, data.Balance) for entry in entries) == len(closing)
+
+
+def test_beancount_would_find_a_micro_unit_too_much(snapshot: Connection, tmp_path: Path) -> None:
+    path = tmp_path / "books.beancount"
+    with path.open("wb") as sink:
+        FORMATS["beancount"].write(sources(snapshot), sink, tmp_path)
+    text = path.read_text()
+    first = text.index(" balance ")
+    amount = text[first:].split()[2]
+    wrong = f"{Decimal(amount) + Decimal('0.000001'):.6f}"
+    path.write_text(text[:first] + text[first:].replace(amount, wrong, 1))
+    _, errors, _ = loader.load_file(str(path))
+    assert len(errors) == 1
+
+
+@pytest.mark.parametrize("part", [WHOLE, Part(crawler_id=1), Part(crawler_id=2)], ids=str)
+def test_focus_rows_are_products_and_sum_to_the_statement(snapshot: Connection, part: Part, tmp_path: Path) -> None:
+    path = tmp_path / "focus.csv"
+    with path.open("wb") as sink:
+        FORMATS["focus"].write(sources(snapshot, part=part), sink, tmp_path)
+    rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8"), newline="")))
+    assert tuple(rows[0]) == COLUMNS
+    sums: dict[str, Decimal] = {}
+    for row in rows:
+        cost = Decimal(row["BilledCost"])
+        assert Decimal(row["PricingQuantity"]) * Decimal(row["ListUnitPrice"]) == cost == Decimal(row["EffectiveCost"])
+        sums[row["BillingCurrency"]] = sums.get(row["BillingCurrency"], Decimal(0)) + cost
+    totals = made(snapshot, part=part).report.totals
+    assert sums == {total.currency: Decimal(total.amount_micros) / 1_000_000 for total in totals}
+
+
+def test_focus_calls_what_october_said_otherwise_a_correction(snapshot: Connection, tmp_path: Path) -> None:
+    path = tmp_path / "focus.csv"
+    with path.open("wb") as sink:
+        FORMATS["focus"].write(sources(snapshot), sink, tmp_path)
+    rows = csv.DictReader(io.StringIO(path.read_text("utf-8"), newline=""))
+    corrections = [(row["BilledCost"], row["PricingQuantity"]) for row in rows if row["ChargeClass"] == "Correction"]
+    assert corrections == [("-0.01", "-1")]
+
+
+def test_a_folder_holds_every_format_with_the_digests_of_its_files(snapshot: Connection, tmp_path: Path) -> None:
+    whole = sources(snapshot)
+    names = Names.read(snapshot)
+    stated, manifest = write_folder(
+        tmp_path / "out", whole, list(FORMATS), lambda: month_details(snapshot, names, NOVEMBER)
+    )
+    found = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert found == sorted([*(file.name for file in manifest.files), stated.name])
+    assert len(found) == len(FORMATS) + 3 + 1
+    rows = {file.name: file.rows for file in manifest.files}
+    entries = len(list(month_details(snapshot, names, NOVEMBER)))
+    assert rows["charges-2026-11.csv"] == rows["charges-2026-11.parquet"] == entries
+    again = write_folder(
+        tmp_path / "again", sources(snapshot), list(FORMATS), lambda: month_details(snapshot, names, NOVEMBER)
+    )
+    assert again[1] == manifest
+
+
+def test_details_that_do_not_sum_to_the_statement_leave_no_file(snapshot: Connection, tmp_path: Path) -> None:
+    names = Names.read(snapshot)
+    missing_one = list(month_details(snapshot, names, NOVEMBER))[1:]
+    out = tmp_path / "out"
+    with pytest.raises(ReportMismatch, match="one by one"):
+        write_folder(out, sources(snapshot), ["csv"], lambda: missing_one)
+    assert list(out.iterdir()) == []
+
+
+def test_what_is_not_for_a_reader_is_refused_with_the_way_out(snapshot: Connection, tmp_path: Path) -> None:
+    for name, part, word in (("focus", Part(publisher_id=1), "crawler"), ("beancount", Part(crawler_id=1), "whole")):
+        with pytest.raises(FormatUnfit, match=word):
+            write_folder(tmp_path / "out", sources(snapshot, part=part), [name])
+
+
+def test_a_statement_is_numbered_by_reader_and_month(snapshot: Connection) -> None:
+    assert [made(snapshot, part=part).number for part in PARTS[:4]] == [
+        "2026-11-ALL",
+        "2026-11-P1",
+        "2026-11-P2",
+        "2026-11-C1",
+    ]
+    assert made(snapshot, part=Part(crawler_id=2)).reader is Reader.CRAWLER
