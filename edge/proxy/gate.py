@@ -71,16 +71,16 @@ class Gate:
             judged = self._judge(scope)
         except Exception as error:  # a fault of ours: the crawler hears so, and the next request is served
             self.report("judging a request", error)
-            return self.answer_bad(RefusalCode.INTERNAL_ERROR, "")
+            return self.answer_bad(RefusalCode.INTERNAL_ERROR, "", closes=False)
         if isinstance(judged, Answer):
             return judged
         scope["edge.judged"] = judged
         return None
 
-    def answer_bad(self, code: RefusalCode, detail: str) -> Answer:
+    def answer_bad(self, code: RefusalCode, detail: str, *, closes: bool = True) -> Answer:
         """The answer to something that never became a request."""
         self.traffic.count_bad(code)
-        return self.refusals.bad(code, detail, self.reader.new_request_id())
+        return self.refusals.bad(code, detail, self.reader.new_request_id(), closes=closes)
 
     def turn_away(self) -> bytes:
         """The answer, as it goes over the wire, to an address that has too many connections."""
@@ -96,12 +96,9 @@ class Gate:
         request = self.reader.read(scope, policy)
         if isinstance(request, BadRequest):
             self.traffic.count_bad(request.code)
-            scope["edge.close"] = True
             return self.refusals.bad(request.code, request.detail, request.request_id)
         decision = decide(request, policy, self.knowledge, self.clock())
         if isinstance(decision, Refuse | DemandPayment) and self._awaited_key(decision) is None:
-            if request.has_body:
-                scope["edge.close"] = True  # its content is not read, so nothing may follow it on this connection
             return self.say_no(decision, request)
         return Judged(request, decision, policy)
 
@@ -297,7 +294,7 @@ async def _incoming(receive: Receive, limit: int, exchange: Exchange) -> AsyncIt
 async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
     """Send an answer of ours as ASGI messages."""
     headers = answer.headers()
-    if scope.get("edge.close"):
+    if answer.closes:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})

@@ -6,21 +6,16 @@ and lets one address have all of them. Here the same limits hold as on the edge'
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from typing import Any
 
-from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from edge.core.target import TARGET_BYTES_MAX
 from edge.proxy.connection_limits import Limit
-from edge.proxy.counting_transport import CountingTransport
-from edge.proxy.delivery import DeliveryWatch, own_view
 from edge.proxy.messages import status_line
 from edge.proxy.read_request import HEADER_BYTES_MAX
-from edge.proxy.transfer_rates import ClientPace, TransferLimits
+from edge.proxy.transfer_rates import TransferLimits
+from edge.proxy.watched_protocol import WatchedProtocol
 from edge.proxy.watchman import Watchman
 
 
@@ -37,48 +32,16 @@ _TOO_SLOW = plain_refusal(408, "The request's head took too long.")
 _TOO_LARGE = plain_refusal(431, "The request's head is too large.")
 
 
-class GuardedProtocol(HttpToolsProtocol):
+class GuardedProtocol(WatchedProtocol):
     """One connection of a port that is not the edge's. Made by ``guarded_protocol``."""
 
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-        *,
-        watchman: Watchman[GuardedProtocol],
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._watchman = watchman
-        self._place: str
-        self._evidence: socket.socket | None = None
-        self._counted: CountingTransport
-        self._pace = ClientPace()
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._waiting_for_head_since: float | None = None
         self._head_bytes = 0
-        self.deliveries: DeliveryWatch
-        self.content_received = 0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        place = self._watchman.room.enter(transport, self.loop.time())
-        if place is None:
-            return  # turned away: the transport has another protocol now
-        self._place = place
-        self._evidence = own_view(transport.get_extra_info("socket"))
-        self._counted = counted = CountingTransport(transport, self._evidence, transport.close)
-        super().connection_made(counted)  # type: ignore[arg-type]
-        self.deliveries = counted.deliveries
+    def _begin(self) -> None:
         self._waiting_for_head_since = self.loop.time()
-        self._watchman.connections.add(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._watchman.connections.discard(self)
-        self._watchman.room.leave(self._place)
-        self.deliveries.close()
-        if self._evidence is not None:
-            self._evidence.detach()  # the descriptor is the transport's to close
-        super().connection_lost(exc)
 
     # Reading
 
@@ -142,10 +105,6 @@ class GuardedProtocol(HttpToolsProtocol):
     def is_paused(self) -> bool:
         """Whether more was to be sent than the client takes."""
         return self.flow.write_paused
-
-    def unsent(self) -> int:
-        """Bytes that wait in our own buffer."""
-        return self._counted.unsent()
 
     def _refuse_head(self, answer: bytes) -> None:
         self._waiting_for_head_since = None

@@ -56,10 +56,14 @@ class Template:
 
 @per_request
 class Answer:
-    """A whole answer of ours, ready to send as ASGI messages or as bytes."""
+    """A whole answer of ours, ready to send as ASGI messages or as bytes.
+
+    With ``closes`` nothing may follow it on its connection: what was asked could not be read, or has unread content.
+    """
 
     template: Template
     request_id: str
+    closes: bool = False
 
     @property
     def status(self) -> int:
@@ -104,12 +108,20 @@ class Refusals:
         """The answer to a request that was read, in the form and language it prefers."""
         fields = request.fields
         form, language = self._negotiator.choose(fields.get("accept"), fields.get("accept-language"))
-        return Answer(self._template(refusal, form, language), request.request_id)
+        return Answer(self._template(refusal, form, language), request.request_id, closes=request.has_body)
 
-    def bad(self, code: RefusalCode, detail: str, request_id: str, retry_after_seconds: int | None = None) -> Answer:
+    def bad(
+        self,
+        code: RefusalCode,
+        detail: str,
+        request_id: str,
+        retry_after_seconds: int | None = None,
+        *,
+        closes: bool = True,
+    ) -> Answer:
         """The answer to something that could not even be read as a request; always problem JSON."""
         refusal = Refuse(code, detail, retry_after_seconds=retry_after_seconds)
-        return Answer(self._template(refusal, BodyForm.PROBLEM, "en"), request_id)
+        return Answer(self._template(refusal, BodyForm.PROBLEM, "en"), request_id, closes)
 
     def _template(self, refusal: Refusal, form: BodyForm, language: str) -> Template:
         site = refusal.site

@@ -23,19 +23,19 @@ from contextlib import suppress
 from typing import Any
 
 import httptools
-from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
+from uvicorn._types import HTTPScope
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from edge.core.refusals import RefusalCode
 from edge.core.target import TARGET_BYTES_MAX, split_absolute
+from edge.proxy.common_head import CommonHead
 from edge.proxy.connection_limits import Limit
-from edge.proxy.counting_transport import CountingTransport
-from edge.proxy.delivery import DeliveryWatch, own_view
 from edge.proxy.forwarding import Header
 from edge.proxy.messages import Answer, status_line
 from edge.proxy.read_request import HEADER_BYTES_MAX, HEADER_FIELDS_MAX
-from edge.proxy.transfer_rates import ClientPace, TransferLimits
+from edge.proxy.transfer_rates import TransferLimits
+from edge.proxy.unchunked import without_chunks
+from edge.proxy.watched_protocol import WatchedProtocol
 from edge.proxy.watchman import Watchman
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -44,60 +44,38 @@ AnswerAtOnce = Callable[[MutableMapping[str, Any]], Answer | None]
 AnswerBad = Callable[[RefusalCode, str], Answer]
 
 
-class EdgeProtocol(HttpToolsProtocol):
-    """One client connection. Made by ``protocol_factory``; the scope's ``edge.connection`` leads back here."""
+class EdgeProtocol(WatchedProtocol):
+    """One client connection. Made by ``protocol_factory``; the scope's ``edge.connection`` leads back here.
+
+    ``cycle`` is the last request that was read; None where there is none, or it was answered at once.
+    """
+
+    cycle: RequestResponseCycle | None  # type: ignore[assignment]
 
     def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-        *,
-        watchman: Watchman[EdgeProtocol],
-        answer_at_once: AnswerAtOnce,
-        answer_bad: AnswerBad,
+        self, *args: Any, answer_at_once: AnswerAtOnce, answer_bad: AnswerBad, common_head: CommonHead, **options: Any
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._watchman = watchman
+        super().__init__(*args, **options)
         self._answer_at_once = answer_at_once
         self._answer_bad = answer_bad
+        self._common_head = common_head
         self._heads = 0
         self._head_bytes = 0
         self._overhead_bytes = 0
         self._refusal: Answer | None = None
         self._answering: RequestResponseCycle | None = None
-        self._counted: CountingTransport
+        self._idle_since: float | None = None
         self.waiting_for_head_since: float | None = None
         self.paused_since: float | None = None
-        self._evidence: socket.socket | None = None
-        self.deliveries: DeliveryWatch
-        self._place: str
-        self._pace = ClientPace()
-        self.content_received = 0
         self.overdue: RequestResponseCycle | None = None
 
     # The connection's life
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        place = self._watchman.room.enter(transport, self.loop.time())
-        if place is None:
-            return  # turned away: the transport has another protocol now
-        self._place = place
-        self._evidence = own_view(transport.get_extra_info("socket"))
-        self._counted = counted = CountingTransport(transport, self._evidence, self._close_gently)
-        super().connection_made(counted)  # type: ignore[arg-type]
-        self.deliveries = counted.deliveries
+    def _begin(self) -> None:
         self.waiting_for_head_since = self.loop.time()
-        self._watchman.connections.add(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._watchman.connections.discard(self)
-        self._watchman.room.leave(self._place)
-        self.deliveries.close()
-        if self._evidence is not None:
-            self._evidence.detach()  # the descriptor is the transport's to close
-        super().connection_lost(exc)
+    def _closing(self, transport: asyncio.Transport) -> Callable[[], None]:
+        return self._close_gently
 
     def abort(self) -> None:
         """Cut the connection so that the client sees the answer was not complete (a reset, not a tidy end)."""
@@ -110,10 +88,8 @@ class EdgeProtocol(HttpToolsProtocol):
         """Send nothing more, and close when the client has it all (RFC 9112 section 9.6); the watchman sees to it."""
         if self.transport.is_closing():
             return
-        is_idle = self.timeout_keep_alive_task is not None
-        self._unset_keepalive_if_required()
         self.flow.resume_reading()  # to see the client's end, and lest unread bytes reset what is on its way
-        self._counted.seal(self.loop.time(), is_idle=is_idle)
+        self._counted.seal(self.loop.time(), is_idle=self._is_idle)
 
     # Keeping up; see ``transfer_rates``
 
@@ -123,6 +99,8 @@ class EdgeProtocol(HttpToolsProtocol):
         if since is not None and now - since > limits.header_seconds and not self.transport.is_closing():
             self.refuse_head(RefusalCode.REQUEST_TIMEOUT, "the header section took too long")
             return Limit.SLOW_HEAD
+        if self._idle_since is not None and now - self._idle_since > self.timeout_keep_alive:
+            self.transport.close()
         limit = self._pace.look(now, self, limits)
         if limit is Limit.SLOW_CONTENT:
             self._give_up_slow_content()
@@ -138,7 +116,7 @@ class EdgeProtocol(HttpToolsProtocol):
     @property
     def content_owed(self) -> RequestResponseCycle | None:
         """The request whose content the edge is ready to read and has not got whole."""
-        cycle: RequestResponseCycle | None = self.cycle
+        cycle = self.cycle
         if cycle is None or not cycle.more_body or cycle is self.overdue:
             return None
         is_wanted = not (cycle.response_started or cycle.waiting_for_100_continue or self.flow.read_paused)
@@ -149,14 +127,16 @@ class EdgeProtocol(HttpToolsProtocol):
         """Whether more was to be sent than the client takes."""
         return self.paused_since is not None
 
-    def unsent(self) -> int:
-        """Bytes that wait in our own buffer."""
-        return self._counted.unsent()
+    @property
+    def _is_idle(self) -> bool:
+        """Whether the connection is kept, and nothing has come since the last answer."""
+        return self._idle_since is not None
 
     def _give_up_slow_content(self) -> None:
         """Whoever waits for this content wakes up, finds it ``overdue``, and refuses the request."""
-        self.overdue = self.cycle
-        self.cycle.message_event.set()
+        self.overdue = cycle = self.cycle
+        if cycle is not None:
+            cycle.message_event.set()
 
     # Reading
 
@@ -164,12 +144,12 @@ class EdgeProtocol(HttpToolsProtocol):
         if self._refusal is not None or self.transport.is_closing():
             return
         heads = self._heads
-        self._unset_keepalive_if_required()
+        self._idle_since = None
         self._feed(data)
         if self.waiting_for_head_since is not None:
             if heads == self._heads:  # no byte of this was of another request
                 self._count_head(len(data))
-        elif self.timeout_keep_alive_task is None and self._refusal is None:
+        elif not self._is_idle and self._refusal is None:
             self._count_overhead(len(data))
 
     def _feed(self, data: bytes | memoryview) -> None:
@@ -192,8 +172,8 @@ class EdgeProtocol(HttpToolsProtocol):
     def _count_overhead(self, count: int) -> None:
         """What arrives between requests puts an end to the pause; within content, only so much may be no content."""
         cycle = self.cycle
-        if not cycle.more_body:
-            if cycle.response_complete:
+        if cycle is None or not cycle.more_body:
+            if cycle is None or cycle.response_complete:
                 self.waiting_for_head_since = self.loop.time()
         else:
             self._overhead_bytes += count
@@ -201,20 +181,25 @@ class EdgeProtocol(HttpToolsProtocol):
                 self.refuse_head(RefusalCode.MALFORMED_REQUEST, "the chunks have more overhead than content")
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
         self.waiting_for_head_since = self.loop.time()
         self._heads += 1
         self._head_bytes = 0
 
     def on_url(self, url: bytes) -> None:
-        super().on_url(url)
+        self.url += url
         if len(self.url) > TARGET_BYTES_MAX:
             self.refuse_head(RefusalCode.TARGET_TOO_LONG, "the address is longer than 8 KiB")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.waiting_for_head_since is None:
             return  # a trailer: never taken for a header field (RFC 9110 section 6.5.1)
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
         if len(self.headers) > HEADER_FIELDS_MAX:
             self.refuse_head(RefusalCode.HEADERS_TOO_LARGE, "there are more than 100 header fields")
 
@@ -222,20 +207,48 @@ class EdgeProtocol(HttpToolsProtocol):
         self.waiting_for_head_since = None
         if self._refusal is not None or self.transport.is_closing():
             return
-        self.scope["edge.target"] = self.url  # type: ignore[typeddict-unknown-key]
-        self.scope["edge.connection"] = self  # type: ignore[typeddict-unknown-key]
+        self.scope = scope = self._new_scope()
+        if self.cycle is None or self.cycle.response_complete:
+            # Nothing is under way, so this is its turn: most requests are answered here, before uvicorn has made
+            # of them what a task would need.
+            answer = self._answer_at_once(scope)  # type: ignore[arg-type]
+            if answer is not None:
+                self._write_at_once(answer, scope["http_version"], scope["method"])
+                return
         if not self.url.startswith(b"/"):
             # Only for the path that the scope names; what is decided and forwarded is ``edge.target``.
             absolute = split_absolute(self.url.decode("latin-1"))
             self.url = absolute[2].encode("latin-1") if absolute else b"/"
-        if self.expect_100_continue and self.parser.get_http_version() == "1.0":
+        if self.expect_100_continue and scope["http_version"] == "1.0":
             self.expect_100_continue = False  # RFC 9110 section 10.1.1
         super().on_headers_complete()
+
+    def _new_scope(self) -> HTTPScope:
+        """The scope as uvicorn makes it, without the path, which it adds itself where a task needs one."""
+        return {  # type: ignore[typeddict-item,typeddict-unknown-key]
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": self.parser.get_http_version(),
+            "method": self.parser.get_method().decode("ascii"),
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme or "http",
+            "root_path": self.root_path,
+            "headers": self.headers,
+            "state": self.app_state,
+            "edge.target": self.url,
+            "edge.connection": self,
+        }
 
     def on_body(self, body: bytes) -> None:
         self._overhead_bytes = 0
         self.content_received += len(body)
-        super().on_body(body)
+        if self.cycle is not None:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self.cycle is not None:
+            super().on_message_complete()
 
     def _should_upgrade(self) -> bool:
         return False
@@ -248,7 +261,7 @@ class EdgeProtocol(HttpToolsProtocol):
             return
         self.waiting_for_head_since = None
         self._refusal = self._answer_bad(code, detail)
-        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        cycle = self.cycle
         if cycle is None or cycle.response_complete:
             self._say_refusal()
         elif cycle.more_body:
@@ -268,27 +281,27 @@ class EdgeProtocol(HttpToolsProtocol):
     def _say_refusal(self) -> None:
         if self._refusal is None:
             raise AssertionError("there is a refusal to say")
-        self.transport.write(self._refusal.to_bytes(self._common_head(), with_body=True))
+        self.transport.write(self._refusal.to_bytes(self._head(keep_alive=False), with_body=True))
         self.transport.close()
 
     # Answering
 
     def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
         if self.transport.is_closing():
-            super().on_response_complete()
-        elif self.pipeline:
+            return
+        if self.pipeline:
             # Later, not from here: this may still be inside the answer before, whose delivery ends with its own last
             # byte; and thousands of queued requests would each deepen the stack.
-            self.server_state.total_requests += 1
             self.loop.call_soon(self._answer_next)
         elif self._refusal is not None:
             self._say_refusal()
-        elif self.cycle.response_complete and self.cycle.more_body:
+        elif self.cycle is not None and self.cycle.more_body:
             self.transport.close()  # answered before the content was here: what still comes is not read
         else:
-            super().on_response_complete()
-            if self.paused_since is not None:
-                self.flow.pause_reading()
+            self._idle_since = self.loop.time()
+            if self.paused_since is None:
+                self.flow.resume_reading()
 
     def _answer_next(self) -> None:
         """Answer the next pipelined request, unless the client has not read the answers before it."""
@@ -297,26 +310,36 @@ class EdgeProtocol(HttpToolsProtocol):
             self._start_asgi_task(*self.pipeline.pop())
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Answer a request whose turn it is, and that may have been judged before."""
         self._answering = cycle
-        answer = self._answer_at_once(cycle.scope)  # type: ignore[arg-type]
+        scope = cycle.scope
+        answer = None if "edge.judged" in scope else self._answer_at_once(scope)  # type: ignore[arg-type]
         if answer is None:
             # Kept beside the scope: self.cycle may belong to a later, pipelined request by then.
-            cycle.scope["edge.cycle"] = cycle  # type: ignore[typeddict-unknown-key]
-            if cycle.scope["http_version"] == "1.0":
+            scope["edge.cycle"] = cycle  # type: ignore[typeddict-unknown-key]
+            if scope["http_version"] == "1.0":
                 app = without_chunks(app, cycle)
             super()._start_asgi_task(cycle, app)
             return
-        cycle.more_body = False  # content, where there is any, is not read: "edge.close" sees to that
-        if "edge.close" in cycle.scope:
-            cycle.keep_alive = False
-        self._write_whole(cycle, answer.to_bytes(self._common_head(cycle), cycle.scope["method"] != "HEAD"))
+        cycle.more_body = False  # content, where there is any, is not read: ``closes`` sees to that
+        cycle.keep_alive = cycle.keep_alive and not answer.closes
+        self._write_whole(cycle, answer.to_bytes(self._head(keep_alive=cycle.keep_alive), scope["method"] != "HEAD"))
+
+    def _write_at_once(self, answer: Answer, http_version: str, method: str) -> None:
+        """Answer what has just been read, and leave nothing of it behind."""
+        self.cycle = self._answering = None
+        keep_alive = http_version != "1.0" and not answer.closes and self.parser.should_keep_alive()
+        self.transport.write(answer.to_bytes(self._head(keep_alive=keep_alive), method != "HEAD"))
+        if not keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def send_whole(self, cycle: RequestResponseCycle, status: int, headers: list[Header], body: bytes) -> None:
         """Send a whole answer at once, its length among ``headers``; nothing of it may have been sent before."""
         if cycle.more_body:
             cycle.keep_alive = False  # see ``on_response_complete``
-        head = b"".join([b"%b: %b\r\n" % pair for pair in headers])
-        self._write_whole(cycle, b"".join((status_line(status), head, self._common_head(cycle), b"\r\n", body)))
+        head = b"".join([b"%b: %b\r\n" % pair for pair in headers]) + self._head(keep_alive=cycle.keep_alive)
+        self._write_whole(cycle, b"".join((status_line(status), head, b"\r\n", body)))
 
     def _write_whole(self, cycle: RequestResponseCycle, data: bytes) -> None:
         """What uvicorn's ``send`` does for both messages of an answer, for bytes that are checked already."""
@@ -331,12 +354,8 @@ class EdgeProtocol(HttpToolsProtocol):
         cycle.message_event.set()
         self.on_response_complete()
 
-    def _common_head(self, cycle: RequestResponseCycle | None = None) -> bytes:
-        """The lines that every answer carries: the date, and the end of the connection where it ends."""
-        lines = [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
-        if cycle is None or not cycle.keep_alive:
-            lines.append(b"connection: close\r\n")
-        return b"".join(lines)
+    def _head(self, *, keep_alive: bool) -> bytes:
+        return self._common_head.of(self.server_state.default_headers, keep_alive=keep_alive)
 
     def pause_writing(self) -> None:
         self.paused_since = self.loop.time()
@@ -353,36 +372,16 @@ class EdgeProtocol(HttpToolsProtocol):
             self.loop.call_soon(self._answer_next)
 
 
-def without_chunks(app: Any, cycle: RequestResponseCycle) -> Any:
-    """Answer an HTTP/1.0 client, who knows no chunks: a body of unknown length ends with the connection.
-
-    One that cannot be completed ends with a reset, as ``EdgeProtocol.abort`` makes it (RFC 9112 section 6.3).
-    """
-
-    async def run(scope: Any, receive: Any, send: Any) -> None:
-        counted = True
-
-        async def unchunked(message: MutableMapping[str, Any]) -> None:
-            nonlocal counted
-            if message["type"] == "http.response.start":
-                counted = any(name == b"content-length" for name, _ in message["headers"])
-                cycle.chunked_encoding = None if counted else False
-            elif not counted:
-                cycle.expected_content_length = len(message["body"])
-            await send(message)
-
-        await app(scope, receive, unchunked)
-
-    return run
-
-
 def protocol_factory(
     watchman: Watchman[EdgeProtocol], answer_at_once: AnswerAtOnce, answer_bad: AnswerBad
 ) -> type[EdgeProtocol]:
     """The protocol class to hand to uvicorn, bound to one edge's gate."""
 
+    common_head = CommonHead()
+
     class BoundProtocol(EdgeProtocol):
         def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options, watchman=watchman, answer_at_once=answer_at_once, answer_bad=answer_bad)
+            options |= {"watchman": watchman, "answer_at_once": answer_at_once, "answer_bad": answer_bad}
+            super().__init__(*args, **options, common_head=common_head)
 
     return BoundProtocol

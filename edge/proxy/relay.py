@@ -63,7 +63,7 @@ class Exchange:
     async def answer(self, answer: Answer) -> None:
         """Send a whole answer of ours; unread content of the request ends the connection with it."""
         headers = answer.headers()
-        if self.request.has_body:
+        if answer.closes:
             headers.append((b"connection", b"close"))
         await self.start(answer.status, headers)
         await self.body(b"" if self.request.method == "HEAD" else answer.body, last=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -50,6 +51,24 @@ def test_a_kept_connection_may_be_quiet_between_requests(make_edge: Any) -> None
         assert wire.ask(claimed("/a")).status == 402
         time.sleep(0.3)
         assert wire.ask(claimed("/a")).status == 402
+
+
+def test_a_kept_connection_that_stays_quiet_is_closed_and_one_that_waits_for_its_answer_is_not(
+    edge: EdgeUnderTest,
+) -> None:
+    edge.origin.script["/slow"] = [Then.WAIT, page(b"slow")]
+
+    async def look_later() -> None:
+        edge.watchman.look(asyncio.get_running_loop().time() + 76)
+
+    with edge.connect() as quiet, edge.connect() as waiting:
+        assert quiet.ask(claimed("/a")).status == 402
+        waiting.send(browsed("/slow"))
+        edge.wait_until_asked()
+        edge.do(look_later)
+        assert quiet.is_closed()
+        edge.origin.go_on()
+        assert waiting.answer().body == b"slow"
 
 
 def test_the_deadline_of_the_next_request_does_not_break_into_an_answer(make_edge: Any) -> None:
