@@ -104,7 +104,7 @@ class EdgeProtocol(WatchedProtocol):
         limit = self._pace.look(now, self, limits)
         if limit is Limit.SLOW_CONTENT:
             self._give_up_slow_content()
-        elif limit is not None or self._counted.patience_is_over(now, limits.stall_seconds):
+        elif limit is not None or self._has_ended(now, limits.stall_seconds):
             self.abort()
         return limit
 
@@ -131,6 +131,11 @@ class EdgeProtocol(WatchedProtocol):
     def _is_idle(self) -> bool:
         """Whether the connection is kept, and nothing has come since the last answer."""
         return self._idle_since is not None
+
+    def _has_ended(self, now: float, stall_seconds: float) -> bool:
+        """Whether nothing is to be expected of a connection that is being closed."""
+        counted = self._counted
+        return counted.quiet_since is not None and counted.patience_is_over(now, stall_seconds)
 
     def _give_up_slow_content(self) -> None:
         """Whoever waits for this content wakes up, finds it ``overdue``, and refuses the request."""

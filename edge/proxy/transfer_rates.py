@@ -96,7 +96,17 @@ class Lag:
 class ClientPace:
     """What the watchman remembers of one connection between its rounds."""
 
-    __slots__ = ("_answer", "_answer_end", "_answer_since", "_arrived", "_mark", "_owed", "_reading", "_sending")
+    __slots__ = (
+        "_answer",
+        "_answer_end",
+        "_answer_since",
+        "_arrived",
+        "_arrived_answer",
+        "_mark",
+        "_owed",
+        "_reading",
+        "_sending",
+    )
 
     def __init__(self) -> None:
         self._reading = Lag()
@@ -105,11 +115,21 @@ class ClientPace:
         self._mark: int | None = None
         self._owed: Answering | None = None
         self._answer: Answering | None = None
+        self._arrived_answer: Answering | None = None
         self._answer_since = 0.0
         self._answer_end: int | None = None
 
     def look(self, now: float, connection: PacedConnection, limits: TransferLimits) -> Limit | None:
         """One round: settle what arrived, and say which limit the client has passed, if any."""
+        answer = connection.answering
+        if (
+            connection.deliveries.written <= self._arrived
+            and (answer is None or answer is self._arrived_answer)
+            and connection.content_owed is None
+        ):
+            # Nothing is asked of it, as of most of thousands: this round must be over soon.
+            self._mark = self._owed = None
+            return None
         if self._reads_too_slowly(now, connection, limits):
             return Limit.SLOW_READING
         if self._answer_takes_too_long(now, connection, limits):
@@ -149,5 +169,6 @@ class ClientPace:
             if self._answer_end is None:
                 self._answer_end = connection.deliveries.written
             if self._arrived >= self._answer_end:
+                self._arrived_answer = answer
                 return False
         return now - self._answer_since > limits.answer_seconds

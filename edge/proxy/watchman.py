@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 import structlog
@@ -13,6 +13,8 @@ from edge.proxy.connection_limits import ConnectionRoom, Limit
 from edge.proxy.transfer_rates import TransferLimits
 
 WATCH_SECONDS = 0.25
+LOOKS_AT_ONCE = 200
+"""Connections of a round between two turns of everybody else: thousands of idle ones must not hold up one that pays."""
 TELL_SECONDS = 60.0
 
 log = structlog.get_logger("farebox.connections")
@@ -78,12 +80,21 @@ class Watchman(Generic[Connection]):
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            self.look(loop.time())
+            for _ in self._round(loop.time()):
+                await asyncio.sleep(0)
 
     def look(self, now: float) -> None:
-        """One round at ``now`` (the event loop's clock)."""
-        for connection in tuple(self.connections):
-            limit = connection.look(now, self._limits)
-            if limit is not None:
-                self.room.met(limit)
+        """One round at ``now`` (the event loop's clock), all at once."""
+        for _ in self._round(now):
+            pass
+
+    def _round(self, now: float) -> Iterator[None]:
+        """Look at every connection, with a pause after so many; who was lost in a pause is passed over."""
+        for number, connection in enumerate(tuple(self.connections), 1):
+            if connection in self.connections:
+                limit = connection.look(now, self._limits)
+                if limit is not None:
+                    self.room.met(limit)
+            if not number % LOOKS_AT_ONCE:
+                yield
         self.room.look(now)
