@@ -60,15 +60,13 @@ def test_charges_are_told_with_what_they_were_for(
     assert not fold_charges(database, AT + MINUTE)
     (body,) = bodies(database, operator)
     assert (body["type"], body["subject"]) == ("charge.posted", "2 charges")
-    amount = {"amount_micros": 2 * PRICE.amount_micros, "amount": "0.02"}
-    assert body["data"]["totals"] == [{"currency": "USD", "charges": 2, **amount}]
+    amount = {"amount_micros": 2 * PRICE.amount_micros, "currency": "USD", "display": "USD 0.02"}
+    assert body["data"]["totals"] == [{"charges": 2, "amount": amount}]
     charge = body["data"]["charges"][0]
     assert charge.pop("posted_at").endswith("Z")
     assert charge == {
         "charge_id": charge_id,
-        "amount_micros": PRICE.amount_micros,
-        "amount": "0.01",
-        "currency": "USD",
+        "amount": {"amount_micros": PRICE.amount_micros, "currency": "USD", "display": "USD 0.01"},
         "site": "news1.example",
         "publisher": "News1",
         "crawler": "Bot1",
