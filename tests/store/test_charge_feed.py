@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -176,21 +175,32 @@ def test_nobody_listens_and_nothing_is_kept_for_later(
 
 
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("known", [True, False], ids=["a writer that was told of before", "a new writer"])
 def test_of_processes_that_fold_at_once_one_tells(
-    store_url: str, database: Database, books: Books, ledger: Ledger, keys: ServiceKeys
+    store_url: str, database: Database, books: Books, ledger: Ledger, keys: ServiceKeys, known: bool
 ) -> None:
+    """All three have read the same charges, and stand before the same lock, when the first may go on."""
     account = books.crawler(1, limit_pages=100)
+    if known:
+        buy(ledger, books.order(account))
     operator, _ = listen(database, keys, "charge.posted")
     ids = [buy(ledger, books.order(account)) for _ in range(10)]
     others = [Database.open(store_url) for _ in range(3)]
-    together = Barrier(len(others))
-
-    def fold(mine: Database) -> None:
-        together.wait()
-        fold_charges(mine, AT + MINUTE)
-
     with ThreadPoolExecutor(len(others)) as threads:
-        list(threads.map(fold, others))
+        with database.write() as connection:
+            connection.exec_driver_sql("LOCK TABLE webhook_cursor IN EXCLUSIVE MODE")
+            folding = [threads.submit(fold_charges, other, AT + MINUTE) for other in others]
+            while stand_before_a_lock(database) < len(others):
+                assert not any(one.done() for one in folding)
+        for one in folding:
+            one.result()
     for other in others:
         other.close()
     assert told(database, operator) == ids
+
+
+def stand_before_a_lock(database: Database) -> int:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with database.read() as connection:
+        count: int = connection.exec_driver_sql(waiting).scalar_one()
+        return count
