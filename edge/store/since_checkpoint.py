@@ -31,6 +31,7 @@ from edge.store.faults import Fault
 from edge.store.odd_rows import guarded, reading_any_text
 from edge.store.stored_checkpoints import CheckpointReader
 from edge.store.tables import batch, entry
+from edge.store.writer_faults import missing_writers
 
 _STREAM_CHUNK = 2_000
 
@@ -74,9 +75,8 @@ def _kept_faults(connection: Connection, reader: CheckpointReader, kept: str, ke
 
 def _chain_faults(connection: Connection, row: CheckpointRow | None, last: Checkpoint | None) -> Iterator[Fault]:
     ends = {end.head.writer: end.head for end in read_ends(connection)}
-    writers = max([len(ends), last.writers if last else 0, *ends])
-    for missing in sorted(set(range(1, writers + 1)) - ends.keys()):
-        yield Fault("I6", f"writer {missing}", "is missing, with all that it wrote")
+    cut_off = last is not None and last.writers > max(ends, default=0)
+    yield from missing_writers([*ends, last.writers + 1] if last and cut_off else ends)
     if last is not None and row is not None:
         yield from _link_faults(connection, row, last)
         yield from (fault for _, fault in head_faults(connection, last.heads))

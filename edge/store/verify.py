@@ -28,6 +28,7 @@ from edge.store.odd_rows import guarded, reading_any_text
 from edge.store.tables import batch, entry, writer
 from edge.store.transfers import Transfers
 from edge.store.verify_checkpoints import CheckpointReading, Signed
+from edge.store.writer_faults import missing_writers
 
 FAULTS_MAX = 100
 _STREAM_CHUNK = 2_000
@@ -158,8 +159,7 @@ def _writer_faults(connection: Connection, heads: list[Head]) -> Iterator[Fault]
         for missing in sorted(found - known, key=str):
             yield Fault("I6", f"writer {missing}", f"is missing, but not what it wrote (table {table.name})")
         known |= {number for number in found if type(number) is int}
-    for missing in sorted(set(range(1, max(known, default=0) + 1)) - known):
-        yield Fault("I6", f"writer {missing}", "is missing, with all that it wrote")
+    yield from missing_writers(known)
 
 
 def _chain_faults(connection: Connection, head: Head) -> Iterator[Fault]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Mapping
 from html import escape
 from typing import Any
-
-from fastapi import FastAPI
 
 from edge.core.refusals import REFUSALS, RefusalCode
 from edge.core.rules import Action, RuleSet, everything_else
 from edge.proxy.connection_limits import Limit
 from edge.proxy.control import Metrics, admin_app
+from tests.support.asgi import ask
 from tests.support.edge_under_test import RICH, EdgeUnderTest
 from tests.support.signing_crawler import browsed, claimed
 
@@ -91,28 +88,6 @@ def test_a_fault_in_our_documents_is_said_once(make_edge: Any) -> None:
 
 
 # The operators' pages
-
-
-def ask(app: FastAPI, path: str, method: str = "GET") -> tuple[int, str]:
-    """One request to an application, without a server in between."""
-    sent: list[Mapping[str, Any]] = []
-
-    async def talk() -> None:
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": b"", "more_body": False}
-
-        async def send(message: Mapping[str, Any]) -> None:
-            sent.append(message)
-
-        scope: dict[str, Any] = {
-            "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
-            "headers": [], "scheme": "http", "server": ("localhost", 9402), "client": None, "root_path": "",
-            "http_version": "1.1", "asgi": {"version": "3.0"},
-        }  # fmt: skip
-        await app(scope, receive, send)
-
-    asyncio.run(talk())
-    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:]).decode()
 
 
 def test_the_process_is_alive_and_says_why_it_is_not_ready() -> None:
