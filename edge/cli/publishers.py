@@ -7,29 +7,53 @@ from typing import Annotated, Any
 import typer
 
 from edge.cli.nouns import noun
-from edge.cli.terminal import Column, JsonFlag, say, show_json, show_rows, time_text
+from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_json, show_rows, time_text
 from edge.cli.workplace import reading, writing
+from edge.core.fees import InvalidShare, format_share, parse_share
 from edge.store.database import now_micros
-from edge.store.publishers import Publisher, add_publisher, list_publishers
+from edge.store.publishers import Publisher, add_publisher, list_publishers, set_share
 
 app = noun("Publishers: the parties that earn.")
 
-_COLUMNS = (Column("NAME", "name"), Column("EMAIL", "email"), Column("SINCE", "created_at"))
+_COLUMNS = (
+    Column("NAME", "name"),
+    Column("EMAIL", "email"),
+    Column("SHARE", "share", numeric=True),
+    Column("SINCE", "created_at"),
+)
 
 
 @app.command("add", epilog='Example: farebox publisher add "Example News" --email owner@news.example')
 def add(
     name: Annotated[str, typer.Argument(help="What people call it.")],
     email: Annotated[str, typer.Option(help="Where the operator writes to.")],
+    share: Annotated[str, typer.Option(help="The operator's share of what it earns.")] = "0%",
     as_json: JsonFlag = False,
 ) -> None:
     """Add a publisher."""
+    share_ppm = _read_share(share)
     with writing() as connection:
-        made = add_publisher(connection, name, email, now_micros())
+        made = add_publisher(connection, name, email, now_micros(), share_ppm=share_ppm)
     if as_json:
         show_json(_row(made))
     else:
         say(f"added {made.name}; give it a site with `farebox site add HOST --publisher {made.name!r} --origin URL`")
+
+
+@app.command("set", epilog='Example: farebox publisher set "Example News" --share "12.5%"')
+def set_(
+    name: Annotated[str, typer.Argument(help="The publisher.")],
+    share: Annotated[str, typer.Option(help="The operator's share of what it earns, as 12.5%.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Change the operator's share: it is taken of every month that is closed from now on, whole."""
+    share_ppm = _read_share(share)
+    with writing() as connection:
+        changed = set_share(connection, name, share_ppm)
+    if as_json:
+        show_json(_row(changed))
+    else:
+        say(f"the operator's share of {changed.name} is {format_share(share_ppm)}, from the next close of a month on")
 
 
 @app.command("list", epilog="Example: farebox publisher list")
@@ -40,10 +64,19 @@ def list_all(as_json: JsonFlag = False) -> None:
     show_rows(rows, _COLUMNS, as_json, "no publishers yet; add one with `farebox publisher add NAME --email E`")
 
 
+def _read_share(text: str) -> int:
+    try:
+        return parse_share(text)
+    except InvalidShare as why:
+        raise WrongUsage(str(why)) from why
+
+
 def _row(known: Publisher) -> dict[str, Any]:
     return {
         "id": known.publisher_id,
         "name": known.name,
         "email": known.email,
+        "share": format_share(known.share_ppm),
+        "share_ppm": known.share_ppm,
         "created_at": time_text(known.created_at_micros),
     }

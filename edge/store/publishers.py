@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from edge.store.problems import InvalidValue, NameTaken, UnknownName
@@ -16,24 +16,42 @@ EMAIL_LENGTH_MAX = 320
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """A publisher; ``created_at_micros`` counts microseconds since the epoch."""
+    """A publisher; ``created_at_micros`` counts microseconds since the epoch.
+
+    ``share_ppm`` is the operator's share, in parts per million.
+    """
 
     publisher_id: int
     name: str
     email: str
     created_at_micros: int
+    share_ppm: int = 0
 
 
-def add_publisher(connection: Connection, name: str, email: str, now_micros: int) -> Publisher:
+def add_publisher(connection: Connection, name: str, email: str, now_micros: int, *, share_ppm: int = 0) -> Publisher:
     """Register a publisher; raises ``NameTaken`` (names compare without case) or ``InvalidValue``."""
     name, email = read_name(name), read_email(email)
-    values = {"name": name, "name_key": name.lower(), "email": email, "created_at_micros": now_micros}
+    values = {
+        "name": name,
+        "name_key": name.lower(),
+        "email": email,
+        "created_at_micros": now_micros,
+        "share_ppm": share_ppm,
+    }
     try:
         with connection.begin_nested():
             made = connection.execute(insert(publisher).values(values).returning(publisher.c.id)).scalar_one()
     except IntegrityError as why:
         raise NameTaken(f"there is a publisher named {name!r} already; choose another name", "name") from why
-    return Publisher(made, name, email, now_micros)
+    return Publisher(made, name, email, now_micros, share_ppm)
+
+
+def set_share(connection: Connection, name: str, share_ppm: int) -> Publisher:
+    """Change the operator's share of every month that is not closed yet; raises ``UnknownName``."""
+    found = find_publisher(connection, name)
+    changed = update(publisher).where(publisher.c.id == found.publisher_id).values(share_ppm=share_ppm)
+    connection.execute(changed)
+    return replace(found, share_ppm=share_ppm)
 
 
 def list_publishers(connection: Connection) -> list[Publisher]:
@@ -71,4 +89,4 @@ def read_email(text: str) -> str:
 
 
 def _publisher(row: Row[tuple[object, ...]]) -> Publisher:
-    return Publisher(row.id, row.name, row.email, row.created_at_micros)
+    return Publisher(row.id, row.name, row.email, row.created_at_micros, row.share_ppm)

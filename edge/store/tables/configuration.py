@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from edge.store.tables.metadata import metadata
@@ -41,6 +42,14 @@ publisher = Table(
     Column("name_key", String(200), nullable=False, unique=True, comment="the name in lower case: unique for people"),
     Column("email", String(320), nullable=False, comment="where the operator writes to"),
     Column("created_at_micros", BigInteger, nullable=False, comment="for lists"),
+    Column(
+        "share_ppm",
+        Integer,
+        CheckConstraint("share_ppm BETWEEN 0 AND 1000000", name="share"),
+        nullable=False,
+        server_default=text("0"),
+        comment="the operator's part of a million, taken when a month is closed",
+    ),
     sqlite_autoincrement=True,
 )
 
