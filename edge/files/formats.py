@@ -88,7 +88,8 @@ def _beancount(sources: Sources, sink: BinaryIO, scratch: Path) -> int:
 
 def _write_lines(lines: Iterator[str], sink: BinaryIO) -> int:
     count = 0
-    for count, line in enumerate(lines, start=1):  # noqa: B007 - the last one is the number of lines
+    for line in lines:
+        count += line.count("\n")
         sink.write(line.encode())
     return count
 

@@ -75,8 +75,10 @@ def decided_at(month: Month) -> datetime:
 
 def how_to_check(statement: Statement) -> str:
     """How a reader can hold the statement against the books."""
-    where = f" Each charge has a signed receipt below {statement.verify_at}" if statement.verify_at else ""
-    return (
+    words = (
         "The lines of this statement are pinned by the SHA-256 of its JSON Lines file, which stands in its manifest: "
-        "whoever holds the books makes the same bytes with the command farebox report." + (where + "." if where else "")
+        "whoever holds the books makes the same bytes with the command farebox report."
     )
+    if statement.verify_at is None:
+        return words
+    return f"{words} Each charge has a signed receipt, under its number below {statement.verify_at}"

@@ -129,7 +129,7 @@ def exact(micros: int) -> bool:
 
 
 def _summary(sheets: _Sheets, statement: Statement) -> None:
-    sheet = sheets.add("Statement", [40, 44, 12, 10])
+    sheet = sheets.add("Statement", [36, 24, 24, 24])
     sheets.text(sheet, 0, 0, TITLES[statement.reader], "title")
     sheet.set_row(0, 26)
     row = 1
@@ -154,9 +154,11 @@ def _summary(sheets: _Sheets, statement: Statement) -> None:
             sheets.text(sheet, row, 0, name, "label")
             sheet.write_number(row, 1, pages, sheets.style["count"])
         row += 1
-    sheet.set_row(row + 1, 54)
+    sheet.set_row(row + 1, 70)
     sheets.text(sheet, row + 1, 0, "How to check", "label")
-    sheets.text(sheet, row + 1, 1, how_to_check(statement), "wrap")
+    words = plain(how_to_check(statement), TEXT_LENGTH_MAX)
+    sheet.merge_range(row + 1, 1, row + 1, 3, "", sheets.style["wrap"])
+    sheet.write_string(row + 1, 1, words, sheets.style["wrap"])
 
 
 def _facts(statement: Statement) -> Iterator[tuple[str, str]]:
@@ -213,7 +215,7 @@ def _total(sheets: _Sheets, sheet: Any, row: int, last: int, total: Any) -> None
         if micros and not exact(value):
             sheets.amount(sheet, row, place, value, "sum_amount")
             continue
-        shown = format_micros(value) if micros else value
+        shown = Decimal(value) / MICROS_PER_UNIT if micros else value
         letter = chr(ord("A") + place)
         formula = f'=SUMIF($A$2:$A${last + 1},"{total.currency}",{letter}$2:{letter}${last + 1})'
         sheet.write_formula(row, place, formula, sheets.style["sum_amount" if micros else "sum_count"], shown)

@@ -20,7 +20,9 @@ from edge.store.month_sums import (
     moves_after,
     suspended,
 )
-from edge.store.tables import crawler, publisher
+from edge.store.tables import crawler, publisher, site
+
+RECEIPTS_PATH = "/.well-known/receipts/"
 
 
 def read_statement(
@@ -30,7 +32,6 @@ def read_statement(
     *,
     operator: Party,
     now_micros: int,
-    verify_at: str | None = None,
     names: Names | None = None,
 ) -> Statement:
     """Add a month up and hold it against what the accounts moved; raises ``ReportMismatch``.
@@ -52,8 +53,17 @@ def read_statement(
         account_months(connection, known, moved, moves_after(connection, month, part), part),
         suspended(connection, month, part),
         jsonl_digest(report),
-        verify_at,
+        _receipts_at(connection, part),
     )
+
+
+def _receipts_at(connection: Connection, part: Part) -> str | None:
+    """Where the receipts of a part's charges are served: every site has those of all, so the first one is named."""
+    query = select(site.c.scheme, site.c.host).where(site.c.active).order_by(site.c.id).limit(1)
+    if part.publisher_id is not None:
+        query = query.where(site.c.publisher_id == part.publisher_id)
+    found = connection.execute(query).one_or_none()
+    return None if found is None else f"{found.scheme or 'https'}://{found.host}{RECEIPTS_PATH}"
 
 
 def _party(connection: Connection, part: Part) -> tuple[Reader, Party | None]:

@@ -1,7 +1,8 @@
 """Books with a busy month in two currencies, written by the ledger's own hand: what statements and exports are made of.
 
-October has a sale and a top-up, November sales, holds, a void, a settled hold of October, given back pages of both
-months and a free redelivery; December a sale that November must not show.
+October has a sale and a top-up; November sales, holds, a void, a settled hold of October, given back pages of both
+months, a free redelivery, pages in suspense and credit notes; December takes November's fees and has a sale that
+November must not show.
 """
 
 from __future__ import annotations
@@ -11,11 +12,34 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from edge.core.ledger import ChargeOrder, Credited, CreditOrder, Held, Posted
-from edge.core.ledger_operations import Credit, Hold, Operation, Post, Reverse, Settle, Void
+from edge.core.ledger import (
+    ChargeOrder,
+    Credited,
+    CreditOrder,
+    Held,
+    Posted,
+    Released,
+    Reversed,
+    Suspended,
+    charge_id,
+)
+from edge.core.ledger_corrections import AdjustOrder, FeeOrder, Recorded
+from edge.core.ledger_operations import (
+    Adjust,
+    Conclude,
+    Credit,
+    Fee,
+    Hold,
+    Operation,
+    Post,
+    Reverse,
+    Settle,
+    Suspend,
+    Void,
+)
 from edge.core.money import Money
 from edge.core.month import Month
-from edge.store.account_rows import funding_account, open_account, publisher_account
+from edge.store.account_rows import adjustments_account, fees_account, funding_account, open_account, publisher_account
 from edge.store.batch_writer import BatchWriter
 from edge.store.database import Database
 from edge.store.tables import account, publisher, site
@@ -34,6 +58,8 @@ class Desk:
     books: Books
     now_micros: int = OCTOBER.start_micros
     accounts: dict[tuple[str, int, str], int] = field(default_factory=dict)
+    waiting: bytes = b""
+    october: bytes = b""
 
     @classmethod
     def open(cls, database: Database) -> Desk:
@@ -108,7 +134,9 @@ def busy_month(database: Database) -> Desk:
         desk.top_up(crawler, Money(10_000_000, "USD"), f"INV-{crawler}")
         desk.top_up(crawler, Money(500_000_001, "EUR"), f"INV-{crawler}-EUR")
     early, late_hold = desk.order("USD 10000"), desk.order("USD 77")
-    desk.sell(early, desk.order("EUR 999"))
+    kept = desk.order("EUR 999")
+    desk.sell(early, kept)
+    desk.october = kept.key
     [held] = desk.write(Hold(late_hold))
     assert isinstance(held, Held)
     desk.now_micros = NOVEMBER.start_micros
@@ -116,6 +144,7 @@ def busy_month(database: Database) -> Desk:
     _november(desk)
     desk.now_micros = DECEMBER.start_micros
     desk.sell(desk.order("USD 123456"))
+    _closing(desk)
     return desk
 
 
@@ -131,5 +160,46 @@ def _november(desk: Desk) -> None:
     desk.write(Post(broken))
     [held, dropped] = desk.write(Hold(desk.order("USD 20000")), Hold(desk.order("USD 30000")))
     desk.write(Settle(held), Void(dropped, "broken"))
+    _waiting(desk)
+    _notes(desk)
     desk.now_micros = NOVEMBER.end_micros - 1
     desk.write(Hold(desk.order("USD 40000", crawler=2)))
+
+
+def _waiting(desk: Desk) -> None:
+    """Four pages go into suspense: one is released, one given back, two stay, one of them until December."""
+    orders = [desk.order(price, crawler=2, publisher=2) for price in ("USD 700", "USD 800", "USD 900", "EUR 1000")]
+    for order in orders:
+        [posted] = desk.write(Post(order))
+        [waits] = desk.write(Suspend(order.key, "nobody knows", posted.position))
+        assert isinstance(waits, Suspended), waits
+    released, returned, later, _ = orders
+    assert isinstance(desk.write(Conclude(released.key, 1, keep=True))[0], Released)
+    assert isinstance(desk.write(Conclude(returned.key, 1, keep=False))[0], Reversed)
+    desk.waiting = later.key
+
+
+def _notes(desk: Desk) -> None:
+    """A publisher's credit note on a charge of October, a debit note, and one that the operator pays."""
+    crawler, earner = desk.accounts["crawler", 1, "EUR"], desk.accounts["publisher", 1, "EUR"]
+    with desk.database.write() as connection:
+        ours = adjustments_account(connection, "EUR")
+    october = charge_id(desk.october)
+    for number, parties, payer, corrects in (
+        ("CN-2026-0001", (earner, crawler), 1, october),
+        ("DN-2026-0001", (crawler, earner), 1, None),
+        ("CN-2026-0002", (ours, crawler), None, None),
+    ):
+        order = AdjustOrder(number, *parties, Money(99, "EUR"), 1, payer, "too dear", "operator", corrects)
+        assert isinstance(desk.write(Adjust(order))[0], Recorded)
+
+
+def _closing(desk: Desk) -> None:
+    """What is waiting is released, and November's fees are taken, in December."""
+    assert isinstance(desk.write(Conclude(desk.waiting, 1, keep=True))[0], Released)
+    for earns, currency, amount in ((1, "USD", 5_001), (2, "EUR", 33)):
+        with desk.database.write() as connection:
+            fees = fees_account(connection, currency)
+        earner = desk.accounts["publisher", earns, currency]
+        order = FeeOrder(NOVEMBER.label, earner, fees, earns, Money(amount, currency), "close")
+        assert isinstance(desk.write(Fee(order))[0], Recorded)
