@@ -1,7 +1,7 @@
 """A month as its statement needs it: summed by the database, with names, and each entry for the detail.
 
 Rules of this file
-- Sums are made by GROUP BY in one pass; what has ten million rows is never held, only its groups.
+- Sums are made by GROUP BY; what has ten million rows is never held, only its groups.
 - Names are looked up in small tables read once, not joined to every entry.
 - A reader's part is bounded in the query itself, by the ids that an entry names.
 - Everything is read in one snapshot (``Database.read``), so that lines, sums, balances and details agree.
@@ -9,16 +9,17 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, case, cast, func, select
+from sqlalchemy import ColumnElement, Connection, case, select
 
 from edge.core.ledger import EntryKind, Step, key_of_charge_id
 from edge.core.month import Month
 from edge.core.month_rows import DayCharges, DayTransfers, EntryDetail
 from edge.core.report import EFFECTS, EntryRow, Pocket
+from edge.store.sliced_sums import summed
 from edge.store.tables import account, crawler, entry, publisher, site
 
 DAY_MICROS = 86_400_000_000
@@ -81,41 +82,74 @@ def pocket_of(code: str) -> Pocket:
     return Pocket(code.partition(":")[0])
 
 
-def month_groups(connection: Connection, names: Names, month: Month, part: Part = WHOLE) -> Iterator[EntryRow]:
-    """The month's entries, summed as far as a report can tell them apart."""
-    keys = (
-        *(entry.c.kind, entry.c.currency, entry.c.debit_account, entry.c.publisher_id),
-        *(entry.c.site_id, entry.c.crawler_id, entry.c.rule, entry.c.licence),
-    )
-    query = select(*keys, func.count(), _sum(), func.min(entry.c.recorded_at_micros)).where(*_of(month, part))
-    for row in _stream(connection, query.group_by(*keys)):
-        kind, currency, debit, *whose, rule, licence, entries, amount, first = row
-        publisher_id, site_id, crawler_id = whose
-        yield EntryRow(
-            EntryKind(kind),
-            int(amount),
-            currency,
-            names.publishers.get(publisher_id),
-            names.sites.get(site_id),
-            names.crawlers.get(crawler_id),
-            rule,
-            licence,
+@dataclass(frozen=True, slots=True)
+class Move:
+    """All entries of a month that agree in everything a report tells apart, accounts included."""
+
+    kind: EntryKind
+    currency: str
+    debit_account: int
+    credit_account: int
+    publisher_id: int | None
+    site_id: int | None
+    crawler_id: int | None
+    rule: str | None
+    licence: str | None
+    entries: int
+    amount_micros: int
+
+    def row(self, names: Names, month: Month) -> EntryRow:
+        """The entries as a report takes them: by the names that they bear."""
+        return EntryRow(
+            self.kind,
+            self.amount_micros,
+            self.currency,
+            names.publishers.get(self.publisher_id),
+            names.sites.get(self.site_id),
+            names.crawlers.get(self.crawler_id),
+            self.rule,
+            self.licence,
             None,
-            first,
-            names.accounts[debit].pocket,
-            entries,
+            month.start_micros,
+            names.accounts[self.debit_account].pocket,
+            self.entries,
         )
+
+
+_MOVE = (
+    *(entry.c.kind, entry.c.currency, entry.c.debit_account, entry.c.credit_account, entry.c.publisher_id),
+    *(entry.c.site_id, entry.c.crawler_id, entry.c.rule, entry.c.licence),
+)
+
+
+def moves(
+    connection: Connection, conditions: Iterable[ColumnElement[bool]], since_micros: int, until_micros: int | None
+) -> list[Move]:
+    """What was recorded in a time, summed as far as a report can tell it apart."""
+    found = summed(connection, _MOVE, conditions, since_micros, until_micros)
+    return [_move(key, *sums) for key, sums in found.items()]
+
+
+def _move(key: tuple[Any, ...], entries: int, amount_micros: int) -> Move:
+    kind, currency, debit, credit, publisher_id, site_id, crawler_id, rule, licence = key
+    whose = (publisher_id, site_id, crawler_id)
+    return Move(EntryKind(kind), currency, debit, credit, *whose, rule, licence, entries, amount_micros)
+
+
+def days(month: Month) -> Iterator[tuple[int, int, int]]:
+    """The days of a month: their place in it, first instant, and the first instant after."""
+    for number, start in enumerate(range(month.start_micros, month.end_micros, DAY_MICROS)):
+        yield number, start, start + DAY_MICROS
 
 
 def transfers_by_day(connection: Connection, names: Names, month: Month) -> Iterator[DayTransfers]:
     """All transfers recorded in the month, fees of earlier months included, by day, kind and pair of accounts."""
-    day = _day(month)
-    keys = (day, entry.c.kind, entry.c.debit_account, entry.c.credit_account, entry.c.currency)
-    query = select(*keys, func.count(), _sum()).where(*recorded_in(month), entry.c.amount_micros > 0)
-    found = _stream(connection, query.group_by(*keys).order_by(*keys))
-    for number, kind, debit, credit, currency, entries, amount in found:
-        debited, credited = names.accounts[debit].code, names.accounts[credit].code
-        yield DayTransfers(int(number), EntryKind(kind), debited, credited, currency, entries, int(amount))
+    keys = (entry.c.kind, entry.c.debit_account, entry.c.credit_account, entry.c.currency)
+    for day, start, end in days(month):
+        found = summed(connection, keys, [entry.c.amount_micros > 0], start, end)
+        for (kind, debit, credit, currency), (entries, amount) in sorted(found.items()):
+            debited, credited = names.accounts[debit].code, names.accounts[credit].code
+            yield DayTransfers(day, EntryKind(kind), debited, credited, currency, entries, amount)
 
 
 def charges_by_day(connection: Connection, names: Names, month: Month, part: Part = WHOLE) -> Iterator[DayCharges]:
@@ -128,33 +162,26 @@ def charges_by_day(connection: Connection, names: Names, month: Month, part: Par
         (entry.c.step > Step.RESOLVE.value, case((opened_at < month.start_micros, 1), else_=0)),
         (entry.c.request_id.in_(_corrected_before(connection, month, part)), 1),
         else_=0,
-    )
+    ).label("corrects_earlier")
     keys = (
-        *(_day(month), entry.c.crawler_id, entry.c.publisher_id, entry.c.site_id, entry.c.rule, entry.c.licence),
-        *(entry.c.currency, entry.c.kind, entry.c.amount_micros, entry.c.debit_account, entry.c.credit_account),
+        *(entry.c.crawler_id, entry.c.publisher_id, entry.c.site_id, entry.c.rule, entry.c.licence, entry.c.currency),
+        *(entry.c.kind, entry.c.amount_micros, entry.c.debit_account, entry.c.credit_account, earlier),
     )
-    inner = select(*keys, earlier.label("earlier")).where(*_of(month, part), _counts()).subquery()
-    grouped = [inner.c[place] for place in range(len(keys))]
-    query = select(*grouped, inner.c.earlier, func.count()).group_by(*grouped, inner.c.earlier)
-    for row in _stream(connection, query.order_by(*grouped, inner.c.earlier)):
-        yield _day_charges(names, row)
+    conditions = [*part.conditions(), _counts()]
+    for day, start, end in days(month):
+        found = summed(connection, keys, conditions, start, end)
+        for key in sorted(found, key=_none_first):
+            yield _day_charges(names, day, key, found[key][0])
 
 
-def _corrected_before(connection: Connection, month: Month, part: Part) -> list[str]:
-    """The charges of earlier months that notes of this one correct; a note names the charge as its request."""
-    notes = select(entry.c.request_id).where(*_of(month, part), entry.c.kind == EntryKind.ADJUST.value)
-    ids = [found for found in connection.execute(notes.distinct()).scalars() if found is not None]
-    keys = {key: each for each in ids if (key := key_of_charge_id(each)) is not None}
-    opened = select(entry.c.key).where(
-        entry.c.key.in_(keys), entry.c.step == Step.OPEN.value, entry.c.recorded_at_micros < month.start_micros
-    )
-    return [keys[bytes(key)] for key in connection.execute(opened).scalars()]
+def _none_first(key: tuple[Any, ...]) -> tuple[tuple[bool, Any], ...]:
+    return tuple((value is not None, value) for value in key)
 
 
-def _day_charges(names: Names, row: Any) -> DayCharges:
-    day, crawler_id, publisher_id, site_id, rule, licence, currency, kind, unit, debit, credit, earlier, entries = row
+def _day_charges(names: Names, day: int, key: tuple[Any, ...], entries: int) -> DayCharges:
+    crawler_id, publisher_id, site_id, rule, licence, currency, kind, unit, debit, credit, earlier = key
     return DayCharges(
-        int(day),
+        day,
         EntryKind(kind),
         names.accounts[debit].pocket,
         names.accounts[credit].pocket,
@@ -169,6 +196,17 @@ def _day_charges(names: Names, row: Any) -> DayCharges:
         entries,
         bool(earlier),
     )
+
+
+def _corrected_before(connection: Connection, month: Month, part: Part) -> list[str]:
+    """The charges of earlier months that notes of this one correct; a note names the charge as its request."""
+    notes = select(entry.c.request_id).where(*_of(month, part), entry.c.kind == EntryKind.ADJUST.value)
+    ids = [found for found in connection.execute(notes.distinct()).scalars() if found is not None]
+    keys = {key: each for each in ids if (key := key_of_charge_id(each)) is not None}
+    opened = select(entry.c.key).where(
+        entry.c.key.in_(keys), entry.c.step == Step.OPEN.value, entry.c.recorded_at_micros < month.start_micros
+    )
+    return [keys[bytes(key)] for key in connection.execute(opened).scalars()]
 
 
 _DETAIL = (
@@ -230,15 +268,6 @@ def _of(month: Month, part: Part) -> list[ColumnElement[bool]]:
 def _counts() -> ColumnElement[bool]:
     """Whether an entry is in a report at all: holds, top-ups and the like are not."""
     return entry.c.kind.in_([kind for kind, effect in EFFECTS.items() if kind == "adjust" or effect.amount])
-
-
-def _sum() -> ColumnElement[int]:
-    # PostgreSQL sums bigints into numerics, which cross the wire as text.
-    return cast(func.sum(entry.c.amount_micros), BigInteger)
-
-
-def _day(month: Month) -> ColumnElement[int]:
-    return ((entry.c.recorded_at_micros - month.start_micros) // DAY_MICROS).label("day")
 
 
 def _stream(connection: Connection, query: Any) -> Iterator[Any]:

@@ -17,35 +17,54 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, cast, exists, func
 from edge.core.ledger import EntryKind, Step
 from edge.core.ledger_corrections import fee_key
 from edge.core.month import Month
-from edge.core.report import EntryRow, EntrySum, Pocket
+from edge.core.report import EntrySum, Pocket, ReportMismatch
 from edge.core.statement import AccountMonth
-from edge.store.month_reading import WHOLE, Names, Part, recorded_in
+from edge.store.month_reading import WHOLE, Move, Names, Part, moves, recorded_in
 from edge.store.tables import account, entry
 
 KEYS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """All entries of one kind between two accounts; ``publisher_id`` is whom they name."""
+class Reading:
+    """What a statement is made of: ``named`` by what entries say, ``moved`` by the accounts that money moved between.
 
-    kind: EntryKind
-    currency: str
-    debit_account: int
-    credit_account: int
-    publisher_id: int | None
-    entries: int
-    amount_micros: int
+    Of everything, both are the same entries; of a publisher's part they differ where an entry says one and paid
+    another. ``since`` is what has been recorded after the month, ``fees`` those that belong to it.
+    """
 
-
-def month_moves(connection: Connection, month: Month, part: Part = WHOLE) -> list[Move]:
-    """What was recorded in the month, summed by accounts; fees of earlier months included."""
-    return _moves(connection, [*recorded_in(month), *_touching(part)])
+    named: list[Move]
+    moved: list[Move]
+    fees: list[Move]
+    since: list[Move]
 
 
-def moves_after(connection: Connection, month: Month, part: Part = WHOLE) -> list[Move]:
-    """What has been recorded since the month's end."""
-    return _moves(connection, [entry.c.recorded_at_micros >= month.end_micros, *_touching(part)])
+def read_month(connection: Connection, names: Names, month: Month, part: Part = WHOLE) -> Reading:
+    """Sum a month in one pass; raises ``ReportMismatch`` when groups were lost on the way."""
+    either = [or_(*_sides(part))] if part != WHOLE else []
+    found = moves(connection, either, month.start_micros, month.end_micros)
+    _count_again(connection, month, either, found)
+    since = [move for move in moves(connection, either, month.end_micros, None) if _touches(move, names, part)]
+    named = [move for move in found if part.publisher_id in (None, move.publisher_id)]
+    return Reading(
+        [move for move in named if move.kind is not EntryKind.FEE],
+        [move for move in found if _touches(move, names, part)],
+        month_fees(connection, names, month, part),
+        since,
+    )
+
+
+def _count_again(
+    connection: Connection, month: Month, bounds: list[ColumnElement[bool]], found: Iterable[Move]
+) -> None:
+    """Count and add without groups or slices: what was summed in parts must come to the same."""
+    whole = select(func.count(), cast(func.sum(entry.c.amount_micros), BigInteger))
+    entries, amount = connection.execute(whole.where(*recorded_in(month), *bounds)).one()
+    summed = (0, 0)
+    for move in found:
+        summed = (summed[0] + move.entries, summed[1] + move.amount_micros)
+    if summed != (entries, int(amount or 0)):
+        raise ReportMismatch(f"the groups of {month.label} hold {summed[0]} entries, the ledger {entries}")
 
 
 def entry_sums(moves: Iterable[Move], fees: Iterable[Move], names: Names) -> list[EntrySum]:
@@ -77,15 +96,6 @@ def month_fees(connection: Connection, names: Names, month: Month, part: Part = 
     return [
         move for start in range(0, len(keys), KEYS_AT_ONCE) for move in _fees(connection, keys[start:][:KEYS_AT_ONCE])
     ]
-
-
-def fee_rows(fees: Iterable[Move], names: Names, month: Month) -> Iterator[EntryRow]:
-    """Fees as rows of the report, by the publisher that they name."""
-    for fee in fees:
-        whose = names.publishers.get(fee.publisher_id)
-        yield EntryRow(
-            fee.kind, fee.amount_micros, fee.currency, whose, *(None,) * 5, month.start_micros, "publisher", fee.entries
-        )
 
 
 def account_months(
@@ -121,31 +131,24 @@ def suspended(connection: Connection, month: Month, part: Part = WHOLE) -> tuple
     return tuple(sorted((currency, int(amount)) for currency, amount in connection.execute(query)))
 
 
-def _fees(connection: Connection, keys: list[bytes]) -> list[Move]:
-    return _moves(connection, [entry.c.key.in_(keys), entry.c.step == Step.OPEN.value])
+def _fees(connection: Connection, keys: list[bytes]) -> Iterator[Move]:
+    chosen = (entry.c.currency, entry.c.debit_account, entry.c.credit_account, entry.c.publisher_id)
+    query = select(*chosen, entry.c.amount_micros).where(entry.c.key.in_(keys), entry.c.step == Step.OPEN.value)
+    for currency, debit, credit, publisher_id, amount in connection.execute(query.order_by(entry.c.key)):
+        yield Move(EntryKind.FEE, currency, debit, credit, publisher_id, None, None, None, None, 1, amount)
 
 
-def _moves(connection: Connection, conditions: Iterable[ColumnElement[bool]]) -> list[Move]:
-    keys = (entry.c.kind, entry.c.currency, entry.c.debit_account, entry.c.credit_account, entry.c.publisher_id)
-    query = select(*keys, func.count(), cast(func.sum(entry.c.amount_micros), BigInteger)).where(*conditions)
-    rows = connection.execute(query.group_by(*keys).order_by(*keys))
-    return [
-        Move(EntryKind(kind), currency, debit, credit, publisher_id, entries, int(amount))
-        for kind, currency, debit, credit, publisher_id, entries, amount in rows
-    ]
-
-
-def _touching(part: Part) -> Iterator[ColumnElement[bool]]:
-    """A publisher's entries are those that move its accounts, and of the others those that name it."""
-    if part.crawler_id is not None:
-        yield entry.c.crawler_id == part.crawler_id
+def _sides(part: Part) -> Iterator[ColumnElement[bool]]:
+    """What names the part's reader, or moves its accounts."""
+    yield from part.conditions()
     if part.publisher_id is not None:
-        publishers = account.c.owner_kind == "publisher"
-        own = select(account.c.id).where(publishers, account.c.owner_id == part.publisher_id)
-        anyones = select(account.c.id).where(publishers)
-        nobodys = entry.c.debit_account.not_in(anyones) & entry.c.credit_account.not_in(anyones)
-        named = (entry.c.publisher_id == part.publisher_id) & nobodys
-        yield or_(entry.c.debit_account.in_(own), entry.c.credit_account.in_(own), named)
+        own = select(account.c.id).where(account.c.owner_kind == "publisher", account.c.owner_id == part.publisher_id)
+        yield or_(entry.c.debit_account.in_(own), entry.c.credit_account.in_(own))
+
+
+def _touches(move: Move, names: Names, part: Part) -> bool:
+    """A publisher's entries are those that move its accounts, and of those that move no publisher's what names it."""
+    return part.publisher_id is None or _earner(move, names) == part.publisher_id
 
 
 def _earner(move: Move, names: Names) -> int | None:

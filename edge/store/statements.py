@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import chain
-
 from sqlalchemy import Connection, select
 
 from edge.core.month import Month
 from edge.core.report import check, fold, is_draft
 from edge.core.report_files import jsonl_digest
 from edge.core.statement import Party, Reader, Statement
-from edge.store.month_reading import Names, Part, month_groups
-from edge.store.month_sums import (
-    account_months,
-    entry_sums,
-    fee_rows,
-    month_fees,
-    month_moves,
-    moves_after,
-    suspended,
-)
+from edge.store.month_reading import Names, Part
+from edge.store.month_sums import account_months, entry_sums, read_month, suspended
 from edge.store.tables import crawler, publisher, site
 
 RECEIPTS_PATH = "/.well-known/receipts/"
@@ -39,18 +29,17 @@ def read_statement(
     The connection must read one snapshot (``Database.read``).
     """
     known = names or Names.read(connection)
-    fees = month_fees(connection, known, month, part)
-    rows = chain(month_groups(connection, known, month, part), fee_rows(fees, known, month))
+    reading = read_month(connection, known, month, part)
+    rows = (move.row(known, month) for move in (*reading.named, *reading.fees))
     report = fold(month, rows, draft=is_draft(month, now_micros))
-    moved = month_moves(connection, month, part)
-    check(report, entry_sums(moved, fees, known))
+    check(report, entry_sums(reading.moved, reading.fees, known))
     reader, party = _party(connection, part)
     return Statement(
         report,
         operator,
         reader,
         party,
-        account_months(connection, known, moved, moves_after(connection, month, part), part),
+        account_months(connection, known, reading.moved, reading.since, part),
         suspended(connection, month, part),
         jsonl_digest(report),
         _receipts_at(connection, part),
