@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edge.cli.alerts import set_or_turn_off
 from edge.cli.budget_table import BUDGET_COLUMNS, budget_row, budgets_of
 from edge.cli.budgets import set_or_remove
 from edge.cli.nouns import noun
@@ -16,6 +17,7 @@ from edge.core.money import InvalidPrice, Money, format_signed, parse_price
 from edge.store.accounts import AccountView, Opening
 from edge.store.accounts import credit as credit_account
 from edge.store.accounts import show as accounts_of
+from edge.store.alerts import show_alerts
 from edge.store.crawlers import find_crawler
 from edge.store.problems import InvalidValue
 
@@ -34,20 +36,24 @@ Name = Annotated[str, typer.Argument(help="The crawler's name.")]
 
 @app.command("show", epilog="Example: farebox account show ExampleBot")
 def show(name: Name, as_json: JsonFlag = False) -> None:
-    """Show a crawler's accounts, one for each currency, and their budgets."""
+    """Show a crawler's accounts, one for each currency, with their budgets and alerts."""
     with reading() as connection:
         known = find_crawler(connection, name)
         rows = [account_row(account) for account in accounts_of(connection, known.crawler_id)]
         budgets = [budget_row(view) for view in budgets_of(connection, known)]
+        alerts = {view.account_id: view for view in show_alerts(connection, [row["id"] for row in rows])}
     for row in rows:
         row["budgets"] = [budget for budget in budgets if budget["currency"] == row["currency"]]
-    show_rows(rows, _COLUMNS, as_json, f"{known.name} has no account; a top-up opens one")
+        row["alert_below"] = str(alerts[row["id"]].below) if row["id"] in alerts else None
+    columns = (*_COLUMNS, Column("ALERT BELOW", "alert_below", numeric=True)) if alerts else _COLUMNS
+    show_rows(rows, columns, as_json, f"{known.name} has no account; a top-up opens one")
     if budgets and not as_json:
         say("")
         show_rows(budgets, BUDGET_COLUMNS, False, "")
 
 
 app.command("budget", epilog='Example: farebox account budget ExampleBot --per day --amount "USD 5"')(set_or_remove)
+app.command("alert", epilog='Example: farebox account alert ExampleBot --below "USD 5"')(set_or_turn_off)
 
 
 @app.command("credit", epilog='Example: farebox account credit ExampleBot "USD 10" --reference INV-1')

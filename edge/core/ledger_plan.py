@@ -175,6 +175,11 @@ class Planner(Afterwards):
         """The accounts whose charges are never assumed."""
         return frozenset(number for number, state in self._accounts.items() if state.watched)
 
+    def available_micros(self, account: int) -> int | None:
+        """What the account may still spend, after what was planned; None where nothing bounds it."""
+        state = self._accounts[account]
+        return None if state.floor_micros is None else state.balance_micros - state.floor_micros
+
     def plan(self, operation: Operation) -> Outcome:
         """Decide one operation; raises ``OrderImpossible``, and then has written nothing for it."""
         match operation:

@@ -41,6 +41,7 @@ from edge.core.ledger_entries import Page
 from edge.core.ledger_operations import Operation, OrderImpossible, Outcome, key_of
 from edge.core.ledger_plan import Planner, assume, can_assume, hold_currency
 from edge.store import account_rows, writers
+from edge.store.alert_rows import tell_of_low
 from edge.store.batch_reading import payer_of, read_planner
 from edge.store.budget_rows import write_changes
 from edge.store.database import Database, now_micros
@@ -168,6 +169,7 @@ class BatchWriter:
                 planner = read_planner(connection, page, operations, holds_accounts, delivered)
                 answers = [_plan(planner, operation) for operation in operations]
                 write_changes(connection, planner.budgets.changes(), page.recorded_at_micros)
+                tell_of_low(connection, planner, page.recorded_at_micros)
                 self._note_watched(operations, planner)
             else:
                 answers = [assume(operation, page, holds_accounts) for operation in operations]
@@ -228,11 +230,11 @@ class BatchWriter:
             raise _Refused
 
     def _concerns_watched(self, operations: Sequence[Operation]) -> bool:
-        """Whether to plan at once, because the accounts with budgets among these would refuse what is assumed."""
+        """Whether to plan at once, because the watched accounts among these would refuse what is assumed."""
         return bool(self._watched) and not self._watched.isdisjoint(map(payer_of, operations))
 
     def _note_watched(self, operations: Sequence[Operation], planner: Planner) -> None:
-        """Remember which accounts have budgets: only the first batch of one is written in vain."""
+        """Remember which accounts have budgets or alerts: only the first batch of one is written in vain."""
         self._watched.difference_update(filter(None, map(payer_of, operations)))
         self._watched.update(planner.watched)
 

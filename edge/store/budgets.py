@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from edge.core.budgets import DAY_MICROS, Budget, Per, Window, reached, window_of
 from edge.core.money import Money
@@ -22,7 +22,8 @@ from edge.store.accounts import account_code
 from edge.store.budget_rows import read_budgets
 from edge.store.database import Database, now_micros
 from edge.store.problems import InvalidValue, UnknownName
-from edge.store.tables import account, budget, budget_window, site
+from edge.store.tables import budget, budget_window, site
+from edge.store.watching import lock_account, mark_watched
 from edge.store.window_sums import Snapshot, WindowSums
 
 
@@ -66,7 +67,7 @@ def set_budget(database: Database, place: BudgetPlace, limit: Money, *, author: 
         snapshot = Snapshot.read(connection)
         spent_micros = sums.until_now(connection)
     with database.write() as connection:
-        _lock(connection, number)
+        lock_account(connection, number)
         known = _find(connection, number, place)
         if known is not None:
             _change_limit(connection, known, limit.amount_micros, at_micros, author)
@@ -94,21 +95,20 @@ def set_budget(database: Database, place: BudgetPlace, limit: Money, *, author: 
                 told=reached(spent_micros, limit.amount_micros),
             )
         )
-        connection.execute(update(account).where(account.c.id == number).values(watched=True))
+        mark_watched(connection, number)
 
 
 def remove_budget(database: Database, place: BudgetPlace) -> None:
     """Remove a budget with its windows; what was spent stays in the entries. Raises ``UnknownName``."""
     with database.write() as connection:
         number = _account(connection, place)
-        _lock(connection, number)
+        lock_account(connection, number)
         known = _find(connection, number, place)
         if known is None:
             raise UnknownName("there is no such budget; `farebox account show` lists them", "per")
         connection.execute(delete(budget_window).where(budget_window.c.budget_id == known))
         connection.execute(delete(budget).where(budget.c.id == known))
-        left = exists().where(budget.c.account_id == number)
-        connection.execute(update(account).where(account.c.id == number, ~left).values(watched=False))
+        mark_watched(connection, number)
 
 
 def show_budgets(connection: Connection, accounts: Iterable[int], now: int | None = None) -> list[BudgetView]:
@@ -135,10 +135,6 @@ def _account(connection: Connection, place: BudgetPlace) -> int:
         if currency != place.currency:
             raise InvalidValue(f"that site sells in {currency}, so a budget there is in {currency}", "amount")
     return number
-
-
-def _lock(connection: Connection, number: int) -> None:
-    connection.execute(select(account.c.id).where(account.c.id == number).with_for_update())
 
 
 def _find(connection: Connection, number: int, place: BudgetPlace) -> int | None:

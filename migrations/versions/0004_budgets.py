@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Boolean(),
         nullable=False,
         server_default=sa.false(),
-        comment="has a budget: its charges are planned under lock, never assumed",
+        comment="has a budget or an alert: its charges are planned under lock, never assumed",
     )
     op.add_column("account", watched)
     create_budget()

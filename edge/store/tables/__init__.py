@@ -3,7 +3,7 @@
 The migrations must build exactly this on SQLite and on PostgreSQL; a test compares them.
 """
 
-from edge.store.tables.budgets import budget, budget_window
+from edge.store.tables.budgets import account_alert, budget, budget_window
 from edge.store.tables.checkpoint import checkpoint
 from edge.store.tables.configuration import (
     crawler,
@@ -31,6 +31,7 @@ from edge.store.tables.webhooks import (
 
 __all__ = [
     "account",
+    "account_alert",
     "batch",
     "budget",
     "budget_window",

@@ -1,4 +1,4 @@
-"""Crawlers' budgets and what was spent from them.
+"""Crawlers' budgets and what was spent from them; and what their accounts should not fall below unnoticed.
 
 Rules of this file
 - Windows are kept by the ledger, in the transactions that write the entries they count; the account's row is locked
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -73,4 +74,15 @@ budget_window = Table(
     CheckConstraint("spent_micros BETWEEN 0 AND ceiling_micros", name="spent"),
     CheckConstraint("told BETWEEN 0 AND 7", name="told"),
     sqlite_with_rowid=False,
+)
+
+account_alert = Table(
+    "account_alert",
+    metadata,
+    Column("account_id", ForeignKey("account.id"), primary_key=True, autoincrement=False, comment="whose funds"),
+    Column("below_micros", BigInteger, nullable=False, comment="told when less than this can still be spent"),
+    Column("told", Boolean, nullable=False, comment="it was told, and is not again until a top-up reaches the amount"),
+    Column("set_at_micros", BigInteger, nullable=False, comment="when the amount was last said, for people"),
+    Column("set_by", Text, nullable=False, comment="the person or command that said it"),
+    CheckConstraint("below_micros > 0", name="below"),
 )

@@ -50,7 +50,7 @@ account = Table(
         Boolean,
         nullable=False,
         server_default=false(),
-        comment="has a budget: its charges are planned under lock, never assumed",
+        comment="has a budget or an alert: its charges are planned under lock, never assumed",
     ),
     CheckConstraint("floor_micros IS NULL OR balance_micros >= floor_micros", name="floor"),
     # Beyond 2^63 SQLite would go on in floats, without a word.
