@@ -22,6 +22,7 @@ from edge.core.ledger import (
     CreditOutcome,
     Held,
     HoldOutcome,
+    InvariantBroken,
     PostOutcome,
     ReverseOutcome,
     SettleOutcome,
@@ -57,11 +58,16 @@ class Ledger:
 
         ``node`` names this process for people; ``report`` hears of outages and of what ended selling. On SQLite this
         must be the only process that sells (``Database.open(..., serving=True)``). ``broken`` says what is wrong with
-        the books: then nothing is written and every order is refused (D6). Raises ``LedgerUnavailable``.
+        the books: then nothing is written and every order is refused (D6), as when what dead processes left cannot be
+        resolved. Raises ``LedgerUnavailable``.
         """
         writer = BatchWriter(database, node, clock)
         if broken is None:
-            recover(database, writer, alone=database.is_sqlite)
+            try:
+                recover(database, writer, alone=database.is_sqlite)
+            except InvariantBroken as error:
+                broken = error
+                report(error)
 
         def recover_again() -> None:
             recover(database, writer)

@@ -10,12 +10,12 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, Select, exists, select, update
 from sqlalchemy.exc import DBAPIError
 
-from edge.core.ledger import Entry, EntryKind, Step
+from edge.core.ledger import Entry, EntryKind, InvariantBroken, Step, Voided
 from edge.core.ledger_operations import VoidAbandoned
 from edge.store import writers
 from edge.store.batch_reading import entry_of
@@ -31,7 +31,7 @@ def recover(database: Database, hand: BatchWriter, *, alone: bool = False) -> in
     """Void the open holds of dead writers with ``hand``, and return how many there were.
 
     ``alone`` says that no other process sells from this database: then every other open writer is dead, whatever
-    its lease. Raises ``LedgerUnavailable``.
+    its lease. Raises ``LedgerUnavailable``, and ``InvariantBroken`` when the books have no place for a void.
     """
     spare = () if hand.writer_id is None else (hand.writer_id,)
     try:
@@ -41,13 +41,22 @@ def recover(database: Database, hand: BatchWriter, *, alone: bool = False) -> in
         voided = 0
         for number in unfinished:
             for chunk in _open_holds(database, number):
-                hand.write([VoidAbandoned(opening) for opening in chunk])
+                _void(hand, chunk)
                 voided += len(chunk)
             with database.write() as connection:
                 _mark_recovered(connection, number)
     except DBAPIError as error:
         raise unavailable(error) from error
     return voided
+
+
+def _void(hand: BatchWriter, openings: Sequence[Entry]) -> None:
+    answers = hand.write([VoidAbandoned(opening) for opening in openings])
+    for opening, answer in zip(openings, answers, strict=True):
+        if not isinstance(answer, Voided):
+            # The same hold would be found open for ever, and nothing sold meanwhile could be trusted.
+            place = f"{opening.writer}/{opening.number}"
+            raise InvariantBroken(f"the hold {place} of a dead process cannot be voided: {answer}")
 
 
 def _unfinished() -> Select[int]:

@@ -6,16 +6,16 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Table, insert, select, update
 
-from edge.core.ledger import Held, Lost, Posted, Voided
+from edge.core.ledger import Held, InvariantBroken, LedgerUnavailable, Lost, Posted, Step, Voided
 from edge.core.ledger_operations import Credit, Hold, Operation, Post, Settle
 from edge.store import writers
 from edge.store.batch_writer import BatchWriter
 from edge.store.charges import Ledger
 from edge.store.database import Database
 from edge.store.recovery import recover
-from edge.store.tables import writer
+from edge.store.tables import batch, entry, writer
 from edge.store.verify import verify
 from tests.support.books import Books, Reports
 
@@ -87,6 +87,41 @@ def test_a_recovery_that_died_half_way_is_finished_by_the_next(database: Databas
         assert writers.claim_abandoned(connection) == [dead.writer_id]
     assert recover(database, BatchWriter(database, "next")) == 1
     assert books.pages_of(account) == 300
+
+
+def copy_row(database: Database, table: Table, **changed: object) -> None:
+    """Add a copy of a table's last row, something about it changed: what only a disk that lied, or a person, writes."""
+    with database.write() as connection:
+        last = select(table).order_by(*(column.desc() for column in table.primary_key)).limit(1)
+        row = connection.execute(last).one()
+        connection.execute(insert(table).values(row._asdict() | changed))
+
+
+def test_a_hold_that_cannot_be_voided_ends_the_recovery(database: Database, books: Books, account: int) -> None:
+    """A chain that goes on beyond its head has no place for the void; trying on would be for ever."""
+    dead, hand = BatchWriter(database, "dead"), BatchWriter(database, "next")
+    write(dead, Hold(books.order(account)))
+    write(hand, Post(books.order(account)))
+    let_lease_lapse(database, dead.writer_id)
+    copy_row(database, batch, number=2)
+    with pytest.raises(InvariantBroken, match="cannot be voided"):
+        recover(database, hand)
+
+
+def test_a_start_that_cannot_resolve_what_was_left_sells_nothing(
+    database: Database, books: Books, account: int
+) -> None:
+    """The books contradict themselves: every order is refused, but there is a ledger, and free pages go on (D6)."""
+    dead, reports = BatchWriter(database, "dead"), Reports()
+    write(dead, Hold(books.order(account)))
+    copy_row(database, entry, number=2, step=Step.REVERSE.value, kind="reverse")
+    let_lease_lapse(database, dead.writer_id)
+    ledger = Ledger.open(database, node="next", report=reports)
+    assert isinstance(ledger.failure, InvariantBroken)
+    assert reports.errors == [ledger.failure]
+    with pytest.raises(LedgerUnavailable):
+        asyncio.run(_post(ledger, books.order(account)))
+    ledger.close()
 
 
 def test_a_process_that_was_taken_for_dead_cannot_commit_as_before(
