@@ -1,4 +1,4 @@
-"""A SQLite connection that fails when told to: the border between the ledger and a disk, with a fake behind it."""
+"""SQLite connections that fail when told to, or commit late: the border between the ledger and a disk, with a fake."""
 
 from __future__ import annotations
 
@@ -55,12 +55,50 @@ def faulty_sqlite() -> Iterator[Faults]:
                 raise module.OperationalError(faults.every_statement)
             return super().cursor(factory)
 
+    with _connections_of(Faulty):
+        yield faults
+
+
+@contextmanager
+def late_commits() -> Iterator[None]:
+    """Let every COMMIT in this block say that it is done, and be done when the connection is next used."""
+    module = sqlite_module()
+
+    class Late(module.Connection):  # type: ignore[name-defined, misc]
+        owes = False
+
+        def commit(self) -> None:
+            self.owes = self.in_transaction
+
+        def rollback(self) -> None:
+            if not self.owes:
+                super().rollback()
+
+        def cursor(self, *arguments: Any) -> Any:
+            self._pay()
+            return super().cursor(*arguments)
+
+        def close(self) -> None:
+            self._pay()
+            super().close()
+
+        def _pay(self) -> None:
+            if self.owes:
+                self.owes = False
+                super().commit()
+
+    with _connections_of(Late):
+        yield
+
+
+@contextmanager
+def _connections_of(factory: type) -> Iterator[None]:
     def use(dialect: Any, record: Any, arguments: list[Any], named: dict[str, Any]) -> None:
         if dialect.name == "sqlite":
-            named["factory"] = Faulty
+            named["factory"] = factory
 
     event.listen(Engine, "do_connect", use)
     try:
-        yield faults
+        yield
     finally:
         event.remove(Engine, "do_connect", use)

@@ -1,7 +1,7 @@
 """The settings that make a committed charge a durable one, on the very connections that an edge sells with.
 
-`kill -9` cannot tell ``synchronous=FULL`` from ``NORMAL``, because the kernel keeps what a killed process wrote; only a
-loss of power could. So the settings are read back from the live connections, and a connection without them is found.
+What they are worth when the power fails is shown in ``test_power_loss.py``, on recorded writes. Here they are read back
+from the live connections of a selling process, and a connection without them is found.
 """
 
 from __future__ import annotations

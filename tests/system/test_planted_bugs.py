@@ -1,7 +1,7 @@
 """Each harness finds the bug that it is there to find, or it proves nothing.
 
-What `kill -9` cannot find is `synchronous=NORMAL`: the kernel still has what the process wrote. Only a power loss
-would show it, so the setting itself is asserted on the connections (``test_durability.py``).
+What `kill -9` cannot find is `synchronous=NORMAL`: the kernel still has what the process wrote. The replayed power
+losses find it, and their own planted bugs are with them (``test_power_loss.py``).
 """
 
 from __future__ import annotations
