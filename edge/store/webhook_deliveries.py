@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, not_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal_column, not_, select, update
 
 from edge.core.webhook_tries import Next, Reply
 from edge.store.problems import UnknownName
@@ -53,13 +53,13 @@ class Delivery:
 
 
 _delivery, _endpoint, _event = webhook_delivery.c, webhook_endpoint.c, webhook_event.c
+# A literal, so that the planner sees that the partial index fits.
+_PENDING = _delivery.state == literal_column("'pending'")
 
 
 def endpoints_due(connection: Connection, now_micros: int) -> list[int]:
     """The endpoints for which something is to be sent now."""
-    waits = exists().where(
-        _delivery.endpoint_id == _endpoint.id, _delivery.state == "pending", _delivery.due_at_micros <= now_micros
-    )
+    waits = exists().where(_delivery.endpoint_id == _endpoint.id, _PENDING, _delivery.due_at_micros <= now_micros)
     found = select(_endpoint.id).where(_endpoint.state != "disabled", waits).order_by(_endpoint.id)
     return list(connection.execute(found).scalars())
 
@@ -72,7 +72,7 @@ def take_due(connection: Connection, endpoint_id: int, limit: int, now_micros: i
         .join(webhook_event, _event.id == _delivery.event_id)
         .where(
             _delivery.endpoint_id == endpoint_id,
-            _delivery.state == "pending",
+            _PENDING,
             _delivery.due_at_micros <= now_micros,
             _endpoint.state != "disabled",
         )
@@ -85,8 +85,7 @@ def take_due(connection: Connection, endpoint_id: int, limit: int, now_micros: i
         # Two processes saw the same row: the second finds it moved, and takes nothing.
         seen = and_(_this(endpoint_id, row.event_id), _delivery.due_at_micros == row.due_at_micros)
         moved = {"due_at_micros": lease_micros, "attempts": row.attempts + 1}
-        pending = _delivery.state == "pending"
-        if connection.execute(update(webhook_delivery).where(seen, pending).values(moved)).rowcount == 1:
+        if connection.execute(update(webhook_delivery).where(seen, _PENDING).values(moved)).rowcount == 1:
             taken.append(Task(endpoint_id, row.url, row.event_id, row.body, row.attempts + 1, lease_micros))
     return taken
 
@@ -102,7 +101,7 @@ def note_try(
         connection.execute(update(webhook_delivery).where(mine).values(state="delivered", **ended))
         _note_health(connection, task.endpoint_id)
         return
-    still_mine = and_(mine, _delivery.state == "pending", _delivery.due_at_micros == task.lease_micros)
+    still_mine = and_(mine, _PENDING, _delivery.due_at_micros == task.lease_micros)
     if then.state == "retry":
         ended["due_at_micros"] = now_micros + int(then.retry_seconds * 1_000_000)
     else:
@@ -119,7 +118,7 @@ def disable(connection: Connection, endpoint_id: int, why: str) -> None:
     connection.execute(
         update(webhook_endpoint).where(_endpoint.id == endpoint_id).values(state="disabled", trouble=why)
     )
-    waiting = and_(_delivery.endpoint_id == endpoint_id, _delivery.state == "pending")
+    waiting = and_(_delivery.endpoint_id == endpoint_id, _PENDING)
     connection.execute(update(webhook_delivery).where(waiting).values(state="failed", trouble="it was disabled"))
 
 
@@ -174,11 +173,11 @@ def sweep(connection: Connection, before_micros: int) -> int:
         _delivery.state != "pending",
         _delivery.event_id.in_(select(_event.id).where(_event.at_micros < before_micros).limit(SWEEP_ROWS_MAX)),
     )
-    nobodys = and_(_delivery.state == "pending", not_(exists().where(_endpoint.id == _delivery.endpoint_id)))
+    nobodys = and_(_PENDING, not_(exists().where(_endpoint.id == _delivery.endpoint_id)))
     went = sum(connection.execute(delete(webhook_delivery).where(which)).rowcount for which in (ended, nobodys))
     off = select(_endpoint.id).where(_endpoint.state == "disabled")
     # An event that was written while its endpoint was being disabled still waits for it.
-    waits = and_(_delivery.state == "pending", _delivery.endpoint_id.in_(off))
+    waits = and_(_PENDING, _delivery.endpoint_id.in_(off))
     connection.execute(update(webhook_delivery).where(waits).values(state="failed", trouble="it was disabled"))
     told = not_(exists().where(_delivery.event_id == _event.id))
     return went + connection.execute(delete(webhook_event).where(_event.at_micros < before_micros, told)).rowcount
@@ -186,7 +185,7 @@ def sweep(connection: Connection, before_micros: int) -> int:
 
 def waiting(connection: Connection) -> int:
     """How many deliveries wait, for metrics and for people."""
-    count = select(func.count()).select_from(webhook_delivery).where(_delivery.state == "pending")
+    count = select(func.count()).select_from(webhook_delivery).where(_PENDING)
     found: int = connection.execute(count).scalar_one()
     return found
 
