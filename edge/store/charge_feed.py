@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, func, select, update
 
 from edge.core.ledger import EntryKind, charge_id
-from edge.core.money import format_signed
+from edge.core.money import money_document
 from edge.core.webhooks import WebhookEvent, timestamp_text
 from edge.store import outbox
 from edge.store.database import Database
@@ -192,18 +192,16 @@ def _tell(connection: Connection, part: Sequence[Row[Any]], names: _Names, whose
 def _totals(part: Sequence[Row[Any]]) -> list[dict[str, Any]]:
     by_currency = groupby(sorted(part, key=lambda row: row.currency), key=lambda row: row.currency)
     sums = {currency: [row.amount_micros for row in rows] for currency, rows in by_currency}
-    return [{"charges": len(amounts), "amount": _amount(sum(amounts), currency)} for currency, amounts in sums.items()]
-
-
-def _amount(amount_micros: int, currency: str) -> dict[str, Any]:
-    """As ``money_document`` writes it; a sum may be larger than any price."""
-    return {"amount_micros": amount_micros, "currency": currency, "display": format_signed(amount_micros, currency)}
+    return [
+        {"charges": len(amounts), "amount": money_document(sum(amounts), currency)}
+        for currency, amounts in sums.items()
+    ]
 
 
 def _charge(row: Row[Any], names: _Names) -> dict[str, Any]:
     return {
         "charge_id": charge_id(row.key),
-        "amount": _amount(row.amount_micros, row.currency),
+        "amount": money_document(row.amount_micros, row.currency),
         "posted_at": timestamp_text(row.recorded_at_micros),
         "site": names.sites.get(row.site_id),
         "publisher": names.publishers.get(row.publisher_id),
