@@ -334,11 +334,8 @@ def key_of_charge_id(text: str) -> bytes | None:
 
 def digest_of(purpose: bytes, parts: Iterable[bytes]) -> bytes:
     """Make a key for one purpose out of parts, each with its length."""
-    digest = sha256(purpose)
-    for part in parts:
-        digest.update(len(part).to_bytes(4, "big"))
-        digest.update(part)
-    return digest.digest()[:KEY_LENGTH]
+    framed = [len(part).to_bytes(4, "big") + part for part in parts]
+    return sha256(purpose + b"".join(framed)).digest()[:KEY_LENGTH]
 
 
 # Sums
@@ -367,10 +364,14 @@ def check_conservation(changes: Mapping[tuple[int, str], int]) -> None:
 
 def check_entry(entry: Entry) -> None:
     """Insist on what holds for each entry alone; raises ``InvariantBroken`` with the entry's place."""
-    place = f"entry {entry.writer}/{entry.number}"
-    if type(entry.amount_micros) is not int or entry.amount_micros < 0:
-        raise InvariantBroken(f"{place}: {entry.amount_micros!r} is not an amount in micro-units")
-    if (entry.amount_micros == 0) != (entry.kind in MOVES_NOTHING):
-        raise InvariantBroken(f"{place}: a {entry.kind} cannot have the amount {entry.amount_micros}")
+    amount, kind = entry.amount_micros, entry.kind
+    if type(amount) is not int or amount < 0:
+        raise InvariantBroken(f"{_place(entry)}: {amount!r} is not an amount in micro-units")
+    if (amount == 0) != (kind in MOVES_NOTHING):
+        raise InvariantBroken(f"{_place(entry)}: a {kind} cannot have the amount {amount}")
     if entry.debit_account == entry.credit_account:
-        raise InvariantBroken(f"{place}: debits and credits the same account")
+        raise InvariantBroken(f"{_place(entry)}: debits and credits the same account")
+
+
+def _place(entry: Entry) -> str:
+    return f"entry {entry.writer}/{entry.number}"

@@ -71,6 +71,7 @@ def parse_price(text: str) -> Money:
     return Money(micros, currency)
 
 
+@lru_cache(maxsize=REMEMBERED_MAX)
 def format_micros(amount_micros: int) -> str:
     """Write micro-units as a decimal number: two decimals at least, and no more trailing zeros than that.
 

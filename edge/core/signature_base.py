@@ -12,10 +12,9 @@ Rules of this file:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from urllib.parse import quote, unquote_plus
 
 import http_sf
@@ -38,9 +37,11 @@ NO_TRAILERS: Mapping[str, str] = MappingProxyType({})
 _FLAGS = frozenset({"sf", "bs", "req", "tr"})
 
 
-@dataclass(frozen=True, slots=True)
-class Component:
-    """A covered component: ``text`` is its serialised identifier, ``parameters`` in the order in which they came."""
+class Component(NamedTuple):
+    """A covered component: ``text`` is its serialised identifier, ``parameters`` in the order in which they came.
+
+    A tuple rather than a dataclass because components are keys of memos, and a tuple's hash costs nothing.
+    """
 
     name: str
     parameters: tuple[tuple[str, BareItem], ...]
@@ -137,6 +138,9 @@ def _derived_value(component: Component, parameters: Mapping[str, BareItem], mes
     return derive(message)
 
 
+# A crawler covers the same member of the same Signature-Agent in every request: the memo of a pure function, small and
+# bounded.
+@lru_cache(maxsize=256)
 def _dictionary_member(text: str, key: str, component: Component) -> str | Flaw:
     members = parse_dictionary(text)
     if isinstance(members, Malformed):

@@ -105,54 +105,59 @@ _LABEL = r"[a-z*][a-z0-9_\-.*]*"
 _COMPONENT = r'"[!#-@\[\]-~]+"(?:;key="[!#-\[\]-~]+")?'
 # Only spellings that serialise to themselves: no leading zero, no escape.
 _INTEGER = r"(?:0|[1-9][0-9]{0,14})"
-_STRING = r'"[ !#-\[\]-~]*"'
-_PARAMETER = rf"(?:created|expires)={_INTEGER}|(?:keyid|nonce|alg|tag)={_STRING}"
-_USUAL_INPUT = re.compile(rf"({_LABEL})=(\(({_COMPONENT}(?: {_COMPONENT})*)\)((?:;(?:{_PARAMETER}))*))")
-_USUAL_PARAMETER = re.compile(r';([a-z]+)=(?:([0-9]+)|"([^"]*)")')
+_CHARACTERS = r"[ !#-\[\]-~]*"
+_USUAL_HEAD = re.compile(rf"({_LABEL})=\(({_COMPONENT}(?: {_COMPONENT})*)")
+# Each parameter at most once: whoever uses this compares the number of groups that matched with that of semicolons.
+_USUAL_TAIL = re.compile(
+    rf"(?:;created=({_INTEGER})|;expires=({_INTEGER})"
+    rf'|;keyid="({_CHARACTERS})"|;nonce="({_CHARACTERS})"|;alg="({_CHARACTERS})"|;tag="({_CHARACTERS})")*+'
+)
 # 64 bytes: the length of an Ed25519 or P-256 signature.
 _USUAL_SIGNATURE = re.compile(rf"({_LABEL})=:([A-Za-z0-9+/]{{86}}==):")
 
 
 # A crawler covers the same components in every request: the memo of a pure function, small and bounded.
 @lru_cache(maxsize=256)
-def _usual_components(text: str) -> tuple[Component, ...] | None:
-    texts = text.split(" ")
-    if len(texts) > MAX_COMPONENTS or len(set(texts)) != len(texts):
+def _usual_head(text: str) -> tuple[str, tuple[Component, ...]] | None:
+    """Label and components of what stands before the closing bracket."""
+    found = _USUAL_HEAD.fullmatch(text)
+    texts = found[2].split(" ") if found is not None else []
+    if found is None or len(texts) > MAX_COMPONENTS or len(set(texts)) != len(texts):
         return None
     components = []
     for item in texts:
         name, keyed, key = item.partition('";key="')
         parameters: tuple[tuple[str, BareItem], ...] = (("key", key[:-1]),) if keyed else ()
         components.append(Component(name[1:] if keyed else name[1:-1], parameters, item))
-    return tuple(components)
+    return found[1], tuple(components)
 
 
 def parse_usual_signature(signature_input: str, signature: str) -> LabelledSignature | None:
     """The fast lane: one label in the usual spelling, or ``None`` where the slow lane must look."""
-    found = _USUAL_INPUT.fullmatch(signature_input)
-    value = _USUAL_SIGNATURE.fullmatch(signature)
-    if found is None or value is None or found[1] != value[1]:
-        return None
     if len(signature_input) > MAX_BYTES_PER_LABEL:
         return None
-    label, parameters_text, components_text, tail = found.groups()
-    pairs = _USUAL_PARAMETER.findall(tail)
-    numbers = {name: int(number) for name, number, _ in pairs if number}
-    strings = {name: text for name, number, text in pairs if not number}
-    components = _usual_components(components_text)
-    if components is None or len(numbers) + len(strings) != len(pairs):
+    before, _, tail = signature_input.partition(")")
+    head = _usual_head(before)
+    found = _USUAL_TAIL.fullmatch(tail)
+    value = _USUAL_SIGNATURE.fullmatch(signature)
+    if head is None or found is None or value is None or head[0] != value[1]:
         return None
+    parameters = found.groups()
+    if len(parameters) - parameters.count(None) != tail.count(";"):
+        return None  # one is there twice, or a semicolon stands within a string
+    label, components = head
+    created, expires, keyid, nonce, alg, tag = parameters
     return LabelledSignature(
         label,
         components,
-        parameters_text,
+        signature_input[len(label) + 1 :],
         binascii.a2b_base64(value[2]),
-        numbers.get("created"),
-        numbers.get("expires"),
-        strings.get("keyid"),
-        strings.get("nonce"),
-        strings.get("alg"),
-        strings.get("tag"),
+        int(created) if created else None,
+        int(expires) if expires else None,
+        keyid,
+        nonce,
+        alg,
+        tag,
     )
 
 

@@ -7,8 +7,7 @@ process has ended, from before the ledger is asked until the last acknowledgemen
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -64,39 +63,27 @@ class OpenDeliveries:
     _open: dict[bytes, _Open] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    @contextmanager
-    def selling(self, key: bytes) -> Iterator[None]:
+    def selling(self, key: bytes) -> _Selling:
         """A sale is under way: until it ends, what another copy of the same request lost is not taken back."""
-        self._begin(key)
-        try:
-            yield
-        finally:
-            self._end(key)
+        return _Selling(self, key)
 
-    @contextmanager
-    def handing_over(self, answered: Answered, key: bytes, sold: Posted | Redelivery) -> Iterator[None]:
+    def handing_over(self, answered: Answered, key: bytes, sold: Posted | Redelivery) -> _HandingOver:
         """Hand over the end of a sold answer, then follow it; what a fault of ours keeps back is reversed."""
-        try:
-            yield
-        except Exception:
-            if isinstance(sold, Posted):
-                self._begin(key)
-                self._ended(key, sold.position, Verdict.BROKEN)
-            raise
-        self.watch(answered, key, sold)
+        return _HandingOver(self, answered, key, sold)
 
     def watch(self, answered: Answered, key: bytes, sold: Posted | Redelivery) -> None:
         """Follow one answer whose last byte has just been handed over, or could not be any more."""
         if answered.connection is None or not isinstance(sold, Posted):
             return
         position = sold.position
-        self._begin(key)
+        self.begin(key)
         if answered.lost:
-            self._ended(key, position, Verdict.BROKEN)
+            self.ended(key, position, Verdict.BROKEN)
         else:
-            answered.connection.deliveries.expect(lambda verdict: self._ended(key, position, verdict))
+            answered.connection.deliveries.expect(lambda verdict: self.ended(key, position, verdict))
 
-    def _ended(self, key: bytes, position: tuple[int, int], verdict: Verdict) -> None:
+    def ended(self, key: bytes, position: tuple[int, int], verdict: Verdict) -> None:
+        """It is known what became of an answer that was waited for."""
         charge = self._open[key]
         match verdict:
             case Verdict.DELIVERED:
@@ -106,12 +93,18 @@ class OpenDeliveries:
                 charge.lost = position
             case Verdict.UNKNOWN:
                 charge.arrived = True  # for all we know
-        self._end(key)
+        self.end(key)
 
-    def _begin(self, key: bytes) -> None:
-        self._open.setdefault(key, _Open()).count += 1
+    def begin(self, key: bytes) -> None:
+        """One more sale of this charge is to be waited for."""
+        charge = self._open.get(key)
+        if charge is None:
+            self._open[key] = _Open(1)
+        else:
+            charge.count += 1
 
-    def _end(self, key: bytes) -> None:
+    def end(self, key: bytes) -> None:
+        """One of them has ended; the last one decides."""
         charge = self._open[key]
         charge.count -= 1
         if charge.count:
@@ -138,3 +131,40 @@ class OpenDeliveries:
         """Wait for the reversals under way; part of a graceful stop."""
         while self._tasks:
             await asyncio.gather(*self._tasks)
+
+
+# The two ``with`` blocks that every sale goes through: classes, because generators cost twice as much.
+
+
+class _Selling:
+    __slots__ = ("_deliveries", "_key")
+
+    def __init__(self, deliveries: OpenDeliveries, key: bytes) -> None:
+        self._deliveries = deliveries
+        self._key = key
+
+    def __enter__(self) -> None:
+        self._deliveries.begin(self._key)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._deliveries.end(self._key)
+
+
+class _HandingOver:
+    __slots__ = ("_answered", "_deliveries", "_key", "_sold")
+
+    def __init__(self, deliveries: OpenDeliveries, answered: Answered, key: bytes, sold: Posted | Redelivery) -> None:
+        self._deliveries = deliveries
+        self._answered = answered
+        self._key = key
+        self._sold = sold
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self._deliveries.watch(self._answered, self._key, self._sold)
+        elif isinstance(error, Exception) and isinstance(self._sold, Posted):
+            self._deliveries.begin(self._key)
+            self._deliveries.ended(self._key, self._sold.position, Verdict.BROKEN)

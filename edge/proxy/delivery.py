@@ -75,11 +75,15 @@ class DeliveryWatch:
         return bool(self._open)
 
     def expect(self, tell: Callable[[Verdict], None]) -> None:
-        """Call ``tell`` once it is known whether everything written so far arrived; at once where it is known."""
-        self._open.append((self.written, tell))
-        self.look()
+        """Call ``tell`` once it is known whether everything written so far arrived.
+
+        That is asked in the watchman's rounds: what has just been written has hardly arrived, and asking is a system
+        call, which every sold answer would pay for.
+        """
         if self._final is not None:
-            self._settle_rest(self._final)
+            tell(self._final)
+        else:
+            self._open.append((self.written, tell))
 
     def look(self) -> int | None:
         """Settle what has been acknowledged by now, and return how much that is (None where it cannot be told)."""
