@@ -154,7 +154,7 @@ def build_edge(
     room = ConnectionRoom(connection_limits(settings), gate.turn_away, limit_counts.at("edge"))
     watchman: Watchman[EdgeProtocol] = Watchman(transfer_limits(settings), room)
     readiness = Readiness(ledger)
-    webhooks = build_webhooks(settings, database, keys, alarms, _report)
+    webhooks = build_webhooks(settings, database, alarms, _report)
     return Edge(
         gate=gate,
         protocol=protocol_factory(watchman, gate.answer_at_once, gate.answer_bad),

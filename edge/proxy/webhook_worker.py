@@ -20,7 +20,7 @@ from edge.core.webhook_signing import signed_headers
 from edge.core.webhook_tries import Reply, after_try
 from edge.proxy.webhook_sender import SENDS_AT_ONCE
 from edge.store.database import Database
-from edge.store.service_keys import ServiceKeys
+from edge.store.service_keys import ServiceKeyProblem, ServiceKeys
 from edge.store.webhook_deliveries import Task, endpoints_due, note_try, take_due
 from edge.store.webhook_endpoints import SecretLost, secrets_in_force
 
@@ -47,12 +47,15 @@ class WorkerLimits:
 
 
 class WebhookWorker:
-    """One process's deliveries. ``clock`` gives microseconds since the epoch, ``draw`` a number from [0, 1)."""
+    """One process's deliveries. ``clock`` gives microseconds since the epoch, ``draw`` a number from [0, 1).
+
+    ``keys`` reads the key files, each time: a secret may be made of a key that is younger than this process.
+    """
 
     def __init__(
         self,
         database: Database,
-        keys: ServiceKeys,
+        keys: Callable[[], ServiceKeys],
         send: Send,
         limits: WorkerLimits,
         *,
@@ -132,7 +135,7 @@ class WebhookWorker:
     async def _reply(self, task: Task) -> Reply:
         try:
             headers = await asyncio.to_thread(self._sign, task)
-        except SecretLost as why:
+        except (SecretLost, ServiceKeyProblem) as why:
             return Reply(None, str(why))
         if headers is None:
             return Reply(None, "the endpoint was removed")
@@ -142,7 +145,7 @@ class WebhookWorker:
         """Sign as of now: a receiver refuses a message whose time is five minutes away."""
         now_micros = self._clock()
         with self._database.read() as connection:
-            secrets = secrets_in_force(connection, task.endpoint_id, self._keys, now_micros)
+            secrets = secrets_in_force(connection, task.endpoint_id, self._keys(), now_micros)
         return signed_headers(secrets, task.event_id, task.body, now_micros // 1_000_000) if secrets else None
 
     def _note(self, task: Task, reply: Reply) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass
+from functools import partial
 
 from edge.proxy.webhook_sender import WebhookSender
 from edge.proxy.webhook_sources import LedgerAlarms, WebhookSources
 from edge.proxy.webhook_worker import Report, WebhookWorker, WorkerLimits
 from edge.settings import Settings
 from edge.store.database import Database, now_micros
-from edge.store.service_keys import ServiceKeys
+from edge.store.service_keys import load_service_keys
 
 DAY_SECONDS = 86_400
 
@@ -34,12 +35,11 @@ class Webhooks:
         await self.sender.close()
 
 
-def build_webhooks(
-    settings: Settings, database: Database, keys: ServiceKeys, alarms: LedgerAlarms | None, report: Report
-) -> Webhooks:
+def build_webhooks(settings: Settings, database: Database, alarms: LedgerAlarms | None, report: Report) -> Webhooks:
     """Wire the webhooks of a process; ``alarms`` is what its ledger reports to."""
     sender = WebhookSender(settings.webhook_seconds, allow_loopback_http=settings.dev)
     limits = WorkerLimits(settings.webhook_seconds, settings.webhook_disable_days * DAY_SECONDS)
+    keys = partial(load_service_keys, settings.data_dir)
     # The draw spreads tries in time; nothing secret depends on it.
     worker = WebhookWorker(database, keys, sender, limits, clock=now_micros, draw=random.random, report=report)
     keep_seconds = settings.webhook_retention_days * DAY_SECONDS

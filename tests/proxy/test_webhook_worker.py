@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from edge.core.webhook_tries import RETRY_SECONDS, TRIES_MAX, Reply
 from edge.proxy.webhook_sender import WebhookSender
 from edge.proxy.webhook_worker import WebhookWorker
 from edge.store.database import Database
-from edge.store.service_keys import load_service_keys
+from edge.store.service_keys import load_service_keys, rotate_service_keys
 from edge.store.webhook_endpoints import remove_endpoint, rotate_secret
 from tests.support.books import migrate
 from tests.support.postgres import PostgresServer
@@ -174,6 +175,22 @@ def test_a_missing_service_key_sends_nothing_and_says_so(post: Post, receiver: W
     assert "FAREBOX_DATA_DIR" in (post.deliveries(endpoint)[0].trouble or "")
 
 
+def test_a_service_key_that_is_younger_than_the_worker_is_found(
+    post: Post, receiver: WebhookReceiver, tmp_path: Path
+) -> None:
+    async def go(worker: WebhookWorker) -> int:
+        post.keys = rotate_service_keys(tmp_path / "data", datetime(2026, 11, 20, tzinfo=UTC))
+        _, secret = post.listen(receiver.url())
+        receiver.learn(secret)
+        post.happen()
+        begun = await worker.look()
+        await worker.idle()
+        return begun
+
+    assert post.at_work(go) == 1
+    assert [message["problem"] for message in receiver.received()] == [None]
+
+
 def test_an_endpoint_that_is_removed_under_way_is_forgotten(post: Post) -> None:
     endpoint, _ = post.listen("https://hooks.example/")
     post.happen()
@@ -211,9 +228,10 @@ async def go():
         os.kill(os.getpid(), signal.SIGKILL)
 
     limits = WorkerLimits(30.0, 1e6)
-    keys, database = load_service_keys(Path(data)), Database.open(url)
+    database = Database.open(url)
     worker = WebhookWorker(
-        database, keys, send_and_die, limits, clock=lambda: int(now), draw=lambda: 0.0, report=print
+        database, lambda: load_service_keys(Path(data)), send_and_die, limits,
+        clock=lambda: int(now), draw=lambda: 0.0, report=print,
     )
     await worker.look()
     await worker.idle()

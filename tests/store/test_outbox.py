@@ -18,6 +18,8 @@ from edge.store.tables import (
     webhook_event,
     webhook_subscription,
 )
+from edge.store.webhook_deliveries import sweep
+from edge.store.webhook_endpoints import remove_endpoint
 
 AT = 1_790_000_000_000_000
 
@@ -104,6 +106,20 @@ def test_the_ledgers_own_transaction_can_tell(parties: Database) -> None:
         "subject": "budget 7",
         "data": {"percent": 80},
     }
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_an_endpoint_that_is_removed_meanwhile_fails_nobodys_transaction(parties: Database) -> None:
+    with parties.write() as connection:
+        endpoint = listen(connection, "ledger.alarm", state="active")
+    with parties.ledger_connection() as ledger, ledger.begin():
+        assert outbox.add(ledger, "ledger.alarm", "ledger", {}, at_micros=AT)
+        with parties.write() as connection:
+            remove_endpoint(connection, endpoint)
+    with parties.write() as connection:
+        assert connection.execute(select(webhook_delivery)).first() is not None
+        sweep(connection, AT)
+        assert connection.execute(select(webhook_delivery)).first() is None
 
 
 def test_a_delivery_is_due_at_once(parties: Database) -> None:

@@ -52,7 +52,7 @@ class Post:
     def worker(self, send: Send, limits: WorkerLimits = LIMITS, database: Database | None = None) -> WebhookWorker:
         return WebhookWorker(
             database or self.database,
-            self.keys,
+            lambda: self.keys,
             send,
             limits,
             clock=self.clock,
