@@ -37,17 +37,17 @@ class BudgetSums:
             by_account.setdefault(one.account_id, []).append(one)
         return cls(by_account)
 
-    def add(self, life: Sequence[Entry]) -> None:
-        """Count the charges of one key, all its attempts."""
+    def add(self, life: Sequence[Entry], sign: int = 1) -> None:
+        """Count the charges of one key, all its attempts; with a ``sign`` of -1 take that back."""
         opening = life[0]
         if opening.debit_account not in self.budgets or opening.kind not in _CHARGES:
             return
         for entry in life:
             if entry.step == Step.OPEN:
                 opening = entry
-                self._count(opening, entry.amount_micros)
+                self._count(opening, sign * entry.amount_micros)
             elif entry.kind in _GIVES_BACK:
-                self._count(opening, -entry.amount_micros)
+                self._count(opening, -sign * entry.amount_micros)
 
     def give_back(self, opening: Entry, amount_micros: int) -> None:
         """Count what credit notes gave back of a charge."""

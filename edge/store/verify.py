@@ -7,27 +7,25 @@ promises: I1 (sums), I2 (one live charge), I3 (floors), I4 (the triggers), I5 (a
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
 from edge.core.chain import Batch, Head, check_chain, heads_digest
-from edge.core.ledger import KEY_LENGTH, Entry, InvariantBroken, charge_id, check_entry
-from edge.core.ledger_state import Phase, fold_charge
+from edge.core.ledger import Entry
 from edge.store.append_only import missing_triggers
 from edge.store.batch_reading import entry_of
 from edge.store.budget_faults import BudgetSums
 from edge.store.checkpoints import head_faults
-from edge.store.corrections import Corrections
 from edge.store.database import Database
 from edge.store.faults import Fault, RowTypes
 from edge.store.odd_rows import guarded, reading_any_text
 from edge.store.tables import batch, entry, writer
-from edge.store.transfers import Transfers
 from edge.store.verify_checkpoints import CheckpointReading, Signed
+from edge.store.verify_entries import EntryReading
 from edge.store.writer_faults import missing_writers
 
 FAULTS_MAX = 100
@@ -82,8 +80,8 @@ def verify(
 def _verify(connection: Connection, kept: Sequence[Head], signed: Signed | None, faults_max: int) -> Verification:
     faults: list[Fault] = []
     heads = _heads(connection, faults)
-    reading = _Reading(BudgetSums.read(connection))
-    for fault in _all_faults(connection, heads, kept, reading, signed):
+    reading, checkpoints = EntryReading(BudgetSums.read(connection)), CheckpointReading()
+    for fault in _all_faults(connection, heads, kept, reading, checkpoints, signed):
         faults.append(fault)
         if len(faults) >= faults_max:
             break
@@ -96,36 +94,27 @@ def _verify(connection: Connection, kept: Sequence[Head], signed: Signed | None,
         reading.in_suspense,
         tuple(heads),
         tuple(faults),
-        reading.checkpoints.stored,
-        reading.checkpoints.kept,
+        checkpoints.stored,
+        checkpoints.kept,
     )
 
 
-@dataclass(slots=True)
-class _Reading:
-    """Counts and sums what went by."""
-
-    budgets: BudgetSums
-    entries: int = 0
-    charges: int = 0
-    open_holds: dict[str, tuple[int, int]] = field(default_factory=dict)
-    in_suspense: dict[str, tuple[int, int]] = field(default_factory=dict)
-    transfers: Transfers = field(default_factory=Transfers)
-    checkpoints: CheckpointReading = field(default_factory=CheckpointReading)
-    corrections: Corrections = field(default_factory=Corrections)
-
-
 def _all_faults(
-    connection: Connection, heads: list[Head], kept: Sequence[Head], reading: _Reading, signed: Signed | None
+    connection: Connection,
+    heads: list[Head],
+    kept: Sequence[Head],
+    reading: EntryReading,
+    checkpoints: CheckpointReading,
+    signed: Signed | None,
 ) -> Iterator[Fault]:
     yield from guarded("I4", "triggers", _trigger_faults(connection))
-    yield from guarded("I6", "writers", _writer_faults(connection, heads))
+    yield from guarded("I6", "writers", _writer_faults(connection, heads, reading))
     for head in heads:
-        yield from guarded("I6", f"writer {head.writer}", _chain_faults(connection, head))
+        yield from guarded("I6", f"writer {head.writer}", _chain_faults(connection, head, reading))
     yield from guarded("I6", "kept heads", _kept_faults(connection, heads, kept))
     if signed is not None:
-        yield from guarded("I6", "checkpoints", reading.checkpoints.faults(connection, heads, signed))
-    yield from guarded("I2", "charges", _charge_faults(connection, reading))
+        yield from guarded("I6", "checkpoints", checkpoints.faults(connection, heads, signed))
+    yield from guarded("I2", "charges", reading.faults(connection))
     yield from guarded("I2", "credit notes", reading.corrections.faults(connection))
     yield from guarded("I5", "accounts", reading.transfers.faults(connection))
     for opening, credited_micros in reading.corrections.credited:
@@ -151,22 +140,37 @@ def _heads(connection: Connection, faults: list[Fault]) -> list[Head]:
     return heads
 
 
-def _writer_faults(connection: Connection, heads: list[Head]) -> Iterator[Fault]:
-    """Writers count up without gaps, and nothing was written by one that is not there."""
-    known = {head.writer for head in heads}
+def _writer_faults(connection: Connection, heads: list[Head], reading: EntryReading) -> Iterator[Fault]:
+    """Writers count up without gaps, and nothing was written by one that is not there.
+
+    What such a one wrote is in no chain, but it moved money: it is read here.
+    """
+    listed = {head.writer for head in heads}
+    known = set(listed)
     for table in (batch, entry):
         found = set(connection.execute(select(table.c.writer_id).distinct()).scalars())
         for missing in sorted(found - known, key=str):
             yield Fault("I6", f"writer {missing}", f"is missing, but not what it wrote (table {table.name})")
         known |= {number for number in found if type(number) is int}
+        for missing in found - listed if table is entry else ():
+            with _rows(connection, entry, missing) as rows:
+                _drain(reading.passing(map(entry_of, rows)))
     yield from missing_writers(known)
 
 
-def _chain_faults(connection: Connection, head: Head) -> Iterator[Fault]:
-    with _rows(connection, batch, head.writer) as batches, _rows(connection, entry, head.writer) as entries:
-        fault = check_chain(head, map(Batch._make, batches), map(entry_of, entries))
-    if fault is not None:
-        yield Fault("I6", fault.place, fault.sentence)
+def _chain_faults(connection: Connection, head: Head, reading: EntryReading) -> Iterator[Fault]:
+    """Walk one writer's chain to its first fault; its entries are read to the end all the same."""
+    with _rows(connection, batch, head.writer) as batches, _rows(connection, entry, head.writer) as rows:
+        entries = reading.passing(map(entry_of, rows))
+        fault = check_chain(head, map(Batch._make, batches), entries)
+        if fault is not None:
+            yield Fault("I6", fault.place, fault.sentence)
+        _drain(entries)
+
+
+def _drain(entries: Iterator[Entry]) -> None:
+    """Read what is left, for the sums."""
+    deque(entries, maxlen=0)
 
 
 def _rows(connection: Connection, table: Table, writer_id: int) -> Any:
@@ -181,50 +185,3 @@ def _kept_faults(connection: Connection, heads: Iterable[Head], kept: Iterable[H
         if head.writer not in known:
             yield Fault("I6", f"writer {head.writer}", "is missing: it was there when the heads were kept")
     yield from (fault for _, fault in head_faults(connection, [head for head in kept if head.writer in known]))
-
-
-def _charge_faults(connection: Connection, reading: _Reading) -> Iterator[Fault]:
-    """Every entry holds for itself, and the entries of each key are a life that a charge can have (I1, I2)."""
-    query = select(entry).order_by(entry.c.key, entry.c.attempt, entry.c.step)
-    types = RowTypes(entry.columns)
-    with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
-        for _, group in groupby(map(entry_of, rows), lambda one: one.key):
-            life = list(group)
-            reading.entries += len(life)
-            reading.charges += 1
-            wrong = [Fault("I2", _place(one), why) for one in life if (why := _wrong(one, types)) is not None]
-            yield from wrong or _life_faults(life, reading)
-
-
-def _wrong(one: Entry, types: RowTypes) -> str | None:
-    wrong = types.fault(one)
-    if wrong is None and len(one.key) != KEY_LENGTH:
-        return f"has a key of {len(one.key)} bytes"
-    return wrong
-
-
-def _life_faults(life: list[Entry], reading: _Reading) -> Iterator[Fault]:
-    for one in life:
-        reading.transfers.add(one)
-        reading.corrections.add(one)
-    reading.budgets.add(life)
-    try:
-        for one in life:
-            check_entry(one)
-        state = fold_charge(life)
-    except InvariantBroken as broken:
-        yield Fault("I2", charge_id(life[0].key), str(broken))
-        return
-    if state is not None and state.phase is Phase.HELD:
-        _sum_up(reading.open_holds, state.opening)
-    if state is not None and state.phase is Phase.SUSPENDED:
-        _sum_up(reading.in_suspense, state.opening)
-
-
-def _sum_up(sums: dict[str, tuple[int, int]], taken: Entry) -> None:
-    count, amount_micros = sums.get(taken.currency, (0, 0))
-    sums[taken.currency] = (count + 1, amount_micros + taken.amount_micros)
-
-
-def _place(one: Entry) -> str:
-    return f"entry {one.writer}/{one.number}"
