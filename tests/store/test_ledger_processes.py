@@ -82,10 +82,15 @@ def test_three_processes_sell_exactly_what_a_budget_allows_although_there_are_fu
     books.database.close()
 
 
+@pytest.mark.parametrize("budgets", [(), (Per.DAY, Per.MONTH)], ids=["without budgets", "with budgets"])
 def test_processes_that_charge_many_accounts_in_opposite_orders_do_not_block_each_other(
-    books: Books, postgres_store_url: str
+    books: Books, postgres_store_url: str, budgets: tuple[Per, ...]
 ) -> None:
     accounts = [funded(books, 40, number) for number in range(1, 9)]
+    for number in range(1, 9):
+        for per in budgets:
+            enough = Money(1_000 * PRICE.amount_micros, "USD")
+            set_budget(books.database, BudgetPlace(number, "USD", per), enough, author="operator")
     answers = run_processes(3, postgres_store_url, ledger_worker.buy_all, accounts, 20)
     assert sum(kind == "Posted" for kind, _, _ in answers) == 8 * 40
     assert [books.balance(account) for account in accounts] == [0] * 8
