@@ -5,7 +5,8 @@ Rules of this file
   the plan entry by entry; what it collected is written in the batch's own transaction (``edge.store.budget_rows``).
 - Of several budgets that a price does not fit into, the one that resets last answers: coming again before that is of
   no use.
-- A threshold is told once per window, also if money that was given back is spent again.
+- A threshold is told once per window, also if money that was given back is spent again. The last one is told when a
+  page does not fit any more, too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from edge.core.budgets import Budget, BudgetExceeded, exceeded, reached, shares
+from edge.core.budgets import Budget, BudgetExceeded, exceeded, reached, shares, used_up
 from edge.core.ledger import Entry, InvariantBroken
 from edge.core.money import Money
 
@@ -66,11 +67,15 @@ class BudgetBook:
 
     def refusal(self, account: int, site_id: int | None, price: Money, at_micros: int) -> BudgetExceeded | None:
         """The budget that a charge of ``price`` at that time would exceed; None when it fits into all of them."""
-        refusals = [
-            refusal
-            for budget in self._counting(account, site_id, at_micros)
-            if (refusal := exceeded(budget, self._spent(budget, at_micros), price, at_micros)) is not None
-        ]
+        refusals = []
+        for budget in self._counting(account, site_id, at_micros):
+            now = self._seen(budget, at_micros)
+            refusal = exceeded(budget, now.spent_micros, price, at_micros)
+            if refusal is None:
+                continue
+            refusals.append(refusal)
+            if refusal.retry_after_seconds is not None and used_up(now.told) != now.told:
+                self._window(budget, at_micros).told = used_up(now.told)
         return max(refusals, key=lambda one: (one.retry_after_seconds is None, one.resets_at_micros), default=None)
 
     def take(self, opening: Entry) -> None:
@@ -112,14 +117,13 @@ class BudgetBook:
     def _counting(self, account: int, site_id: int | None, at_micros: int) -> Iterator[Budget]:
         return (budget for budget in self._budgets.get(account, ()) if budget.counts(site_id, at_micros))
 
-    def _spent(self, budget: Budget, at_micros: int) -> int:
+    def _seen(self, budget: Budget, at_micros: int) -> Spending:
+        """The window as the plan sees it, to be read only."""
         key = (budget.budget_id, budget.window(at_micros).start_micros)
-        if key in self._now:
-            return self._now[key][1].spent_micros
-        return self._before[key].spent_micros if key in self._before else 0
+        return self._now[key][1] if key in self._now else self._before.get(key, Spending(0, 0))
 
     def _window(self, budget: Budget, at_micros: int) -> Spending:
-        """The window as the plan sees it; what was read stays as it was."""
+        """The window as the plan sees it, to be changed; what was read stays as it was."""
         key = (budget.budget_id, budget.window(at_micros).start_micros)
         if key not in self._now:
             was = self._before.get(key, Spending(0, 0))

@@ -22,6 +22,8 @@ DAY_MICROS = 86_400_000_000
 THRESHOLDS = (50, 80, 100)
 """Shares of a budget, in per cent, whose reaching is told, once per window."""
 
+_NEAR_THE_END, _USED_UP = 1 << 1, 1 << 2
+
 
 class Per(StrEnum):
     """What a budget is for."""
@@ -129,6 +131,14 @@ def reached(spent_micros: int, limit_micros: int) -> int:
         if spent_micros * 100 >= limit_micros * share:
             bits |= 1 << place
     return bits
+
+
+def used_up(told: int) -> int:
+    """The thresholds that are told when a page does not fit any more: prices seldom add up to a limit exactly.
+
+    Near the end that is the end; before, the page was dear, and others may fit.
+    """
+    return told | _USED_UP if told & _NEAR_THE_END else told
 
 
 def shares(bits: int) -> tuple[int, ...]:

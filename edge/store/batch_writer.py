@@ -164,17 +164,18 @@ class BatchWriter:
         with connection.begin() as transaction:
             self._recorded_at_micros = max(self._clock(), self._recorded_at_micros)
             page = Page(head.writer, head.entry + 1, self._recorded_at_micros)
+            told = False
             if planned:
                 delivered = partial(self._is_delivered, connection)
                 planner = read_planner(connection, page, operations, holds_accounts, delivered)
                 answers = [_plan(planner, operation) for operation in operations]
-                write_changes(connection, planner.budgets.changes(), page.recorded_at_micros)
+                told = write_changes(connection, planner.budgets.changes(), page.recorded_at_micros)
                 tell_of_low(connection, planner, page.recorded_at_micros)
                 self._note_watched(operations, planner)
             else:
                 answers = [assume(operation, page, holds_accounts) for operation in operations]
-            if not page.entries:
-                transaction.rollback()  # nothing but retries and refusals
+            if not page.entries:  # nothing but retries and refusals; the first one of a used up budget is told
+                transaction.commit() if told else transaction.rollback()
                 return answers
             batch = self._record(connection, head, page, planned)
             try:

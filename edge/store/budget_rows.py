@@ -40,17 +40,20 @@ def budget_of(row: Row[Any]) -> Budget:
     return Budget(row.id, row.account_id, row.owner_id, Per(row.per), limit, row.since_micros, row.site_id, row.host)
 
 
-def write_changes(connection: Connection, changes: Iterable[WindowChange], at_micros: int) -> None:
+def write_changes(connection: Connection, changes: Iterable[WindowChange], at_micros: int) -> bool:
     """Write what a batch took from windows and gave back to them, and tell of the thresholds that it reached.
 
-    Raises ``InvariantBroken`` for a row that is not as it was read.
+    Returns whether anything was written. Raises ``InvariantBroken`` for a row that is not as it was read.
     """
+    written = False
     for change in changes:
+        written = True
         moved = connection.execute(_statement(change), _values(change)).rowcount
         if moved != 1 and not change.is_new:
             raise InvariantBroken(f"budget {change.budget.budget_id}: a window is not as it was read under lock")
         for share in change.crossed:
             _tell(connection, change, share, at_micros)
+    return written
 
 
 def _statement(change: WindowChange) -> Insert | Update:

@@ -172,6 +172,38 @@ def test_each_threshold_is_told_once_in_a_window() -> None:
     assert till.crossed[3:] == [(1, 50)]
 
 
+def test_a_budget_that_refuses_a_page_near_its_end_is_told_as_used_up() -> None:
+    odd = replace(DAY, limit=Money(9 * PRICE.amount_micros + 1, "USD"))
+    till = Till(odd)
+    till.plan(*(Post(order(number)) for number in range(9)))
+    assert till.crossed == [(1, 50), (1, 80)]
+    till.plan(Post(order(20)), Post(order(21)))
+    till.plan(Hold(order(22)))
+    assert till.crossed == [(1, 50), (1, 80), (1, 100)]
+
+
+def test_a_refusal_far_from_the_end_or_of_a_price_above_the_whole_budget_tells_nothing() -> None:
+    dear = replace(order(20), price=Money(3 * PRICE.amount_micros, "USD"))
+    dearer = replace(order(21), price=Money(30 * PRICE.amount_micros, "USD"))
+    till = Till(replace(DAY, limit=Money(10 * PRICE.amount_micros, "USD")))
+    till.plan(*(Post(order(number)) for number in range(7)))
+    till.plan(Post(replace(dear, price=Money(4 * PRICE.amount_micros, "USD"))))
+    till.plan(Post(order(8)), Post(dearer))
+    assert till.crossed == [(1, 50), (1, 80)]
+    till.plan(Post(dear))
+    assert till.crossed == [(1, 50), (1, 80), (1, 100)]
+
+
+def test_a_refusal_that_tells_nothing_new_writes_nothing() -> None:
+    till = Till(DAY)
+    till.plan(*(Post(order(number)) for number in range(3)))
+    before = dict(till.spendings)
+    book = BudgetBook(till.budgets, till.spendings)
+    assert book.refusal(CRAWLER, 1, PRICE, 0) is not None
+    assert list(book.changes()) == []
+    assert till.spendings == before
+
+
 def test_a_window_that_would_give_more_than_it_took_stops_the_books() -> None:
     till = Till(DAY)
     till.plan(Post(order(1)))

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from edge.core.budgets import DAY_MICROS, BudgetExceeded, Per
 from edge.core.ledger import Held, Posted
 from edge.core.ledger_operations import Credit, Hold, Post, Reverse, Settle, Void
+from edge.core.money import Money
 from edge.store.accounts import refund
 from edge.store.budgets import BudgetPlace, set_budget
 from edge.store.charges import Ledger
@@ -185,6 +186,17 @@ def test_a_threshold_is_told_in_the_transaction_that_reaches_it(counter: Counter
         "limit": {"amount_micros": 100_000, "currency": "USD", "display": "USD 0.10"},
     }
     assert last["data"]["window"] == {"start": "2026-11-30T00:00:00.000000Z", "end": "2026-12-01T00:00:00.000000Z"}
+
+
+def test_a_used_up_budget_is_told_although_the_last_page_does_not_fit_exactly(counter: Counter) -> None:
+    listen(counter.database)
+    limit = Money(PRICE.amount_micros * 9 + 1, "USD")
+    set_budget(counter.database, DAY, limit, author="operator", now=counter.clock.now)
+    counter.sell(9)
+    for _ in range(2):
+        assert sold(counter.sell(2)) == 0
+    assert [event["data"]["percent"] for event in told(counter.database)] == [50, 80, 100]
+    assert told(counter.database)[-1]["data"]["spent"]["display"] == "USD 0.09"
 
 
 def listen(database: Database) -> None:
