@@ -55,12 +55,13 @@ _COLUMNS = (
     Column("TARGET", "target"),
     Column("RULE", "rule"),
     Column("AMOUNT", "price", numeric=True),
+    Column("DELIVERY", "delivery"),
 )
 _CSV_COLUMNS = (
     *("charge_id", "attempt", "state", "opened_at", "paid_at", "reversed_at", "publisher", "site", "target"),
     *("crawler", "rule", "rule_version", "licence", "offer", "currency", "amount", "amount_micros"),
     "earned_micros",
-    *("status", "evidence", "request_id", "reason", "author"),
+    *("status", "evidence", "delivery", "request_id", "reason", "author", "suspended_at", "released_at"),
 )
 _MADE_BY_STRANGERS = (
     *("publisher", "site", "target", "crawler", "rule", "licence", "offer", "request_id", "reason", "author"),
@@ -152,6 +153,9 @@ def _row(charge: ChargeView) -> dict[str, Any]:
         "earned_micros": charge.amount.amount_micros if charge.state is Phase.LIVE else 0,
         "status": charge.status,
         "evidence": charge.evidence,
+        "delivery": None if charge.delivery is None else charge.delivery.value,
+        "suspended_at": exact_time_text(charge.suspended_at_micros),
+        "released_at": exact_time_text(charge.released_at_micros),
         "request_id": charge.request_id,
         "reason": charge.reason,
         "author": charge.author,

@@ -42,6 +42,13 @@ CaseSensitive = Annotated[
     bool | None, typer.Option("--case-sensitive/--case-insensitive", help="Whether rules tell /A from /a.")
 ]
 Contact = Annotated[str | None, typer.Option(help="Whom refusals name; '' for nobody.")]
+KeepUnconfirmed = Annotated[
+    bool | None,
+    typer.Option(
+        "--keep-unconfirmed/--reverse-unconfirmed",
+        help="What becomes of money in suspense that nobody collects within a day; it goes back unless kept.",
+    ),
+]
 
 
 @app.command(
@@ -59,10 +66,12 @@ def add(
     error_detail: ErrorDetail = None,
     case_sensitive: CaseSensitive = None,
     contact: Contact = None,
+    keep_unconfirmed: KeepUnconfirmed = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Serve a host from now on; until rules are published everything passes for nothing."""
-    options = SiteOptions(origin, currency, scheme, strict, in_band_pricing, error_detail, case_sensitive, contact)
+    flags = (strict, in_band_pricing, error_detail, case_sensitive)
+    options = SiteOptions(origin, currency, scheme, *flags, contact, keep_unconfirmed)
     settings = settings_here()
     with opened(settings) as database, database.write() as connection:
         earns = find_publisher(connection, publisher)
@@ -98,10 +107,12 @@ def set_options(
     error_detail: ErrorDetail = None,
     case_sensitive: CaseSensitive = None,
     contact: Contact = None,
+    keep_unconfirmed: KeepUnconfirmed = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Change what is named; the edge follows within a second."""
-    options = SiteOptions(origin, currency, scheme, strict, in_band_pricing, error_detail, case_sensitive, contact)
+    flags = (strict, in_band_pricing, error_detail, case_sensitive)
+    options = SiteOptions(origin, currency, scheme, *flags, contact, keep_unconfirmed)
     if options == SiteOptions():
         raise WrongUsage("nothing to set was named; `farebox site set --help` lists what can be")
     settings = settings_here()

@@ -63,6 +63,12 @@ class EntryKind(StrEnum):
     NOTE = "note"
 
 
+# Why a delivery is judged as it is: the reasons that a REVERSE or SUSPEND of ours bears.
+BROKEN_OFF = "the connection broke before everything was acknowledged"
+NOBODY_WAITED = "nobody waited for the answer any more"
+PROCESS_ENDED = "its process ended before its delivery was known"
+NOBODY_KNOWS = "the system could not tell whether everything was acknowledged"
+
 MOVES_NOTHING = frozenset({EntryKind.REDELIVER, EntryKind.NOTE})
 """The kinds whose amount is 0; every other kind moves something."""
 

@@ -3,9 +3,9 @@
 Rules of this file
 - A delivery that broke is paid back, so many times a day for one account (docs/decisions, "Reversals have an end each
   day"). Beyond that, and where nobody knows what became of a delivery, the money goes to suspense, once per charge.
-- In suspense it is neither earned nor spent. The same signed request collects the page and releases it
-  (``edge.core.ledger_plan``); else it goes back when its time is over, within the same number of reversals a day, so
-  that suspense is no second way to read for nothing; else it is released.
+- In suspense it is neither earned nor spent. The same signed request collects the page and releases it; else it goes
+  back when its time is over, within the same number of reversals a day, so that suspense is no second way to read for
+  nothing; else it is released.
 - A charge that a credit note corrects stays where it is, or the same money would go back twice.
 - Documents (credit notes, fees, notes) are told apart by their keys: the same one again is answered with its entry.
 """
@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from edge.core.ledger import (
+    ChargeOrder,
     ConcludeOutcome,
     Entry,
     NotReversed,
@@ -55,6 +56,7 @@ the same signed request fetches the page for nothing more (D2).
 FREE_REDELIVERIES_PER_DAY = 10
 """Pages that an account may fetch for nothing after such reversals, within 24 hours; beyond it a retry is charged."""
 
+COLLECTED = "collected by the same signed request"
 CONFIRMED = "its delivery was confirmed"
 KEPT = "kept after its time in suspense, as the site chose"
 USED_UP = "its time in suspense is over, and the day's reversals are used up"
@@ -163,6 +165,24 @@ class Afterwards:
         self._move(state.holder, suspense, posted.amount)
         self._note(self._page.suspend(state, suspense, reason))
         return Suspended(posted.charge_id, posted.amount, True)
+
+    def _is_used_up(self, state: ChargeState) -> bool:
+        """Whether a paid page cannot be collected by an old signature any more.
+
+        A delivery that is never confirmed must not make a page free to poll for ever: out of suspense it is collected
+        once, and once more after that.
+        """
+        if self._delivered(posted_by(state, fresh=False).position):
+            return True
+        return state.phase is Phase.LIVE and state.collection is not None
+
+    def _collected(self, state: ChargeState, order: ChargeOrder) -> ChargeState:
+        """Note that the same signed request fetches what it paid for; a fresh signature needs no note."""
+        if state.phase is Phase.SUSPENDED:
+            return self._release(state, COLLECTED)
+        if order.redelivery_only:
+            return self._note(self._page.collect(state, COLLECTED))
+        return state
 
     def _release(self, state: ChargeState, reason: str) -> ChargeState:
         payment = state.payment or state.opening

@@ -89,6 +89,13 @@ class Page:
         payer = state.opening.debit_account
         return self._follow(payment, EntryKind.REVERSE, Step.REVERSE, state.holder, payer, reason, author)
 
+    def collect(self, state: ChargeState, reason: str) -> Entry:
+        """Write the REDELIVER of a page that is paid for: nothing moves, and the right is used."""
+        payment = state.payment or state.opening
+        payer, earner = state.opening.debit_account, payment.credit_account
+        kind, step = EntryKind.REDELIVER, Step.REDELIVER
+        return self._follow(payment._replace(amount_micros=0), kind, step, payer, earner, reason)
+
     def adjust(self, order: AdjustOrder, charge: Entry | None) -> Entry:
         """Write an ADJUST; of the ``charge`` that it corrects it keeps what was sold, and its id as request id."""
         made = self._document(EntryKind.ADJUST, order.key, order.debit_account, order.credit_account, order.money)

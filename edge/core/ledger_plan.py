@@ -127,9 +127,6 @@ def _opening_of(held: Held, page: Page, holds_accounts: Mapping[str, int]) -> En
 # The rest
 
 
-COLLECTED = "collected by the same signed request"
-
-
 class Planner(Afterwards):
     """Decides operations one after the other; ``page`` collects the entries.
 
@@ -215,10 +212,10 @@ class Planner(Afterwards):
         if state is not None and state.phase is Phase.HELD and not order.redelivery_only:
             # Another delivery holds this charge; ours is complete, so it is earned now, at the price first taken.
             return self._settled(state, order.publisher_account)
-        if state is not None and state.phase is Phase.SUSPENDED:
-            state = self._release(state, COLLECTED)
         earlier = self._earlier(order, state)
         if earlier is not None:
+            if state is not None and isinstance(earlier, Posted):
+                self._collected(state, order)
             return earlier
         return self._open_post(order, state)
 
@@ -241,9 +238,7 @@ class Planner(Afterwards):
         """What an earlier attempt of the same signed request gives this one; None when a new one must open."""
         if state is not None and state.is_paid:
             answer = posted_by(state, fresh=False)
-            if order.redelivery_only and self._delivered(answer.position):
-                return NoRight()
-            return answer
+            return NoRight() if order.redelivery_only and self._is_used_up(state) else answer
         payer = self._accounts.get(order.crawler_account)
         if state is not None and state.may_redeliver and payer is not None and payer.redeliveries_left > 0:
             payer.redeliveries_left -= 1
@@ -276,9 +271,9 @@ class Planner(Afterwards):
             return Lost("the hold was voided, and a charge of another amount has taken its place")
         if state.phase is Phase.HELD:
             return self._settled(state, held.order.publisher_account)
-        if state.phase is Phase.SUSPENDED:
-            state = self._release(state, COLLECTED)
-        return posted_by(state, fresh=False)
+        if held.order.redelivery_only and self._is_used_up(state):
+            return Lost("the page was collected meanwhile")
+        return posted_by(self._collected(state, held.order), fresh=False)
 
     def _settled(self, state: ChargeState, publisher_account: int) -> Posted:
         self._move(state.opening.credit_account, publisher_account, amount_of(state.opening))

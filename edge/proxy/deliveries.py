@@ -1,4 +1,4 @@
-"""What becomes of sold answers after their last byte: confirmed in the ledger, or reversed.
+"""What becomes of sold answers after their last byte: confirmed in the ledger, reversed, or put into suspense.
 
 The same signed request may be answered twice at once, so a charge is reversed only when every sale of it in this
 process has ended, from before the ledger is asked until the last acknowledgement, and none of them arrived (D1).
@@ -11,12 +11,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from edge.core.ledger import InvariantBroken, LedgerUnavailable, Posted, Redelivery
+from edge.core.ledger import BROKEN_OFF, NOBODY_KNOWS, InvariantBroken, LedgerUnavailable, Posted, Redelivery
 from edge.proxy.delivery import DeliveryWatch, Verdict
 
 GRACE_SECONDS = 2.0
 """How long a reversal waits for other processes, whose delivery marks are written once a second."""
-BROKEN_REASON = "the connection broke before everything was acknowledged"
 
 
 class DeliveryLedger(Protocol):
@@ -24,6 +23,7 @@ class DeliveryLedger(Protocol):
 
     def confirm_delivery(self, position: tuple[int, int]) -> None: ...
     def reverse(self, key: bytes, reason: str, *, position: tuple[int, int]) -> Awaitable[object]: ...
+    def suspend(self, key: bytes, reason: str, *, position: tuple[int, int]) -> Awaitable[object]: ...
 
 
 class WatchedConnection(Protocol):
@@ -43,10 +43,14 @@ class Answered(Protocol):
 
 @dataclass(slots=True)
 class _Open:
-    """Sales of one charge that have not ended, whether one may have arrived, and the entry that paid for a lost one."""
+    """Sales of one charge that have not ended, whether one arrived, and the entry that paid for one that did not.
+
+    ``unknown`` says that of one of them nobody knows.
+    """
 
     count: int = 0
     arrived: bool = False
+    unknown: bool = False
     lost: tuple[int, int] | None = None
 
 
@@ -77,7 +81,9 @@ class OpenDeliveries:
             return
         position = sold.position
         self.begin(key)
-        if answered.lost:
+        if not answered.connection.deliveries.can_tell:
+            self._arrived_for_all_we_know(key)
+        elif answered.lost:
             self.ended(key, position, Verdict.BROKEN)
         else:
             answered.connection.deliveries.expect(lambda verdict: self.ended(key, position, verdict))
@@ -92,7 +98,12 @@ class OpenDeliveries:
             case Verdict.BROKEN:
                 charge.lost = position
             case Verdict.UNKNOWN:
-                charge.arrived = True  # for all we know
+                charge.unknown, charge.lost = True, position
+        self.end(key)
+
+    def _arrived_for_all_we_know(self, key: bytes) -> None:
+        """Where the system never tells, the entry says so, and nothing is taken back."""
+        self._open[key].arrived = True
         self.end(key)
 
     def begin(self, key: bytes) -> None:
@@ -111,19 +122,22 @@ class OpenDeliveries:
             return
         del self._open[key]
         if charge.lost is not None and not charge.arrived:
-            task = asyncio.get_running_loop().create_task(self._reverse(key, charge.lost))
+            task = asyncio.get_running_loop().create_task(self._take_back(key, charge.lost, charge.unknown))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _reverse(self, key: bytes, position: tuple[int, int]) -> None:
+    async def _take_back(self, key: bytes, position: tuple[int, int], unknown: bool) -> None:
         # Another process may be delivering the same charge just now: what it confirms is not taken back.
         await asyncio.sleep(self.grace_seconds)
         again = self._open.get(key)
         if again is not None:  # another copy has come in: what becomes of it decides
-            again.lost = again.lost or position
+            again.lost, again.unknown = again.lost or position, again.unknown or unknown
             return
         try:
-            await self.ledger.reverse(key, BROKEN_REASON, position=position)
+            if unknown:
+                await self.ledger.suspend(key, NOBODY_KNOWS, position=position)
+            else:
+                await self.ledger.reverse(key, BROKEN_OFF, position=position)
         except (LedgerUnavailable, InvariantBroken) as error:
             self.report(key.hex(), error)
 

@@ -70,6 +70,11 @@ class DeliveryWatch:
         self.written = 0
 
     @property
+    def can_tell(self) -> bool:
+        """Whether the system says what the peer has acknowledged: else no delivery is ever judged here."""
+        return self._base is not None
+
+    @property
     def waiting(self) -> bool:
         """Whether any delivery is still open."""
         return bool(self._open)
@@ -93,9 +98,8 @@ class DeliveryWatch:
         return acknowledged
 
     def close(self) -> None:
-        """The connection is gone: what was not acknowledged by now never arrived."""
-        self.look()
-        self._final = Verdict.UNKNOWN if self._base is None else Verdict.BROKEN
+        """The connection is gone: what was not acknowledged by now never arrived, where that can still be told."""
+        self._final = Verdict.UNKNOWN if self.look() is None else Verdict.BROKEN
         self._settle_rest(self._final)
 
     def _settle_rest(self, verdict: Verdict) -> None:

@@ -248,9 +248,14 @@ def order_for(charge: Charge, status: int, exchange: Exchange, evidence: str) ->
         offer=str(charge.offer),
         request_id=request.request_id,
         status=status,
-        evidence=evidence if exchange.connection is not None else None,
+        evidence=evidence if _is_followed(exchange) else None,
         redelivery_only=charge.otherwise is not None,
     )
+
+
+def _is_followed(exchange: Exchange) -> bool:
+    """Whether it will be known what the client's TCP acknowledged: only then the entry promises evidence."""
+    return exchange.connection is not None and exchange.connection.deliveries.can_tell
 
 
 def _refusal(outcome: NoRight | ChargeRefusal, charge: Charge) -> Refusal:

@@ -55,7 +55,9 @@ def read_planner(
     since = page.recorded_at_micros - DAY_MICROS
     for number in {state.opening.debit_account for state in charges.values() if state and state.may_redeliver}:
         if number in accounts:
-            used = _count(connection, EntryKind.REDELIVER, entry.c.debit_account == number, since)
+            # One with a reason was paid for.
+            for_nothing = (entry.c.debit_account == number) & entry.c.reason.is_(None)
+            used = _count(connection, EntryKind.REDELIVER, for_nothing, since)
             accounts[number].redeliveries_left = max(0, FREE_REDELIVERIES_PER_DAY - used)
     for number in _broken_for(operations, charges):
         if number in accounts:

@@ -56,6 +56,7 @@ TRIES = 5
 Answer = Outcome | OrderImpossible
 
 _CHARGES = frozenset({EntryKind.POST.value, EntryKind.HOLD.value})
+_PAYS = frozenset({EntryKind.POST.value, EntryKind.SETTLE.value})
 _PAYS_BACK = frozenset({EntryKind.VOID.value, EntryKind.REVERSE.value, EntryKind.CREDIT.value})
 
 
@@ -185,6 +186,8 @@ class BatchWriter:
                     raise  # what the disk took is known after a restart, not by asking it again
                 raise _OutcomeUnknown(batch, answers) from error
         self._head = head_of(batch)
+        # Nobody waits for a delivery of these: covered like what was delivered, they leave no gaps in the marks.
+        self._unmarked.update(entry[:2] for entry in page.entries if entry[5] not in _PAYS)
         return answers
 
     def _record(self, connection: Connection, head: Head, page: Page, planned: bool) -> Batch:

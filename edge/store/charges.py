@@ -26,13 +26,15 @@ from edge.core.ledger import (
     PostOutcome,
     ReverseOutcome,
     SettleOutcome,
+    SuspendOutcome,
     Voided,
 )
-from edge.core.ledger_operations import Credit, Hold, Operation, Post, Reverse, Settle, Void
+from edge.core.ledger_operations import Credit, Hold, Operation, Post, Reverse, Settle, Suspend, Void
 from edge.store.batch_writer import BatchWriter
 from edge.store.database import Database, now_micros
 from edge.store.group_commit import BATCH_LIMIT, GroupCommit, Report
 from edge.store.recovery import recover
+from edge.store.suspense import SuspenseSweep
 
 
 class Ledger:
@@ -68,9 +70,11 @@ class Ledger:
             except InvariantBroken as error:
                 broken = error
                 report(error)
+        suspense = SuspenseSweep(database, writer, clock)
 
         def recover_again() -> None:
             recover(database, writer)
+            suspense.sweep()
 
         return cls(GroupCommit(writer, recover_again, report, batch_limit, broken))
 
@@ -112,6 +116,11 @@ class Ledger:
         confirmed delivery is not reversed. With one it is a refund by that person.
         """
         outcome: ReverseOutcome = await self._ask(Reverse(key, reason, position, author))
+        return outcome
+
+    async def suspend(self, key: bytes, reason: str, *, position: tuple[int, int]) -> SuspendOutcome:
+        """Put what this entry earned into suspense, because nobody knows whether the page arrived. Idempotent."""
+        outcome: SuspendOutcome = await self._ask(Suspend(key, reason, position))
         return outcome
 
     async def credit(self, order: CreditOrder) -> CreditOutcome:

@@ -1,13 +1,16 @@
 """Delivery marks: which entries' pages are known to have arrived, as ranges of entry numbers.
 
-Written lazily, a second late at most: what is unmarked after a crash keeps its right to be fetched again.
+Rules of this file
+- Written lazily, a second late at most: a payment that is unmarked after a crash goes to suspense.
+- A mark over an entry that pays for no page (a hold, a top-up) only says that nothing is waited for: so the gaps
+  between the marks are what recovery has to look into.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -55,4 +58,21 @@ def is_delivered(connection: Connection, position: Position) -> bool:
         delivery.c.first_number > number - RANGE_LENGTH_MAX,
         delivery.c.last_number >= number,
     )
-    return connection.execute(covering.limit(1)).first() is not None
+    nearest = covering.order_by(delivery.c.first_number.desc()).limit(1)
+    return connection.execute(nearest).first() is not None
+
+
+def covering_mark(writer: ColumnElement[int], number: ColumnElement[int]) -> ColumnElement[int]:
+    """For queries: the end of a mark that covers the entry, null without one. Nearest first: usually the first fits."""
+    return (
+        select(delivery.c.last_number)
+        .where(
+            delivery.c.writer_id == writer,
+            delivery.c.first_number <= number,
+            delivery.c.first_number > number - RANGE_LENGTH_MAX,
+            delivery.c.last_number >= number,
+        )
+        .order_by(delivery.c.first_number.desc())
+        .limit(1)
+        .scalar_subquery()
+    )

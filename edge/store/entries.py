@@ -12,15 +12,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select, tuple_
 
-from edge.core.ledger import EntryKind, Step, charge_id, key_of_charge_id
+from edge.core.ledger import BROKEN_OFF, NOBODY_WAITED, EntryKind, Step, charge_id, key_of_charge_id
 from edge.core.ledger_state import Phase
 from edge.core.money import Money
 from edge.store.database import Database
-from edge.store.deliveries import is_delivered
+from edge.store.deliveries import covering_mark
 from edge.store.tables import crawler, entry, publisher, site
 
 PAGE_LENGTH = 50
@@ -28,11 +29,20 @@ _STREAM_CHUNK = 2_000
 _CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,9})-([0-9]{1,18})")
 
 
+class Evidence(StrEnum):
+    """What is known of the delivery of a paid answer."""
+
+    DELIVERED = "delivered"
+    UNCONFIRMED = "unconfirmed"
+    BROKEN = "broken"
+
+
 @dataclass(frozen=True, slots=True)
 class ChargeView:
     """One attempt of one charge. Times are microseconds since the epoch; names are None where the row is gone.
 
-    ``state`` is the phase it is in; ``position`` the entry that paid, else the one that opened it.
+    ``state`` is the phase it is in; ``position`` the entry that paid, else the one that opened it; ``delivery`` what
+    became of the answer, None of one that was not paid. ``evidence`` says whose word that is.
     """
 
     charge_id: str
@@ -53,6 +63,7 @@ class ChargeView:
     request_id: str
     status: int
     evidence: str | None
+    delivery: Evidence | None
     opened_at_micros: int
     paid_at_micros: int | None
     suspended_at_micros: int | None
@@ -115,11 +126,6 @@ def was_charged(database: Database, key: bytes) -> bool:
     """Whether a charge key was ever opened; what may be collected of it, the ledger decides."""
     with database.read() as connection:
         return connection.execute(select(entry.c.key).where(entry.c.key == key).limit(1)).first() is not None
-
-
-def delivery_confirmed(connection: Connection, charge: ChargeView) -> bool:
-    """Whether the page that this charge paid for is known to have arrived."""
-    return is_delivered(connection, charge.position)
 
 
 def list_charges(
@@ -197,6 +203,7 @@ def _charges(narrowed: ChargeFilter) -> Select[Any]:
     for alias, step in _LATER_STEPS:
         same = (alias.c.key == entry.c.key) & (alias.c.attempt == entry.c.attempt) & (alias.c.step == step.value)
         joined = joined.outerjoin(alias, same)
+    settled = _resolution.c.kind == EntryKind.SETTLE.value
     query = (
         select(
             entry,
@@ -216,6 +223,10 @@ def _charges(narrowed: ChargeFilter) -> Select[Any]:
             _reversal.c.reason.label("reversal_reason"),
             _reversal.c.author.label("reversed_by"),
             _redelivery.c.number.label("redelivered_as"),
+            covering_mark(
+                case((settled, _resolution.c.writer_id), else_=entry.c.writer_id),
+                case((settled, _resolution.c.number), else_=entry.c.number),
+            ).label("mark"),
         )
         .select_from(joined)
         .where(entry.c.step == Step.OPEN.value, entry.c.kind.in_((EntryKind.POST.value, EntryKind.HOLD.value)))
@@ -248,6 +259,15 @@ def _phase(row: Row[Any]) -> Phase:
     return Phase.HELD if row.resolved_as is None else Phase.VOIDED
 
 
+def _delivery(row: Row[Any]) -> Evidence | None:
+    if row.kind == EntryKind.HOLD and row.resolved_as != EntryKind.SETTLE:
+        return None
+    if row.mark is not None:
+        return Evidence.DELIVERED
+    taken_back = row.suspension_reason if row.suspended_at is not None else row.reversal_reason
+    return Evidence.BROKEN if taken_back in (BROKEN_OFF, NOBODY_WAITED) else Evidence.UNCONFIRMED
+
+
 def _view(row: Row[Any]) -> ChargeView:
     opening = (row.writer_id, row.number)
     settled = row.resolved_as == EntryKind.SETTLE
@@ -271,6 +291,7 @@ def _view(row: Row[Any]) -> ChargeView:
         request_id=row.request_id,
         status=row.status,
         evidence=row.evidence,
+        delivery=_delivery(row),
         opened_at_micros=row.recorded_at_micros,
         paid_at_micros=paid_at,
         suspended_at_micros=row.suspended_at,

@@ -20,7 +20,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from edge.core.errors import EdgeError
-from edge.core.ledger import Held, InvariantBroken, LedgerUnavailable, Posted, key_of_charge_id
+from edge.core.ledger import NOBODY_WAITED, Held, InvariantBroken, LedgerUnavailable, Posted, key_of_charge_id
 from edge.core.ledger_operations import Operation, Reverse, Void
 from edge.store.batch_writer import Answer, BatchWriter
 from edge.store.database_errors import StorageFailed
@@ -31,7 +31,6 @@ TICK_SECONDS = 0.5
 MARKS_EVERY_SECONDS = 1.0
 LEASE_EVERY_SECONDS = 4.0
 OUTAGE_PAUSE_SECONDS = 0.25
-NOBODY_WAITED = "nobody waited for the answer any more"
 
 Waiter = asyncio.Future[Any] | Future[Any]
 Report = Callable[[EdgeError], None]

@@ -36,6 +36,7 @@ class SiteOptions:
     error_detail: bool | None = None
     case_sensitive_paths: bool | None = None
     contact: str | None = None
+    keep_unconfirmed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Site:
     active: bool
     live_version: int | None
     created_at_micros: int
+    keep_unconfirmed: bool = False
 
 
 _DEFAULTS: dict[str, Any] = {
@@ -67,6 +69,7 @@ _DEFAULTS: dict[str, Any] = {
     "error_detail": True,
     "case_sensitive_paths": False,
     "contact": None,
+    "keep_unconfirmed": False,
 }
 
 
@@ -157,7 +160,7 @@ def _change(connection: Connection, found: Site, values: dict[str, Any], now_mic
 
 def _read_options(options: SiteOptions, edge: EdgeAddresses) -> dict[str, Any]:
     """The columns that the options set, each checked."""
-    flags = ("strict", "in_band_pricing", "error_detail", "case_sensitive_paths")
+    flags = ("strict", "in_band_pricing", "error_detail", "case_sensitive_paths", "keep_unconfirmed")
     values: dict[str, Any] = {name: getattr(options, name) for name in flags if getattr(options, name) is not None}
     if options.origin is not None:
         values["origin"] = read_origin(options.origin, edge)
@@ -206,4 +209,5 @@ def _site(row: Row[tuple[Any, ...]]) -> Site:
         active=row.active,
         live_version=row.live_version,
         created_at_micros=row.created_at_micros,
+        keep_unconfirmed=row.keep_unconfirmed,
     )

@@ -23,8 +23,8 @@ from edge.store.entries import (
     ChargeFilter,
     ChargePage,
     ChargeView,
+    Evidence,
     charge_by_id,
-    delivery_confirmed,
     list_charges,
     stream_charges,
     sum_charges,
@@ -44,6 +44,11 @@ STATES: Mapping[Phase, str] = {
     Phase.REDELIVERED: "given back, fetched again",
     Phase.CREDITED: "credit",
     Phase.RECORDED: "recorded",
+}
+DELIVERIES: Mapping[Evidence, str] = {
+    Evidence.DELIVERED: "The page is known to have arrived.",
+    Evidence.UNCONFIRMED: "The delivery is not confirmed.",
+    Evidence.BROKEN: "The connection broke before the whole page had arrived.",
 }
 CSV_COLUMNS = (
     "charged_at", "charge_id", "state", "site", "target", "crawler", "rule", "rule_version", "licence", "offer",
@@ -107,7 +112,6 @@ def show_one(visit: Visit) -> Response:
             raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
         entries = charge_entries(connection, charge.charge_id)
         parties = account_parties(connection, entries)
-        arrived = delivery_confirmed(connection, charge)
         sites = list_sites(connection, visit.publisher.publisher_id, with_removed=True)
     return visit.render(
         "charge.html",
@@ -116,7 +120,8 @@ def show_one(visit: Visit) -> Response:
         entries=entries,
         parties=parties,
         states=STATES,
-        explanation=_explain(charge, arrived=arrived),
+        explanation=_explain(charge),
+        delivery=None if charge.delivery is None else DELIVERIES[charge.delivery],
     )
 
 
@@ -209,10 +214,10 @@ def _csv_row(charge: ChargeView) -> list[str | int]:
     ]
 
 
-def _explain(charge: ChargeView, *, arrived: bool) -> str:
+def _explain(charge: ChargeView) -> str:
     match charge.state:
         case Phase.LIVE:
-            return f"Paid. {'The page is known to have arrived.' if arrived else 'The delivery is not confirmed yet.'}"
+            return f"Paid. {DELIVERIES[charge.delivery]}" if charge.delivery is not None else "Paid."
         case Phase.HELD:
             return "The price is set aside while the page is being delivered; it is earned when all has arrived."
         case Phase.VOIDED:

@@ -155,6 +155,38 @@ def test_a_refund_takes_the_money_out_of_suspense() -> None:
     assert (desk.pages(CRAWLER), desk.pages(SUSPENSE)) == (5, 0)
 
 
+def test_a_delivery_that_is_never_confirmed_makes_no_page_free_to_poll() -> None:
+    """Out of suspense it is collected once, and by an old signature once more; after that it is the refusal."""
+    desk = Desk(pages=5)
+    suspended(desk)
+    assert isinstance(desk.plan(Post(ONLY)), Posted)
+    assert isinstance(desk.plan(Post(ONLY)), Posted)
+    assert desk.plan(Post(ONLY)) == NoRight()
+    assert desk.plan(Hold(ONLY)) == NoRight()
+    assert desk.kinds == ["post", "suspend", "release", "redeliver"]
+    assert desk.pages(CRAWLER) == 4
+
+
+def test_a_large_page_is_collected_when_its_tail_leaves_and_once() -> None:
+    desk = Desk(pages=5)
+    desk.posted()
+    answers = [desk.plan(Hold(ONLY)), desk.plan(Hold(ONLY))]
+    assert all(isinstance(answer, Posted) for answer in answers)
+    tail = Settle(Held(ID, PRICE, ONLY, 0, False))
+    assert isinstance(desk.plan(tail), Posted)
+    assert isinstance(desk.plan(tail), Lost)
+    assert desk.kinds == ["post", "redeliver"]
+
+
+def test_a_page_that_broke_again_after_it_was_collected_is_paid_back_without_another_right() -> None:
+    desk = Desk(pages=5)
+    desk.posted()
+    desk.plan(Post(ONLY))
+    assert isinstance(desk.plan(Reverse(ORDER.key, "broken")), Reversed)
+    assert desk.plan(Post(ONLY)) == NoRight()
+    assert desk.pages(CRAWLER) == 5
+
+
 # Credit notes
 
 

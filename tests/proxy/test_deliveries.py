@@ -20,6 +20,7 @@ class FakeWatch:
 
     def __init__(self) -> None:
         self.tells: list[object] = []
+        self.can_tell = True
 
     def expect(self, tell: object) -> None:
         self.tells.append(tell)
@@ -44,6 +45,7 @@ class FakeLedger:
     def __init__(self, *, down: bool = False) -> None:
         self.confirmed: list[tuple[int, int]] = []
         self.reversed: list[bytes] = []
+        self.suspended: list[bytes] = []
         self.down = down
 
     def confirm_delivery(self, position: tuple[int, int]) -> None:
@@ -53,6 +55,9 @@ class FakeLedger:
         if self.down:
             raise LedgerUnavailable("down")
         self.reversed.append(key)
+
+    async def suspend(self, key: bytes, reason: str, *, position: tuple[int, int]) -> None:
+        self.suspended.append(key)
 
 
 def play(*verdicts: Verdict, down: bool = False) -> tuple[FakeLedger, list[str]]:
@@ -82,9 +87,26 @@ def test_a_broken_answer_is_reversed() -> None:
     assert (ledger.confirmed, ledger.reversed) == ([], [KEY])
 
 
-def test_an_unknown_end_changes_nothing() -> None:
-    ledger, _ = play(Verdict.UNKNOWN)
-    assert (ledger.confirmed, ledger.reversed) == ([], [])
+def test_what_nobody_knows_of_waits_in_suspense_unless_another_copy_arrived() -> None:
+    for verdicts in ([Verdict.UNKNOWN], [Verdict.UNKNOWN, Verdict.BROKEN], [Verdict.BROKEN, Verdict.UNKNOWN]):
+        ledger, _ = play(*verdicts)
+        assert (ledger.confirmed, ledger.reversed, ledger.suspended) == ([], [], [KEY])
+    ledger, _ = play(Verdict.UNKNOWN, Verdict.DELIVERED)
+    assert (ledger.confirmed, ledger.reversed, ledger.suspended) == ([(1, 7)], [], [])
+
+
+def test_where_the_system_never_tells_nothing_is_taken_back() -> None:
+    ledger = FakeLedger()
+
+    async def run() -> None:
+        deliveries = OpenDeliveries(ledger, lambda what, error: None, grace_seconds=0)
+        blind = FakeConnection()
+        blind.deliveries.can_tell = False  # type: ignore[misc]
+        deliveries.watch(blind, KEY, SOLD)
+        await deliveries.finish()
+
+    asyncio.run(run())
+    assert (ledger.confirmed, ledger.reversed, ledger.suspended) == ([], [], [])
 
 
 def test_one_delivery_of_a_charge_is_enough_whatever_the_order() -> None:

@@ -143,6 +143,9 @@ class FakeLedger:
     async def reverse(self, key: bytes, reason: str, *, position: tuple[int, int]) -> None:
         self.stage.events.append("reverse")
 
+    async def suspend(self, key: bytes, reason: str, *, position: tuple[int, int]) -> None:
+        self.stage.events.append("suspend")
+
 
 class FakeExchange(Exchange):
     def __init__(self, stage: Stage) -> None:

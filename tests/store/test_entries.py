@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from edge.core.ledger import ChargeOrder, EntryKind, charge_id
+from edge.core.ledger import BROKEN_OFF, ChargeOrder, EntryKind, charge_id
 from edge.core.ledger_operations import Credit, Hold, Operation, Post, Reverse, Settle, Void
 from edge.core.ledger_state import Phase
 from edge.core.month import Month
@@ -20,8 +20,8 @@ from edge.store.database import Database
 from edge.store.entries import (
     ChargeFilter,
     ChargeView,
+    Evidence,
     charge_by_id,
-    delivery_confirmed,
     list_charges,
     stream_charges,
 )
@@ -279,13 +279,13 @@ def test_a_month_is_summed_by_the_accounts_that_were_paid(shelf: Shelf) -> None:
                 check(report, month_sums(connection, NOVEMBER, publisher_ids=bounds))
 
 
-def test_a_confirmed_delivery_shows(shelf: Shelf) -> None:
-    order = shelf.order()
-    [posted] = shelf.write(Post(order))
-    assert (view := find(shelf, order)) is not None
-    with shelf.books.database.read() as connection:
-        assert not delivery_confirmed(connection, view)
-    shelf.hand.note_deliveries([posted.position])
+def test_a_charge_says_what_is_known_of_its_delivery(shelf: Shelf) -> None:
+    arrived, open_one, broken = (shelf.order() for _ in range(3))
+    [held] = shelf.write(Hold(arrived))
+    assert (view := find(shelf, arrived)) is not None
+    assert view.delivery is None
+    [settled, _, _, _] = shelf.write(Settle(held), Post(open_one), Post(broken), Reverse(broken.key, BROKEN_OFF))
+    shelf.hand.note_deliveries([settled.position])
     shelf.hand.write_marks()
-    with shelf.books.database.read() as connection:
-        assert delivery_confirmed(connection, view)
+    found = {order.key: view.delivery for order in (arrived, open_one, broken) if (view := find(shelf, order))}
+    assert list(found.values()) == [Evidence.DELIVERED, Evidence.UNCONFIRMED, Evidence.BROKEN]

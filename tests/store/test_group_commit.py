@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import pytest
 
-from edge.core.ledger import Held, InvariantBroken, LedgerUnavailable, Posted
+from edge.core.ledger import NOBODY_WAITED, Held, InvariantBroken, LedgerUnavailable, Posted
 from edge.core.ledger_operations import Hold, Operation, Post, Reverse, Void
 from edge.core.money import Money
 from edge.store.batch_writer import Answer, BatchWriter
-from edge.store.group_commit import BATCH_LIMIT, NOBODY_WAITED, GroupCommit
+from edge.store.group_commit import BATCH_LIMIT, GroupCommit
 from tests.support.books import Reports
 from tests.support.ledger_desk import ORDER
 

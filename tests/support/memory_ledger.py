@@ -20,7 +20,7 @@ from edge.core.ledger import (
 )
 from edge.core.ledger_afterwards import AccountState
 from edge.core.ledger_entries import Page
-from edge.core.ledger_operations import Hold, Operation, Post, Reverse, Settle, Void
+from edge.core.ledger_operations import Hold, Operation, Post, Reverse, Settle, Suspend, Void
 from edge.core.ledger_plan import Planner
 from edge.core.ledger_state import ChargeState, Phase, fold_charge
 
@@ -77,6 +77,9 @@ class MemoryLedger:
 
     async def reverse(self, key: bytes, reason: str, *, position: tuple[int, int]) -> object:
         return self._do("reverse", Reverse(key, reason, position))
+
+    async def suspend(self, key: bytes, reason: str, *, position: tuple[int, int]) -> object:
+        return self._do("suspend", Suspend(key, reason, position))
 
     async def has_right(self, key: bytes) -> bool:
         return key in self._charges

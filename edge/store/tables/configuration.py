@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -70,6 +71,13 @@ site = Table(
     Column("active", Boolean, nullable=False, comment="false: the host answers 421"),
     Column("live_version", Integer, comment="the rule_set version in force; null before the first publication"),
     Column("created_at_micros", BigInteger, nullable=False, comment="for lists"),
+    Column(
+        "keep_unconfirmed",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="what nobody collects in its time in suspense stays here",
+    ),
     CheckConstraint("host = lower(host)", name="host_lower"),
     CheckConstraint("scheme IN ('http', 'https')", name="scheme"),
     CheckConstraint("length(currency) = 3", name="currency"),
