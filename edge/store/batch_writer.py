@@ -47,7 +47,7 @@ from edge.store.budget_rows import write_changes
 from edge.store.database import Database, now_micros
 from edge.store.database_errors import is_outage, is_storage_failure, is_transient, unavailable
 from edge.store.deliveries import Position, is_delivered, mark_delivered
-from edge.store.ledger_sql import LedgerStatements
+from edge.store.ledger_sql import ledger_statements
 
 READ_BACK_SECONDS = 5.0
 READ_BACK_PAUSE_SECONDS = 0.05
@@ -87,7 +87,7 @@ class BatchWriter:
         self._database = database
         self._node = node
         self._clock = clock
-        self._statements = LedgerStatements(is_sqlite=database.is_sqlite)
+        self._statements = ledger_statements(is_sqlite=database.is_sqlite)
         self._head: Head | None = None
         self._recorded_at_micros = 0
         self._holds_accounts: dict[str, int] = {}

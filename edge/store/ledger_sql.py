@@ -43,6 +43,12 @@ from edge.store.tables import account, batch, entry, writer
 _INTEGERS = (Integer, BigInteger, SmallInteger)
 
 
+@cache
+def ledger_statements(*, is_sqlite: bool) -> LedgerStatements:
+    """The statements of one database kind, made once: they are the same for every writer."""
+    return LedgerStatements(is_sqlite=is_sqlite)
+
+
 class LedgerStatements:
     """The statements of one database kind. Each method returns how many rows it touched."""
 

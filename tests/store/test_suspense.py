@@ -42,6 +42,9 @@ class Shop:
         [answer] = self.hand.write([operation])
         return answer
 
+    def held(self) -> Any:
+        return self.write(Hold(self.books.order(self.account)))
+
     def sold(self, *, delivered: bool = False, **changes: Any) -> ChargeOrder:
         order = replace(self.books.order(self.account), **changes)
         posted = self.write(Post(order))
@@ -75,7 +78,7 @@ def shop(database: Database) -> Shop:
 def test_what_a_dead_process_sold_and_nobody_confirmed_waits_in_suspense(shop: Shop) -> None:
     delivered = [shop.sold(delivered=True) for _ in range(3)]
     unknown = [shop.sold() for _ in range(2)]
-    [held] = shop.hand.write([Hold(shop.books.order(shop.account))])
+    held = shop.held()
     settled = shop.write(Settle(held))
     broken = shop.sold()
     shop.write(Reverse(broken.key, "broken"))
@@ -97,8 +100,7 @@ def test_what_a_dead_process_sold_and_nobody_confirmed_waits_in_suspense(shop: S
 def test_recovery_reads_the_gaps_between_delivery_marks_and_not_all_that_was_sold(shop: Shop) -> None:
     """However much was sold and held, one range of marks covers it."""
     for _ in range(30):
-        [held] = shop.hand.write([Hold(shop.books.order(shop.account))])
-        shop.hand.note_deliveries([shop.write(Settle(held)).position])
+        shop.hand.note_deliveries([shop.write(Settle(shop.held())).position])
     shop.hand.write_marks()
     shop.sold()
     assert shop.hand.writer_id is not None
