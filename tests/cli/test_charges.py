@@ -31,7 +31,7 @@ def test_charges_are_listed_newest_first(shop: Farebox, workplace: Path) -> None
         "live",
     )
     lines = shop("charges").out.splitlines()
-    assert lines[0].split() == ["TIME", "CHARGE", "STATE", "CRAWLER", "SITE", "TARGET", "RULE", "AMOUNT"]
+    assert lines[0].split() == ["TIME", "CHARGE", "STATE", "CRAWLER", "SITE", "TARGET", "RULE", "AMOUNT", "DELIVERY"]
     assert lines[1].startswith("2026-11-17T12:00:00Z  " + second)
 
 
