@@ -7,9 +7,11 @@ import io
 
 import orjson
 import pytest
+from sqlalchemy import insert
 
 from edge.core.month import Month
 from edge.core.report import fold
+from edge.store.tables import publisher
 from publisher_dashboard.rendering import money
 from tests.dashboard.conftest import House
 from tests.support.month_entries import stream_month
@@ -83,6 +85,7 @@ def test_a_month_without_charges_says_so(quick_house: House) -> None:
 def test_a_publisher_without_charges_has_no_months_yet(quick_house: House) -> None:
     quick_house.clock.now -= 80 * 86_400
     with quick_house.database.write() as connection:
-        connection.exec_driver_sql("INSERT INTO publisher VALUES (3, 'New', 'new', 'n@x.example', 1)")
+        new = insert(publisher).values(id=3, name="New", name_key="new", email="n@x.example", created_at_micros=1)
+        connection.execute(new)
         connection.exec_driver_sql("UPDATE membership SET publisher_id = 3 WHERE role = 'owner' AND publisher_id = 1")
     assert "No month yet" in quick_house.signed_in().get("/publishers/3/months").text
