@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +25,7 @@ from edge.settings import Settings
 from edge.store.checkpoint_file import read_tokens
 from edge.store.database import Database
 from edge.store.service_keys import known_public_keys
-from edge.store.verify import Verification
+from edge.store.verify import Progress, Verification
 from edge.store.verify import verify as verify_books
 from edge.store.verify_checkpoints import Signed
 
@@ -48,7 +51,8 @@ def verify(
     settings = settings_here()
     signed = _signed(settings, checkpoints, keys)
     with opened(settings) as database:
-        found = verify_books(database, kept, signed)
+        with _bar() as progress:
+            found = verify_books(database, kept, signed, progress=progress)
         totals, mismatch = _month(database, period) if period else ([], None)
     faults = [str(fault) for fault in found.faults] + ([mismatch] if mismatch else [])
     if as_json:
@@ -66,6 +70,22 @@ def verify(
         _say_that_they_hold(found, len(kept))
         for total in totals:
             say(f"{month}: {total['amount']}, equal to the entries")
+
+
+@contextmanager
+def _bar() -> Iterator[Progress | None]:
+    """A bar on a terminal, and none elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console  # only where there is somebody to look
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("entries", total=None)
+        yield lambda read, total: bar.update(task, completed=read, total=total)
 
 
 def _signed(settings: Settings, checkpoints: Path | None, keys: str | None) -> Signed:

@@ -8,7 +8,7 @@ promises: I1 (sums), I2 (one live charge), I3 (floors), I4 (the triggers), I5 (a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from edge.store.verify_entries import EntryReading
 from edge.store.writer_faults import missing_writers
 
 FAULTS_MAX = 100
+Progress = Callable[[int, int], None]
 _STREAM_CHUNK = 2_000
 
 
@@ -68,19 +69,27 @@ class Verification:
 
 
 def verify(
-    database: Database, kept: Sequence[Head] = (), signed: Signed | None = None, faults_max: int = FAULTS_MAX
+    database: Database,
+    kept: Sequence[Head] = (),
+    signed: Signed | None = None,
+    faults_max: int = FAULTS_MAX,
+    progress: Progress | None = None,
 ) -> Verification:
     """Check the whole of the books, and that heads ``kept`` from an earlier time still lie on the chains.
 
-    ``signed`` holds the books against every checkpoint; without it none is looked at.
+    ``signed`` holds the books against every checkpoint; without it none is looked at. ``progress`` hears from time to
+    time how many entries were read, and how many there should be.
     """
-    return reading_any_text(database, lambda connection: _verify(connection, kept, signed, faults_max))
+    return reading_any_text(database, lambda connection: _verify(connection, kept, signed, faults_max, progress))
 
 
-def _verify(connection: Connection, kept: Sequence[Head], signed: Signed | None, faults_max: int) -> Verification:
+def _verify(
+    connection: Connection, kept: Sequence[Head], signed: Signed | None, faults_max: int, progress: Progress | None
+) -> Verification:
     faults: list[Fault] = []
     heads = _heads(connection, faults)
-    reading, checkpoints = EntryReading(BudgetSums.read(connection)), CheckpointReading()
+    total = sum(max(0, head.entry) for head in heads)
+    reading, checkpoints = _reading(connection, total, progress), CheckpointReading()
     for fault in _all_faults(connection, heads, kept, reading, checkpoints, signed):
         faults.append(fault)
         if len(faults) >= faults_max:
@@ -97,6 +106,14 @@ def _verify(connection: Connection, kept: Sequence[Head], signed: Signed | None,
         checkpoints.stored,
         checkpoints.kept,
     )
+
+
+def _reading(connection: Connection, total: int, progress: Progress | None) -> EntryReading:
+    def tell(read: int) -> None:
+        if progress is not None:
+            progress(read, total)
+
+    return EntryReading(BudgetSums.read(connection), tell)
 
 
 def _all_faults(

@@ -10,7 +10,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 
@@ -28,6 +28,7 @@ from edge.store.transfers import Transfers
 _FAULTS_KEPT_MAX = 10_000
 _KEYS_PER_CHUNK = 500
 _STREAM_CHUNK = 2_000
+_PROGRESS_EVERY = 10_000
 
 _OPENING_KINDS = frozenset(kind.value for kind, step in STEP_OF.items() if step is Step.OPEN)
 
@@ -37,9 +38,13 @@ Sums = dict[str, tuple[int, int]]
 
 @dataclass(slots=True)
 class EntryReading:
-    """Counts and sums what goes by; ``faults`` says what is wrong with it when all of it has."""
+    """Counts and sums what goes by; ``faults`` says what is wrong with it when all of it has.
+
+    ``progress`` hears from time to time how many entries have been read.
+    """
 
     budgets: BudgetSums
+    progress: Callable[[int], None]
     entries: int = 0
     charges: int = 0
     open_holds: Sums = field(default_factory=dict)
@@ -53,6 +58,8 @@ class EntryReading:
         """Take each entry that passes into account."""
         for one in entries:
             self.entries += 1
+            if not self.entries % _PROGRESS_EVERY:
+                self.progress(self.entries)
             wrong = self._wrong(one)
             if wrong is None:
                 self._take(one)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import repeat
+
 import pytest
 from sqlalchemy import insert, select, update
 
 from edge.core.ledger_operations import Credit, Hold, Post, Reverse, Settle
+from edge.store.batch_reading import entry_of
 from edge.store.batch_writer import BatchWriter
+from edge.store.budget_faults import BudgetSums
 from edge.store.database import Database
 from edge.store.tables import entry, writer
 from edge.store.verify import verify
+from edge.store.verify_entries import EntryReading
 from tests.support.books import Books
 from tests.support.tampering import reseal, tampering
 
@@ -68,3 +73,12 @@ def test_what_a_writer_wrote_that_is_gone_still_counts(books: Books, database: D
     found = verify(database)
     assert found.entries == 7
     assert {fault.invariant for fault in found.faults} == {"I6"}
+
+
+def test_who_waits_hears_how_far_it_is(books: Books, database: Database) -> None:
+    heard: list[tuple[int, int]] = []
+    reading = EntryReading(BudgetSums({}), lambda read: heard.append((read, 20_000)))
+    with database.read() as connection:
+        one = entry_of(connection.execute(select(entry).where(entry.c.kind == "credit")).one())
+    assert sum(1 for _ in reading.passing(repeat(one, 20_000))) == 20_000
+    assert heard == [(10_000, 20_000), (20_000, 20_000)]
