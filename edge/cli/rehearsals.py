@@ -13,11 +13,11 @@ import typer
 from sqlalchemy import Connection
 
 from edge.cli.budget_table import budget_row, budgets_of
-from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_fields, show_json, show_rows
+from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_fields, show_json, show_rows, time_text
 from edge.cli.workplace import opened, settings_here
 from edge.core.decision import Admit, AskOrigin, Charge, Decision, DemandPayment, Refuse
 from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler, Visitor
-from edge.core.money import InvalidPrice, parse_price
+from edge.core.money import InvalidPrice, Money, parse_price
 from edge.core.policy import Policy
 from edge.core.rehearsal import Announced, Caller, InvalidQuestion, Question, Rehearsal, Signing, read_address, rehearse
 from edge.core.terms import Offer, OfferKind
@@ -91,7 +91,19 @@ def _concerned(views: Iterable[BudgetView], decision: Decision, now_micros: int)
         return []
     account, site, price = decision.account.account_id, decision.site.site_id, decision.price
     ours = (view for view in views if view.budget.account_id == account and view.budget.counts(site, now_micros))
-    return [{**budget_row(view), "fits": price.amount_micros <= view.left_micros} for view in ours]
+    return [{**budget_row(view), "fits": _fits(price, view), "answer": _fitting(price, view)} for view in ours]
+
+
+def _fits(price: Money, view: BudgetView) -> bool:
+    return price.amount_micros <= view.left_micros
+
+
+def _fitting(price: Money, view: BudgetView) -> str:
+    if _fits(price, view):
+        return "the page fits"
+    if price.amount_micros > view.budget.limit.amount_micros:
+        return "the page costs more than the whole budget"
+    return f"the page does not fit until {time_text(view.window.end_micros)}"
 
 
 def _offer(text: str | None, exact: bool) -> Offer | None:
@@ -159,9 +171,10 @@ def _print(report: dict[str, Any]) -> None:
     if report["chain"]:
         say("")
         show_rows(report["chain"], _CHAIN_COLUMNS, False, "")
-    for budget in report["budgets"]:
-        fits = "the page fits" if budget["fits"] else f"the page does not fit until {budget['resets_at']}"
-        say(f"\nbudget of {budget['name']}: {budget['left']} left, {fits}; it is decided with the charge")
+    if report["budgets"]:
+        say("\nbudgets are decided with the charge; as they stand:")
+        for budget in report["budgets"]:
+            say(f"{budget['name']}: {budget['left']} left, {budget['answer']}")
     if report["headers"]:
         say("")
         for field in report["headers"]:

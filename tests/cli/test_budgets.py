@@ -94,5 +94,7 @@ def test_a_rehearsal_says_what_the_budgets_have_left_and_whether_the_page_fits(s
         ("USD 5.00 a day", True),
         ("USD 0.02 a month at news.example", False),
     ]
-    assert "budget of USD 0.02 a month at news.example: USD 0.004 left, the page does not fit until" in shop(*asked).out
+    assert "USD 0.02 a month at news.example: USD 0.004 left, the page does not fit until" in shop(*asked).out
+    shop(*DAY, "--amount", "USD 0.004")
+    assert "USD 0.004 a day: USD 0.00 left, the page costs more than the whole budget" in shop(*asked).out
     assert shop(*asked[:-2], "--json").json["budgets"] == []
