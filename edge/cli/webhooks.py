@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 from sqlalchemy import Connection
@@ -32,6 +34,7 @@ from edge.settings import Settings
 from edge.store.crawlers import find_crawler, list_crawlers
 from edge.store.database import now_micros
 from edge.store.outbox import new_event_id
+from edge.store.problems import InvalidValue
 from edge.store.publishers import find_publisher, list_publishers
 from edge.store.service_keys import load_service_keys
 from edge.store.webhook_deliveries import Delivery, list_deliveries, replay
@@ -102,6 +105,7 @@ def add(
             allow_dev=settings.dev,
         )
         made, secret = add_endpoint(connection, new, load_service_keys(settings.data_dir), now_micros())
+        _refuse_private(made.url)
         row = _rows(connection, [made])[0]
     _show_secret(row, secret, as_json, f"webhook {made.endpoint_id} hears of {', '.join(made.events)}")
 
@@ -188,9 +192,8 @@ def send_again(
         count = replay(
             connection, number, now, event_ids=tuple(event or ()), since_micros=since_micros, only_failed=failed
         )
-    _tell(
-        {"id": number, "replayed": count}, as_json, f"{count} events go to {found.url} again, as soon as an edge runs"
-    )
+    events = "1 event goes" if count == 1 else f"{count} events go"
+    _tell({"id": number, "replayed": count}, as_json, f"{events} to {found.url} again, as soon as an edge runs")
 
 
 @app.command("test", epilog="Example: farebox webhook test 1")
@@ -208,6 +211,20 @@ def try_out(number: Number, as_json: JsonFlag = False) -> None:
     if not reply.accepted:
         raise CommandFailed(f"{found.url} did not take it: {reply.trouble or f'it answered {reply.status}'}")
     _tell({"id": event_id, "status": reply.status}, as_json, f"{found.url} answered {reply.status} to {event_id}")
+
+
+def _refuse_private(url: str) -> None:
+    """Say at once what every try would say, where an address stands in the URL; names are judged when sent to."""
+    from edge.proxy.address_guard import why_forbidden  # loads aiohttp: not for the other commands
+
+    parts = urlsplit(url)
+    try:
+        address = str(ip_address(parts.hostname or ""))
+    except ValueError:
+        return
+    reason = why_forbidden(address)
+    if parts.scheme == "https" and reason is not None:
+        raise InvalidValue(f"{address} is not a public address ({reason}); events are not sent there", "url")
 
 
 async def _send(settings: Settings, url: str, headers: dict[str, str], body: str) -> Reply:

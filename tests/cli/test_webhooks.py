@@ -64,6 +64,10 @@ def test_an_endpoint_is_a_publishers_or_a_crawlers(shop: Farebox) -> None:
         (("http://hooks.example/",), 1, "https only"),
         (("http://127.0.0.1:9000/",), 1, "https only"),
         (("https://hooks.example:22/",), 1, "port 22"),
+        (("https://10.0.0.5/",), 1, "10.0.0.5 is not a public address (private)"),
+        (("https://[::1]/",), 1, "loopback"),
+        (("https://[::1/",), 1, "is not an address"),
+        (("https://",), 1, "https://host/path"),
     ],
 )
 def test_what_cannot_be_is_said(shop: Farebox, words: tuple[str, ...], code: int, sentence: str) -> None:
