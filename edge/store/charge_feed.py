@@ -6,7 +6,8 @@ Rules of this file
   of two processes one tells, and nothing is told twice or left out.
 - About once a minute, or as soon as 1,000 charges wait. At most 1,000 charges an event.
 - Each listener gets its own cut: the operator all charges, a publisher what it earned, a crawler what it paid.
-- A charge is told once, when it is earned; whether it is given back later, statements say.
+- A charge is told once, when it is posted or settled; whether it went into suspense or was given back later, statements
+  say.
 """
 
 from __future__ import annotations
