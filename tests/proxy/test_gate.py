@@ -155,7 +155,8 @@ def test_an_old_signature_collects_only_what_it_bought_and_did_not_get(edge: Edg
     assert code_of(edge.ask(data)) == "signature_stale"
     edge.ledger.confirmed.clear()  # as if nothing had arrived the first time
     assert edge.ask(data).fields["crawler-charged"] == "USD 0.01"
-    assert edge.ledger.kinds() == ["post"]
+    assert edge.ledger.kinds() == ["post", "redeliver"]
+    assert code_of(edge.ask(data)) == "signature_stale"  # once
 
 
 # In-band pricing

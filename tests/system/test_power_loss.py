@@ -3,7 +3,7 @@
 `kill -9` cannot tell a missing sync, because the kernel keeps what a killed process wrote. So every write, sync and
 deletion of a ledger at work is recorded inside SQLite, with every answer in between; then the power is lost at random
 moments, a disk keeps what it must and loses what it may, and the product starts on what is left. Set
-``POWER_LOSS_IMAGES`` to lose it more often (docs/decisions/0024-power-loss-is-replayed.md).
+``POWER_LOSS_IMAGES`` to lose it more often (docs/decisions/0031-power-loss-is-replayed.md).
 """
 
 from __future__ import annotations
