@@ -98,10 +98,10 @@ class WebhookWorker:
         while self._under_way:
             await asyncio.wait(self._under_way)
 
-    async def finish(self) -> None:
+    async def finish(self, patience_seconds: float = FINISH_SECONDS) -> None:
         """Give what is under way a moment, then leave it to whoever takes it when its lease ends."""
         if self._under_way:
-            await asyncio.wait(self._under_way, timeout=FINISH_SECONDS)
+            await asyncio.wait(self._under_way, timeout=patience_seconds)
         for under_way in self._under_way:
             under_way.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)

@@ -191,6 +191,27 @@ def test_a_service_key_that_is_younger_than_the_worker_is_found(
     assert [message["problem"] for message in receiver.received()] == [None]
 
 
+def test_a_worker_that_stops_leaves_what_is_under_way_to_the_next(post: Post, receiver: WebhookReceiver) -> None:
+    endpoint, secret = post.listen(receiver.url("/hang"))
+    receiver.learn(secret)
+    event_id = post.happen()
+
+    async def go(worker: WebhookWorker) -> int:
+        begun = await worker.look()
+        while not await asyncio.to_thread(receiver.received):
+            pass
+        await worker.finish(patience_seconds=0.01)
+        return begun
+
+    assert post.at_work(go) == 1
+    receiver.release()
+    (found,) = post.deliveries(endpoint)
+    assert (found.state, found.tried_at_micros) == ("pending", None)
+    post.clock.now = found.due_at_micros
+    assert post.deliver() == 1
+    assert [message["id"] for message in receiver.received()] == [event_id, event_id]
+
+
 def test_an_endpoint_that_is_removed_under_way_is_forgotten(post: Post) -> None:
     endpoint, _ = post.listen("https://hooks.example/")
     post.happen()
