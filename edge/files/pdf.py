@@ -320,7 +320,8 @@ def _words(reader: Reader, line: ReportLine) -> tuple[str, str]:
         Reader.CRAWLER: line.publisher,
         Reader.OPERATOR: " · ".join(name for name in (line.crawler, line.publisher) if name),
     }[reader]
-    return first or "–", " · ".join(name for name in (line.site, line.rule, line.licence) if name)
+    named = " · ".join(name for name in (line.site, line.rule, line.licence) if name)
+    return first or "–", named or "of no single page"
 
 
 def _shown_amounts(reader: Reader, line: Any, fees: bool) -> tuple[int, int, int]:

@@ -14,6 +14,7 @@ from edge.core.ledger import EntryKind
 from edge.core.month import Month
 from edge.core.report import (
     DRAFT_MARGIN_MICROS,
+    EFFECTS,
     CurrencyTotal,
     EntryRow,
     EntrySum,
@@ -178,3 +179,63 @@ def test_totals_that_are_not_those_of_the_lines_are_noticed() -> None:
 )
 def test_a_month_is_a_draft_until_nothing_of_it_can_be_on_its_way(moment: int, draft: bool) -> None:
     assert is_draft(MONTH, moment) is draft
+
+
+def test_every_kind_of_entry_has_an_effect() -> None:
+    assert set(EFFECTS) == {kind.value for kind in EntryKind}
+
+
+def test_suspense_takes_from_what_is_earned_until_it_is_released() -> None:
+    waits = replace(SALE, kind=EntryKind.SUSPEND)
+    (line,) = fold(MONTH, [SALE, waits]).lines
+    assert (line.pages, line.amount_micros, line.suspended_pages, line.suspended_micros) == (0, 0, 1, 5_000)
+    (line,) = fold(MONTH, [SALE, waits, replace(SALE, kind=EntryKind.RELEASE, debits="suspense")]).lines
+    assert (line.pages, line.amount_micros, line.suspended_pages) == (1, 5_000, 0)
+    (line,) = fold(MONTH, [SALE, waits, replace(SALE, kind=EntryKind.REVERSE, debits="suspense")]).lines
+    assert (line.amount_micros, line.reversed_pages, line.suspended_micros) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("debits", "publisher", "amounts"),
+    [("publisher", "Daily", [0]), ("crawler", "Daily", [10_000]), ("adjustments", None, [5_000])],
+)
+def test_a_note_changes_the_line_of_the_publisher_that_is_part_of_it(
+    debits: str, publisher: str | None, amounts: list[int]
+) -> None:
+    note = replace(SALE, kind=EntryKind.ADJUST, debits=debits, publisher=publisher)
+    report = fold(MONTH, [SALE, note])
+    assert [line.amount_micros for line in report.lines] == amounts
+    check(report, [EntrySum(row.kind, "USD", 1, 5_000, row.publisher, row.debits) for row in (SALE, note)])
+
+
+def test_a_fee_is_shared_out_over_the_lines_that_it_was_taken_of_and_sums_exactly() -> None:
+    other, back = replace(SALE, rule="a"), replace(SALE, rule="b", kind=EntryKind.REVERSE)
+    weekly = replace(SALE, publisher="Weekly")
+    fee = replace(SALE, kind=EntryKind.FEE, amount_micros=1_001, site=None, crawler=None, rule=None, licence=None)
+    report = fold(MONTH, [SALE, other, back, weekly, replace(fee, recorded_at_micros=MONTH.end_micros + 5)])
+    assert {(line.publisher, line.rule): line.fee_micros for line in report.lines} == {
+        ("Daily", "a"): 501,
+        ("Daily", "b"): 0,
+        ("Daily", "long reads"): 500,
+        ("Weekly", "long reads"): 0,
+    }
+    [total] = report.totals
+    assert (total.amount_micros, total.fee_micros, total.payable_micros) == (10_000, 1_001, 8_999)
+
+
+def test_a_fee_without_lines_is_not_lost() -> None:
+    fee = replace(SALE, kind=EntryKind.FEE, site=None, crawler=None, rule=None, licence=None)
+    (line,) = fold(MONTH, [fee]).lines
+    assert (line.publisher, line.fee_micros, line.payable_micros) == ("Daily", 5_000, -5_000)
+
+
+@given(ENTRIES)
+def test_entries_and_their_sums_make_the_same_report(entries: list[EntryRow]) -> None:
+    grouped: dict[EntryRow, EntryRow] = {}
+    for entry in entries:
+        key = replace(entry, amount_micros=0, rule_version=None, recorded_at_micros=MONTH.start_micros)
+        so_far = grouped.get(key, replace(key, entries=0))
+        grouped[key] = replace(
+            so_far, entries=so_far.entries + 1, amount_micros=so_far.amount_micros + entry.amount_micros
+        )
+    assert fold(MONTH, grouped.values()) == fold(MONTH, entries)

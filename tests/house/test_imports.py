@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -218,6 +219,17 @@ def test_what_is_imported_is_declared() -> None:
             if top not in PACKAGES and not is_standard(top) and not owners & declared:
                 undeclared.add(f"{module.place}:{line}: {top} is imported but not in pyproject.toml")
     assert not undeclared, "\n".join(sorted(undeclared))
+
+
+def test_what_is_loaded_when_a_file_is_made_is_in_the_extra() -> None:
+    """`edge.files` names its libraries in calls, not in imports, so that the rest runs without them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extra = {distribution_name(requirement) for requirement in project["optional-dependencies"]["reports"]}
+    known = packages_distributions()
+    texts = [module.path.read_text(encoding="utf-8") for module in modules("edge") if "edge.files" in module.name]
+    loaded = {name for text in texts for name in re.findall(r'\blibrary\("(\w+)"', text)}
+    assert {"duckdb", "fpdf", "xlsxwriter"} <= loaded
+    assert {name for name in loaded if not {normalised(owner) for owner in known[name]} & extra} == set()
 
 
 def distribution_name(requirement: str) -> str:
