@@ -44,7 +44,7 @@ def set_or_remove(
             of = limit.currency if limit else _currency(views, per, site_id, currency)
         place = BudgetPlace(known.crawler_id, of, per, site_id)
         if limit is None:
-            remove_budget(database, place)
+            remove_budget(database, place, author=author())
         else:
             set_budget(database, place, limit, author=author())
             with database.read() as connection:

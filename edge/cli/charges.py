@@ -29,10 +29,11 @@ from edge.cli.terminal import (
 from edge.cli.times import read_time
 from edge.cli.workplace import opened, reading, settings_here
 from edge.core.ledger_state import Phase
-from edge.core.money import format_micros
+from edge.core.money import InvalidPrice, format_micros, parse_price
 from edge.core.report_files import safe_cell
 from edge.store.accounts import refund as refund_charge
 from edge.store.crawlers import find_crawler
+from edge.store.credit_notes import credit_note
 from edge.store.database import now_micros
 from edge.store.entries import ChargeFilter, ChargeView, list_charges, stream_charges
 from edge.store.sites import find_site
@@ -105,9 +106,20 @@ def charges(
 def refund(
     charge: Annotated[str, typer.Argument(help="The charge id: ch_ and 32 digits.")],
     reason: Annotated[str, typer.Option(help="Why, for the books.")],
+    amount: Annotated[
+        str | None, typer.Option(help="Only so much of it, as a credit note: 'USD 0.01'. Without it, all of it.")
+    ] = None,
+    number: Annotated[
+        str | None, typer.Option(help="The credit note's own number; the same one is never written twice.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Give a charge back to the crawler, as an entry of its own."""
+    """Give a charge back to the crawler, or with --amount a part of it, as an entry of its own."""
+    if amount is not None:
+        _credit(charge, amount, reason, number, as_json)
+        return
+    if number is not None:
+        raise WrongUsage("a charge that is given back whole has no number; give --amount, or leave --number out")
     with opened(settings_here()) as database:
         done = refund_charge(database, charge, reason=reason, author=author())
     if as_json:
@@ -116,6 +128,22 @@ def refund(
         say(f"gave {done.amount} back for {done.charge_id}")
     else:
         say(f"{done.charge_id} was given back before, nothing was done")
+
+
+def _credit(charge: str, amount: str, reason: str, number: str | None, as_json: bool) -> None:
+    try:
+        money = parse_price(amount)
+    except InvalidPrice as why:
+        raise WrongUsage(f"--amount: {why}") from why
+    with opened(settings_here()) as database:
+        done = credit_note(database, charge, money, reason=reason, author=author(), number=number)
+    if as_json:
+        shown = {"charge_id": charge, "credited": str(done.amount), "number": done.reference, "fresh": done.fresh}
+        show_json(shown)
+    elif done.fresh:
+        say(f"credited {done.amount} for {charge} with {done.reference}")
+    else:
+        say(f"{done.reference} was written before, nothing was done")
 
 
 def _filter(

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from edge.cli.accounts import account_row
 from edge.cli.nouns import noun
+from edge.cli.rules import author
 from edge.cli.terminal import (
     Column,
     CommandFailed,
@@ -22,12 +23,13 @@ from edge.cli.terminal import (
     show_rows,
     time_text,
 )
-from edge.cli.workplace import opened, reading, settings_here, writing
+from edge.cli.workplace import opened, reading, settings_here
 from edge.core.directory import DirectoryFault, load_json
 from edge.core.identity import CrawlerKind
 from edge.core.money import InvalidPrice, Money, parse_price
 from edge.store.accounts import Terms, open_crawler_account
 from edge.store.accounts import show as accounts_of
+from edge.store.audit import accounts_owned, change_noted
 from edge.store.crawlers import Crawler, NewCrawler, add_crawler, find_crawler, list_crawlers, suspend_crawler
 from edge.store.database import now_micros
 from edge.store.directories import find_directory
@@ -114,8 +116,18 @@ def resume(name: Name, as_json: JsonFlag = False) -> None:
 
 
 def _set_suspended(name: str, suspended: bool, as_json: bool) -> None:
-    with writing() as connection:
-        changed = suspend_crawler(connection, name, suspended, now_micros())
+    with opened(settings_here()) as database:
+        with database.read() as connection:
+            known = find_crawler(connection, name)
+            accounts = accounts_owned(connection, "crawler", known.crawler_id)
+        changed = change_noted(
+            database,
+            accounts,
+            {"suspended": suspended},
+            lambda connection: suspend_crawler(connection, name, suspended, now_micros()),
+            author=author(),
+            reason="the crawler was suspended" if suspended else "the crawler was let in again",
+        )
     if as_json:
         show_json(_row(changed))
     else:

@@ -33,6 +33,7 @@ from edge.cli import (
     users,
     webhooks,
 )
+from edge.cli.audit import audit
 from edge.cli.charges import charges, refund
 from edge.cli.checkpoints import checkpoint
 from edge.cli.completion import COMPLETE_VARIABLE, PROGRAM, completion
@@ -102,6 +103,7 @@ def demo(
 
 
 app.command("charges", epilog="Example: farebox charges --site news.example --since 7d --format csv")(charges)
+app.command("audit", epilog="Example: farebox audit --since 7d")(audit)
 app.command("refund", epilog='Example: farebox refund ch_0123456789abcdef0123456789abcdef --reason "wrong page"')(
     refund
 )

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from edge.cli.nouns import noun
+from edge.cli.rules import author
 from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_json, show_rows, time_text
-from edge.cli.workplace import reading, writing
+from edge.cli.workplace import opened, reading, settings_here, writing
 from edge.core.fees import InvalidShare, format_share, parse_share
+from edge.store.audit import accounts_owned, change_noted
 from edge.store.database import now_micros
-from edge.store.publishers import Publisher, add_publisher, list_publishers, set_share
+from edge.store.publishers import Publisher, add_publisher, find_publisher, list_publishers, set_share
 
 app = noun("Publishers: the parties that earn.")
 
@@ -48,8 +50,18 @@ def set_(
 ) -> None:
     """Change the operator's share: it is taken of every month that is closed from now on, whole."""
     share_ppm = _read_share(share)
-    with writing() as connection:
-        changed = set_share(connection, name, share_ppm)
+    with opened(settings_here()) as database:
+        with database.read() as connection:
+            known = find_publisher(connection, name)
+            accounts = accounts_owned(connection, "publisher", known.publisher_id)
+        changed = change_noted(
+            database,
+            accounts,
+            {"share": format_share(share_ppm), "before": format_share(known.share_ppm)},
+            lambda connection: set_share(connection, name, share_ppm),
+            author=author(),
+            reason="the operator's share was set",
+        )
     if as_json:
         show_json(_row(changed))
     else:

@@ -188,7 +188,7 @@ def balances(connection: Connection) -> list[AccountView]:
 
 def _write(database: Database, operation: Operation) -> Outcome:
     """Write one operation as a batch of its own, in a chain of its own: commands run beside a selling edge."""
-    with _hand(database) as hand:
+    with command_hand(database) as hand:
         [answer] = hand.write([operation])
     if isinstance(answer, OrderImpossible):
         raise StoreProblem(str(answer))
@@ -196,7 +196,8 @@ def _write(database: Database, operation: Operation) -> Outcome:
 
 
 @contextmanager
-def _hand(database: Database) -> Iterator[BatchWriter]:
+def command_hand(database: Database) -> Iterator[BatchWriter]:
+    """A writer for one command, with a chain of its own: commands run beside a selling edge."""
     hand = BatchWriter(database, f"{socket.gethostname()} command")
     try:
         yield hand

@@ -24,6 +24,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from edge.core.chain import Batch, Head, canonical, head_of, next_batch
+from edge.core.errors import EdgeError
 from edge.core.ledger import (
     Credited,
     Entry,
@@ -68,6 +69,14 @@ class _Closed(Exception):
     """Somebody closed this writer; nothing is written."""
 
 
+class _ChangeFailed(Exception):
+    """What was to change alongside raised an error of its own; nothing is written."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class _OutcomeUnknown(Exception):
     """COMMIT failed; whether it took effect must be read back."""
 
@@ -94,11 +103,24 @@ class BatchWriter:
         self._unmarked: set[Position] = set()
         self._expect_refusal = False
         self._watched: set[int] = set()
+        self._alongside: Callable[[Connection], object] | None = None
 
     @property
     def writer_id(self) -> int | None:
         """This process life's number among the writers, once it has written."""
         return None if self._head is None else self._head.writer
+
+    def write_with(self, operations: Sequence[Operation], change: Callable[[Connection], object]) -> list[Answer]:
+        """As ``write``, with another change in the same transaction.
+
+        It is called again when that transaction had to be rolled back. An ``EdgeError`` that it raises is raised, and
+        nothing was written.
+        """
+        self._alongside = change
+        try:
+            return self.write(operations)
+        finally:
+            self._alongside = None
 
     def write(self, operations: Sequence[Operation]) -> list[Answer]:
         """Write one batch and return an answer for each operation, in order.
@@ -120,6 +142,8 @@ class BatchWriter:
                 planned = True
             except _Closed:
                 self._head = None
+            except _ChangeFailed as failed:
+                raise failed.error from None
             except _OutcomeUnknown as unknown:
                 if self._took_effect(unknown.batch):
                     self._head = head_of(unknown.batch)
@@ -179,6 +203,8 @@ class BatchWriter:
                 transaction.commit() if told else transaction.rollback()
                 return answers
             batch = self._record(connection, head, page, planned)
+            if self._alongside is not None:
+                _change(connection, self._alongside)
             try:
                 transaction.commit()
             except DBAPIError as error:
@@ -296,6 +322,13 @@ def _assumable(operations: Sequence[Operation]) -> bool:
     """Whether to write without reading: nothing needs its entries, and no key comes twice."""
     keys = {key_of(operation) for operation in operations}
     return len(keys) == len(operations) and all(map(can_assume, operations))
+
+
+def _change(connection: Connection, alongside: Callable[[Connection], object]) -> None:
+    try:
+        alongside(connection)
+    except EdgeError as error:
+        raise _ChangeFailed(error) from error
 
 
 def _plan(planner: Planner, operation: Operation) -> Answer:

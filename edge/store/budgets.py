@@ -19,6 +19,7 @@ from edge.core.budgets import DAY_MICROS, Budget, Per, Window, reached, window_o
 from edge.core.money import Money
 from edge.store.account_rows import find_account
 from edge.store.accounts import account_code
+from edge.store.audit import change_noted
 from edge.store.budget_rows import read_budgets
 from edge.store.database import Database, now_micros
 from edge.store.problems import InvalidValue, UnknownName
@@ -66,13 +67,14 @@ def set_budget(database: Database, place: BudgetPlace, limit: Money, *, author: 
         sums = WindowSums(number, place.site_id, window)
         snapshot = Snapshot.read(connection)
         spent_micros = sums.until_now(connection)
-    with database.write() as connection:
+
+    def change(connection: Connection) -> None:
         lock_account(connection, number)
         known = _find(connection, number, place)
         if known is not None:
             _change_limit(connection, known, limit.amount_micros, at_micros, author)
             return
-        spent_micros += sums.since(connection, snapshot)
+        spent = spent_micros + sums.since(connection, snapshot)
         made = connection.execute(
             insert(budget)
             .values(
@@ -90,18 +92,23 @@ def set_budget(database: Database, place: BudgetPlace, limit: Money, *, author: 
             insert(budget_window).values(
                 budget_id=made,
                 start_micros=window.start_micros,
-                spent_micros=spent_micros,
-                ceiling_micros=max(limit.amount_micros, spent_micros),
-                told=reached(spent_micros, limit.amount_micros),
+                spent_micros=spent,
+                ceiling_micros=max(limit.amount_micros, spent),
+                told=reached(spent, limit.amount_micros),
             )
         )
         mark_watched(connection, number)
 
+    what = {"budget": place.per.value, "site_id": place.site_id, "limit": str(limit)}
+    change_noted(database, [number], what, change, author=author, reason="a budget was set")
 
-def remove_budget(database: Database, place: BudgetPlace) -> None:
+
+def remove_budget(database: Database, place: BudgetPlace, *, author: str = "command") -> None:
     """Remove a budget with its windows; what was spent stays in the entries. Raises ``UnknownName``."""
-    with database.write() as connection:
+    with database.read() as connection:
         number = _account(connection, place)
+
+    def change(connection: Connection) -> None:
         lock_account(connection, number)
         known = _find(connection, number, place)
         if known is None:
@@ -109,6 +116,9 @@ def remove_budget(database: Database, place: BudgetPlace) -> None:
         connection.execute(delete(budget_window).where(budget_window.c.budget_id == known))
         connection.execute(delete(budget).where(budget.c.id == known))
         mark_watched(connection, number)
+
+    what = {"budget": place.per.value, "site_id": place.site_id, "limit": None}
+    change_noted(database, [number], what, change, author=author, reason="a budget was removed")
 
 
 def show_budgets(connection: Connection, accounts: Iterable[int], now: int | None = None) -> list[BudgetView]:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, Table, select
 
-from edge.core.ledger import Entry, key_of_charge_id
+from edge.core.ledger import Entry, EntryKind, key_of_charge_id
 from edge.store.batch_reading import entry_of
 from edge.store.tables import account, crawler, entry, publisher
 
 
 def charge_entries(connection: Connection, charge_id: str) -> tuple[Entry, ...]:
-    """Every entry of a charge, all attempts, in the order of its life; none for a text that is no charge id.
+    """Every entry of a charge, all attempts, in the order of its life, then its credit notes; none for other texts.
 
     Whether the charge may be seen is for the caller to decide first.
     """
@@ -20,7 +20,13 @@ def charge_entries(connection: Connection, charge_id: str) -> tuple[Entry, ...]:
     if key is None:
         return ()
     rows = connection.execute(select(entry).where(entry.c.key == key).order_by(entry.c.attempt, entry.c.step))
-    return tuple(entry_of(row) for row in rows)
+    notes = (
+        select(entry)
+        .where(entry.c.kind == EntryKind.ADJUST.value, entry.c.request_id == charge_id)
+        .order_by(entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
+    )
+    life = [entry_of(row) for row in rows]
+    return (*life, *(entry_of(row) for row in connection.execute(notes)))
 
 
 def account_parties(connection: Connection, entries: Sequence[Entry]) -> dict[int, str]:

@@ -212,6 +212,14 @@ def create_ledger() -> None:
             postgresql_where=sa.text("kind = 'adjust'"),
         )
     op.create_index(
+        "ix_entry_authored",
+        "entry",
+        ["recorded_at_micros", "writer_id", "number"],
+        unique=False,
+        sqlite_where=sa.text("author IS NOT NULL"),
+        postgresql_where=sa.text("author IS NOT NULL"),
+    )
+    op.create_index(
         "ix_entry_holds",
         "entry",
         ["writer_id", "number"],

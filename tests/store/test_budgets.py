@@ -56,7 +56,8 @@ class SoldMeanwhile:
     """A database in which something happens between what a command reads and what it locks."""
 
     def __init__(self, database: Database, happens: Callable[[], object]) -> None:
-        self.read = database.read
+        self.read, self.ledger_connection = database.read, database.ledger_connection
+        self.is_sqlite = database.is_sqlite
         self._write = database.write
         self._happens = happens
 

@@ -183,6 +183,15 @@ entry = Table(
         sqlite_where=text("kind = 'adjust'"),
         postgresql_where=text("kind = 'adjust'"),
     ),
+    # The audit log reads what has an author: little of all there is.
+    Index(
+        "ix_entry_authored",
+        "recorded_at_micros",
+        "writer_id",
+        "number",
+        sqlite_where=text("author IS NOT NULL"),
+        postgresql_where=text("author IS NOT NULL"),
+    ),
     # Recovery asks for one writer's holds; small, because most charges never hold.
     Index(
         "ix_entry_holds",

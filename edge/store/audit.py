@@ -1,0 +1,126 @@
+"""The audit log: who did what to money and to accounts, and why. It is the entries themselves.
+
+Rules of this file
+- A refund, a credit note, a top-up or a fee is an entry with its author. A change that moves nothing (terms, limit,
+  budget, suspension, operator's share) is an entry of kind NOTE, amount 0, written in the transaction of the change:
+  neither can be without the other. So the log is append-only, chained, and read by ``farebox verify`` like money.
+- A note is about an account; what concerns several accounts of one owner is noted for each.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import orjson
+from sqlalchemy import Connection, select
+
+from edge.core.ledger import EntryKind, charge_id
+from edge.core.ledger_corrections import NoteOrder
+from edge.core.ledger_operations import Note
+from edge.core.money import Money
+from edge.store.account_rows import funding_account
+from edge.store.accounts import command_hand
+from edge.store.database import Database
+from edge.store.tables import account, crawler, entry, publisher
+
+Made = TypeVar("Made")
+_STREAM_CHUNK = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One thing that somebody did. ``what`` is JSON, for notes alone; ``charge`` the charge concerned, if any."""
+
+    at_micros: int
+    author: str
+    kind: EntryKind
+    crawler: str | None
+    publisher: str | None
+    amount: Money
+    reference: str | None
+    charge: str | None
+    what: str | None
+    reason: str | None
+    position: tuple[int, int]
+
+
+def change_noted(
+    database: Database,
+    accounts: Sequence[int],
+    what: Mapping[str, object],
+    change: Callable[[Connection], Made],
+    *,
+    author: str,
+    reason: str,
+) -> Made:
+    """Make a change and note it for each of the accounts, in one transaction; without accounts, only make it.
+
+    Raises what ``change`` raises, and then nothing has happened; ``LedgerUnavailable`` likewise.
+    """
+    with database.write() as connection:
+        notes = [_note(connection, number, what, author, reason) for number in accounts]
+    if not notes:
+        with database.write() as connection:
+            return change(connection)
+    made: list[Made] = []
+    with command_hand(database) as hand:
+        hand.write_with([Note(order) for order in notes], lambda connection: made.append(change(connection)))
+    return made[-1]
+
+
+def accounts_owned(connection: Connection, owner_kind: str, owner_id: int) -> list[int]:
+    """The accounts of a ``crawler`` or ``publisher``, by id."""
+    owned = (account.c.owner_kind == owner_kind) & (account.c.owner_id == owner_id)
+    return list(connection.execute(select(account.c.id).where(owned).order_by(account.c.id)).scalars())
+
+
+def audit_rows(connection: Connection, since_micros: int | None = None) -> Iterator[AuditRow]:
+    """What people and commands did, oldest first; the connection is busy until the end."""
+    query = (
+        select(entry, crawler.c.name.label("crawler_name"), publisher.c.name.label("publisher_name"))
+        .select_from(
+            entry.outerjoin(crawler, crawler.c.id == entry.c.crawler_id).outerjoin(
+                publisher, publisher.c.id == entry.c.publisher_id
+            )
+        )
+        .where(entry.c.author.is_not(None))
+        .order_by(entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
+    )
+    if since_micros is not None:
+        query = query.where(entry.c.recorded_at_micros >= since_micros)
+    with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
+        for row in rows:
+            kind = EntryKind(row.kind)
+            charge = charge_id(row.key) if kind is EntryKind.REVERSE else None
+            yield AuditRow(
+                row.recorded_at_micros,
+                row.author,
+                kind,
+                row.crawler_name,
+                row.publisher_name,
+                Money(row.amount_micros, row.currency),
+                row.reference,
+                row.request_id if kind is EntryKind.ADJUST else charge,
+                row.evidence if kind is EntryKind.NOTE else None,
+                row.reason,
+                (row.writer_id, row.number),
+            )
+
+
+def _note(connection: Connection, number: int, what: Mapping[str, object], author: str, reason: str) -> NoteOrder:
+    concerned = connection.execute(select(account).where(account.c.id == number)).one()
+    is_crawler = concerned.owner_kind == "crawler"
+    return NoteOrder(
+        number=f"note-{secrets.token_hex(8)}",
+        account=number,
+        counter_account=funding_account(connection, concerned.currency),
+        currency=concerned.currency,
+        crawler_id=concerned.owner_id if is_crawler else None,
+        publisher_id=None if is_crawler else concerned.owner_id,
+        what=orjson.dumps(what, option=orjson.OPT_SORT_KEYS).decode(),
+        reason=reason,
+        author=author,
+    )
