@@ -13,7 +13,7 @@ def test_a_publisher_is_added_and_listed(farebox: Farebox) -> None:
     assert "farebox site add" in added.out
     (row,) = farebox("publisher", "list", "--json").json
     assert (row["name"], row["email"]) == ("Example News", "owner@news.example")
-    assert farebox("publisher", "list").out.splitlines()[0].split() == ["NAME", "EMAIL", "SINCE"]
+    assert farebox("publisher", "list").out.splitlines()[0].split() == ["NAME", "EMAIL", "SHARE", "SINCE"]
 
 
 def test_an_empty_list_says_how_to_fill_it(farebox: Farebox) -> None:
