@@ -38,6 +38,7 @@ from edge.cli.charges import charges, refund
 from edge.cli.checkpoints import checkpoint
 from edge.cli.completion import COMPLETE_VARIABLE, PROGRAM, completion
 from edge.cli.nouns import CONTEXT
+from edge.cli.reconcile import reconcile
 from edge.cli.reports import report
 from edge.cli.sample_origin import sample_origin
 from edge.cli.terminal import PartlyDone, ReaderLeft, WrongUsage, first_line, note, say
@@ -109,6 +110,9 @@ app.command("refund", epilog='Example: farebox refund ch_0123456789abcdef0123456
 )
 app.command("report", epilog="Example: farebox report 2026-11 --format csv,jsonl --out reports")(report)
 app.command("verify", epilog="Example: farebox verify --month 2026-11 --since kept.json")(verify)
+app.command("reconcile", epilog="Example: farebox reconcile receipts.jsonl --crawler ExampleBot --month 2026-11")(
+    reconcile
+)
 app.command("checkpoint", epilog="Example: farebox checkpoint --token > /elsewhere/checkpoint.jws")(checkpoint)
 app.command("sample-origin", epilog="Example: farebox sample-origin --bind 127.0.0.1:8000")(sample_origin)
 app.command("completion", epilog="Example: farebox completion bash > ~/.local/share/bash-completion/farebox")(
