@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, case, select
 from edge.core.ledger import EntryKind, Step, key_of_charge_id
 from edge.core.month import Month
 from edge.core.month_rows import DayCharges, DayTransfers, EntryDetail
-from edge.core.report import EFFECTS, EntryRow, Pocket
+from edge.core.report import EFFECTS, EntryRow, Pocket, ReportMismatch
 from edge.store.sliced_sums import summed
 from edge.store.tables import account, crawler, entry, publisher, site
 
@@ -56,11 +56,19 @@ class AccountName:
     currency: str
 
 
+class Accounts(dict[int, AccountName]):
+    """Accounts by number; an entry that moves one that is not there has no report."""
+
+    def __missing__(self, number: int) -> AccountName:
+        """Raise ``ReportMismatch``."""
+        raise ReportMismatch(f"an entry moves account {number}, which does not exist")
+
+
 @dataclass(slots=True)
 class Names:
     """The names of everything that entries number; those of rows that are gone are empty."""
 
-    accounts: dict[int, AccountName] = field(default_factory=dict)
+    accounts: Accounts = field(default_factory=Accounts)
     publishers: dict[int | None, str] = field(default_factory=dict)
     crawlers: dict[int | None, str] = field(default_factory=dict)
     sites: dict[int | None, str] = field(default_factory=dict)
@@ -70,7 +78,9 @@ class Names:
         """Read the small tables."""
         accounts = connection.execute(select(account.c.id, account.c.code, account.c.owner_id, account.c.currency))
         return cls(
-            {number: AccountName(code, pocket_of(code), owner, currency) for number, code, owner, currency in accounts},
+            Accounts(
+                (row.id, AccountName(row.code, pocket_of(row.code), row.owner_id, row.currency)) for row in accounts
+            ),
             _names(connection, publisher.c.id, publisher.c.name),
             _names(connection, crawler.c.id, crawler.c.name),
             _names(connection, site.c.id, site.c.host),
@@ -78,8 +88,11 @@ class Names:
 
 
 def pocket_of(code: str) -> Pocket:
-    """What kind of account a code names."""
-    return Pocket(code.partition(":")[0])
+    """What kind of account a code names; raises ``ReportMismatch``."""
+    try:
+        return Pocket(code.partition(":")[0])
+    except ValueError as why:
+        raise ReportMismatch(f"no report knows what the account {code!r} is") from why
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +249,7 @@ def _detail(names: Names, row: Any) -> EntryDetail:
     accounts = names.accounts
     return EntryDetail(
         at,
-        _KINDS[kind],
+        _KINDS.get(kind) or EntryKind(kind),
         accounts[debit].pocket,
         accounts[credit].pocket,
         bytes(key),

@@ -23,7 +23,7 @@ from edge.core.statement import Party, Reader, Statement
 from edge.files.folder import write_folder
 from edge.files.formats import FORMATS, FormatUnfit, Sources
 from edge.store.database import Database
-from edge.store.month_reading import WHOLE, Names, Part, charges_by_day, month_details, transfers_by_day
+from edge.store.month_reading import WHOLE, Names, Part, charges_by_day, month_details, pocket_of, transfers_by_day
 from edge.store.month_sums import entry_sums, read_month
 from edge.store.statements import read_statement
 from tests.support.books import migrate
@@ -147,6 +147,14 @@ def test_an_entry_that_pays_another_than_it_names_has_no_statement(snapshot: Con
     names.accounts[one], names.accounts[other] = names.accounts[other], names.accounts[one]
     with pytest.raises(ReportMismatch):
         check(made(snapshot).report, entry_sums(moved, [], names))
+
+
+def test_an_entry_of_an_account_that_is_gone_or_unknown_has_no_statement(snapshot: Connection) -> None:
+    names = Names.read(snapshot)
+    with pytest.raises(ReportMismatch, match="account 4711, which does not exist"):
+        names.accounts[4711]
+    with pytest.raises(ReportMismatch, match="pocket:USD"):
+        pocket_of("pocket:USD")
 
 
 @pytest.mark.parametrize("month", [OCTOBER, NOVEMBER, DECEMBER], ids=str)
