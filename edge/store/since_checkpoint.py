@@ -83,10 +83,8 @@ def _chain_faults(connection: Connection, row: CheckpointRow | None, last: Check
         heads = last.all_heads(ends)
         if heads is not None and heads_digest(heads) != last.heads_digest:
             yield Fault("I6", f"checkpoint {last.number}", "knew other ends of the writers that it does not list")
-    since = _Since()
-    faults = [
-        fault for head in ends.values() for fault in _writer_faults(connection, _start_of(head, last), head, since)
-    ]
+    since, starts = _Since(), _starts(ends, last)
+    faults = [fault for head in ends.values() for fault in _writer_faults(connection, starts[head.writer], head, since)]
     yield from faults or _balance_faults(connection, last, since)
 
 
@@ -96,11 +94,11 @@ def _link_faults(connection: Connection, row: CheckpointRow, last: Checkpoint) -
         yield Fault("I6", f"checkpoint {row.number}", f"does not continue checkpoint {row.number - 1}")
 
 
-def _start_of(head: Head, last: Checkpoint | None) -> Head:
-    """Where the checkpoint left this writer's chain; a writer that is not listed had ended where it ends now."""
-    if last is None or head.writer > last.writers:
-        return Head(head.writer, 0, 0, GENESIS)
-    return next((listed for listed in last.heads if listed.writer == head.writer), head)
+def _starts(ends: Mapping[int, Head], last: Checkpoint | None) -> dict[int, Head]:
+    """Where the checkpoint left each chain; a writer that it does not list had ended where it ends now."""
+    known = 0 if last is None else last.writers
+    starts = {number: end if number <= known else Head(number, 0, 0, GENESIS) for number, end in ends.items()}
+    return starts | {head.writer: head for head in (last.heads if last else ()) if head.writer in ends}
 
 
 @dataclass(slots=True)
