@@ -50,10 +50,15 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class ChainFault:
-    """The first thing wrong with one writer's chain: ``place`` names the row, ``sentence`` says what."""
+    """The first thing wrong with one writer's chain: ``place`` names the row, ``sentence`` says what.
+
+    When one of a batch's entries was changed, ``suspects`` are all of them and ``root`` is what they should come to.
+    """
 
     place: str
     sentence: str
+    suspects: tuple[Entry, ...] = ()
+    root: bytes = b""
 
 
 def canonical(entry: Entry) -> bytes:
@@ -66,6 +71,11 @@ def leaf_hash(form: bytes) -> bytes:
     return sha256(b"\0" + form).digest()
 
 
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """Hash two neighbours of the tree."""
+    return sha256(b"\1" + left + right).digest()
+
+
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
     """Fold leaf hashes, at least one, into the root of their tree."""
     if not leaves:
@@ -73,7 +83,7 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
     level = list(leaves)
     while len(level) > 1:
         # Neighbours pair up; the odd one at the end moves up, which gives RFC 6962's tree.
-        paired = [sha256(b"\1" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
+        paired = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
         if len(level) % 2:
             paired.append(level[-1])
         level = paired
@@ -164,6 +174,11 @@ def _check_batch(end: Head, batch: Batch, rows: Iterator[Entry]) -> ChainFault |
         return ChainFault(f"batch {end.writer}/{end.batch + 1}", f"is missing: {place} comes next")
     if batch.first_entry != end.entry + 1 or batch.last_entry < batch.first_entry:
         return ChainFault(place, f"begins at entry {batch.first_entry}, not at {end.entry + 1}")
+    # Before any entry is read: what the row says of them is then what was written, or this is its fault.
+    sealed = batch_hash(end.hash, batch.merkle_root, *batch[:2], *batch[5:])
+    if batch.previous_hash != end.hash or batch.hash != sealed:
+        return ChainFault(place, "does not continue the chain: it was changed or replaced")
+    entries: list[Entry] = []
     leaves: list[bytes] = []
     for number in range(batch.first_entry, batch.last_entry + 1):
         entry = next(rows, None)
@@ -173,20 +188,11 @@ def _check_batch(end: Head, batch: Batch, rows: Iterator[Entry]) -> ChainFault |
             leaves.append(leaf_hash(canonical(entry)))
         except (AttributeError, TypeError):
             return ChainFault(f"entry {batch.writer}/{number}", "was changed: a column holds what cannot be there")
+        entries.append(entry)
     if merkle_root(leaves) != batch.merkle_root:
         span = f"entries {batch.writer}/{batch.first_entry} to {batch.writer}/{batch.last_entry}"
-        return ChainFault(place, f"does not match its content: one of {span} was changed")
-    expected = batch_hash(
-        end.hash,
-        batch.merkle_root,
-        batch.writer,
-        batch.number,
-        batch.first_entry,
-        batch.last_entry,
-        batch.committed_at_micros,
-    )
-    if batch.previous_hash != end.hash or batch.hash != expected:
-        return ChainFault(place, "does not continue the chain: it was changed or replaced")
+        changed = f"does not match its content: one of {span} was changed"
+        return ChainFault(place, changed, tuple(entries), batch.merkle_root)
     return None
 
 

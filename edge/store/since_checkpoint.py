@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Row, Table, select
 
 from edge.core.chain import GENESIS, Batch, Head, check_chain, heads_digest
 from edge.core.checkpoint import Checkpoint, balances_digest, stated_number
+from edge.core.flipped_bit import explain
 from edge.core.keys import PublicKey
 from edge.core.ledger import Entry, InvariantBroken, check_entry
 from edge.store.append_only import missing_triggers
@@ -125,6 +126,7 @@ def _writer_faults(connection: Connection, start: Head, head: Head, since: _Sinc
         yield Fault("I2", f"writer {head.writer}", str(broken))
         return
     if fault is not None:
+        fault = explain(fault)
         yield Fault("I6", fault.place, fault.sentence)
 
 

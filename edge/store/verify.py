@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, select
 
 from edge.core.chain import Batch, Head, check_chain, heads_digest
+from edge.core.flipped_bit import explain
 from edge.core.ledger import Entry
 from edge.store.append_only import missing_triggers
 from edge.store.batch_reading import entry_of
@@ -181,6 +182,9 @@ def _chain_faults(connection: Connection, head: Head, reading: EntryReading) -> 
         entries = reading.passing(map(entry_of, rows))
         fault = check_chain(head, map(Batch._make, batches), entries)
         if fault is not None:
+            if fault.suspects and reading.explanations_left > 0:
+                reading.explanations_left -= 1
+                fault = explain(fault)
             yield Fault("I6", fault.place, fault.sentence)
         _drain(entries)
 

@@ -25,6 +25,8 @@ from edge.store.faults import Fault, RowTypes
 from edge.store.tables import entry
 from edge.store.transfers import Transfers
 
+EXPLANATIONS_MAX = 10
+"""So many wrong batches are searched for the very entry; of books that are wrong all over, a few will do."""
 _FAULTS_KEPT_MAX = 10_000
 _KEYS_PER_CHUNK = 500
 _STREAM_CHUNK = 2_000
@@ -45,6 +47,7 @@ class EntryReading:
 
     budgets: BudgetSums
     progress: Callable[[int], None]
+    explanations_left: int = EXPLANATIONS_MAX
     entries: int = 0
     charges: int = 0
     open_holds: Sums = field(default_factory=dict)

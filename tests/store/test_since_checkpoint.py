@@ -64,7 +64,7 @@ def test_books_without_a_checkpoint_are_checked_from_the_beginning(
     assert faults(keeper) == []
     with tampering(database) as connection:
         connection.execute(update(entry).where(entry.c.number == 2).values(offer="max USD 9"))
-    assert faults(keeper) == ["I6 batch 1/2"]
+    assert faults(keeper) == ["I6 entry 1/2"]
 
 
 def change_entry(number: int) -> Callable[[Connection], object]:
@@ -103,7 +103,7 @@ def left_over(connection: Connection) -> None:
 
 
 CHANGES: list[tuple[str, Callable[[Connection], object], str]] = [
-    ("an entry since then", change_entry(7), "I6 batch 2/4"),
+    ("an entry since then", change_entry(7), "I6 entry 2/7"),
     ("an entry that belongs to no batch", left_over, "I6 entry 2/8"),
     ("a chain that was made anew", rewrite, "I6 batch 2/2"),
     ("a writer that had ended", rewrite_one_that_ended, "I6 checkpoint 2"),
@@ -212,7 +212,7 @@ def test_broken_books_take_no_order_and_recover_nothing(
     try:
         with pytest.raises(LedgerUnavailable):
             ledger.submit(Post(books.order(books.crawler(1)))).result(10)
-        assert "batch 2/4" in str(ledger.failure)
+        assert "entry 2/7" in str(ledger.failure)
         assert "farebox verify" in str(ledger.failure)
     finally:
         ledger.close()

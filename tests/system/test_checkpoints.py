@@ -75,7 +75,7 @@ def test_books_that_were_changed_are_not_sold_from(stage: Stage, admin: Reserved
     assert stage.offer_at(edge.port, "/medium/1") == (200, None)
     status, sentence = ready(admin.number)
     assert status == 503
-    assert "does not match its content" in sentence
+    assert "does not match batch" in sentence
     assert "farebox verify" in sentence
-    assert "does not match its content" in edge.log()
+    assert "does not match batch" in edge.log()
     assert edge.stop() == 0
