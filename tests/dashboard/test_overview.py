@@ -49,7 +49,7 @@ def test_watching_shows_who_would_have_been_asked_and_for_how_much(quick_house: 
 
 def test_watching_is_shown_before_anybody_has_paid(quick_house: House) -> None:
     with quick_house.database.write() as connection:
-        connection.exec_driver_sql("INSERT INTO publisher VALUES (3, 'New', 'new', 'n@x.example', 1)")
+        connection.exec_driver_sql("INSERT INTO publisher VALUES (3, 'New', 'new', 'n@x.example', 1, 0)")
         connection.exec_driver_sql("UPDATE membership SET publisher_id = 3 WHERE role = 'owner' AND publisher_id = 1")
         connection.exec_driver_sql("UPDATE site SET publisher_id = 3 WHERE host = 'kitchen.harbour.example'")
     page = quick_house.signed_in().get("/publishers/3").text
@@ -64,7 +64,7 @@ def test_what_is_not_live_yet_is_said(quick_house: House) -> None:
 
 def test_a_publisher_without_charges_is_told_what_to_do_next(quick_house: House) -> None:
     with quick_house.database.write() as connection:
-        connection.exec_driver_sql("INSERT INTO publisher VALUES (3, 'New', 'new', 'n@x.example', 1)")
+        connection.exec_driver_sql("INSERT INTO publisher VALUES (3, 'New', 'new', 'n@x.example', 1, 0)")
         connection.exec_driver_sql("UPDATE membership SET publisher_id = 3 WHERE role = 'owner' AND publisher_id = 1")
         connection.exec_driver_sql("UPDATE site SET publisher_id = 3 WHERE host = 'kitchen.harbour.example'")
     owner = quick_house.signed_in()

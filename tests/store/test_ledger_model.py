@@ -44,8 +44,9 @@ from tests.support.ledger_model import COST, DAY_MICROS, Model, Payer, Request
 from tests.support.postgres import PostgresServer
 
 HANDS = st.integers(0, 1)
-REQUESTS = st.integers(0, 3)
-CRAWLERS = st.integers(0, 1)
+# Few requests, so that much happens to each: what matters needs three or four steps of one.
+REQUESTS = st.integers(0, 1)
+CRAWLERS = st.sampled_from((0, 0, 1))
 HALF = COST // 2
 RUNS_PER_DATABASE = 50
 MEMORY = Path("/dev/shm")
@@ -89,7 +90,7 @@ class Stage:
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """Two processes, two crawlers, four requests each."""
+    """Two processes, two crawlers, two requests each."""
 
     stage: Stage
 
@@ -118,7 +119,7 @@ class LedgerMachine(RuleBasedStateMachine):
             found = {row.id: row.balance_micros for row in connection.execute(query)}
         return [found[number] for number in numbers]
 
-    @initialize(pages=st.integers(0, 4))
+    @initialize(pages=st.integers(0, 3))
     def first_credit(self, pages: int) -> None:
         if pages:
             self.credit(0, pages, 0)
@@ -294,7 +295,7 @@ def test_the_ledger_does_what_its_model_says_on_sqlite(migrated_file: Path) -> N
         return Database.open(f"sqlite:///{directory / 'model.db'}"), lambda: shutil.rmtree(directory)
 
     with staged(make) as machine:
-        run(machine, 2000, 8)
+        run(machine, 2000, 7)
 
 
 @pytest.mark.system
@@ -306,4 +307,4 @@ def test_the_ledger_does_what_its_model_says_on_postgresql(postgres_server: Post
         return Database.open(postgres_server.url(name)), lambda: postgres_server.drop_database(name)
 
     with staged(make) as machine:
-        run(machine, 100, 20)
+        run(machine, 50, 15)
