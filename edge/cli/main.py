@@ -36,6 +36,7 @@ from edge.cli import (
 from edge.cli.audit import audit
 from edge.cli.charges import charges, refund
 from edge.cli.checkpoints import checkpoint
+from edge.cli.closing import close
 from edge.cli.completion import COMPLETE_VARIABLE, PROGRAM, completion
 from edge.cli.nouns import CONTEXT
 from edge.cli.reconcile import reconcile
@@ -109,6 +110,7 @@ app.command("refund", epilog='Example: farebox refund ch_0123456789abcdef0123456
     refund
 )
 app.command("report", epilog="Example: farebox report 2026-11 --format csv,jsonl --out reports")(report)
+app.command("close", epilog="Example: farebox close 2026-10")(close)
 app.command("verify", epilog="Example: farebox verify --month 2026-11 --since kept.json")(verify)
 app.command("reconcile", epilog="Example: farebox reconcile receipts.jsonl --crawler ExampleBot --month 2026-11")(
     reconcile

@@ -33,8 +33,9 @@ from edge.core.report import MonthReport
 from edge.core.statement import Party, Statement
 from edge.files.folder import scratch_directory, write_folder
 from edge.files.formats import FORMATS, FormatUnfit, Sources
+from edge.settings import Settings
+from edge.store.closed_months import names_in
 from edge.store.crawlers import find_crawler
-from edge.store.database import now_micros
 from edge.store.month_reading import Names, Part, charges_by_day, month_details, transfers_by_day
 from edge.store.publishers import find_publisher
 from edge.store.statements import read_statement
@@ -78,7 +79,7 @@ def report(
         else:
             _show(desk.statement.report, as_json)
     if desk.statement.draft:
-        note(f"{period.label} is not over: this is a draft")
+        note(f"{period.label} is not closed: this is a draft")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +114,14 @@ def open_desk(connection: Connection, month: Month, publisher: str | None, crawl
         find_publisher(connection, publisher).publisher_id if publisher is not None else None,
         find_crawler(connection, crawler).crawler_id if crawler is not None else None,
     )
-    names, settings = Names.read(connection), settings_here()
-    operator = Party(settings.operator, None, (settings.contact,) if settings.contact else ())
-    made = read_statement(connection, month, part, operator=operator, now_micros=now_micros(), names=names)
+    names, operator = names_in(connection, month, Names.read(connection)), operator_party(settings_here())
+    made = read_statement(connection, month, part, operator=operator, names=names)
     return Desk(connection, names, part, made)
+
+
+def operator_party(settings: Settings) -> Party:
+    """The operator, as statements name it."""
+    return Party(settings.operator, None, (settings.contact,) if settings.contact else ())
 
 
 def with_progress(entries: Iterable[EntryDetail], total: int) -> Iterator[EntryDetail]:

@@ -264,7 +264,7 @@ class Folding:
         for key, fee_micros in fees.items():
             self._tally(key).fee_micros = fee_micros
         lines = tuple(_line(key, tally) for key, tally in sorted(self._tallies.items()))
-        return MonthReport(self._month, lines, _totals(lines), self._count, draft)
+        return MonthReport(self._month, lines, totals_of(lines), self._count, draft)
 
     def _tally(self, key: _LineKey) -> _Tally:
         tally = self._tallies.get(key)
@@ -318,7 +318,7 @@ def check(report: MonthReport, sums: Iterable[EntrySum]) -> None:
     for publisher, currency in sorted(reported.keys() | ledger.keys()):
         key = (publisher, currency)
         _compare(publisher, currency, reported.get(key, _Tally()), ledger.get(key, _Tally()))
-    if report.totals != _totals(report.lines):
+    if report.totals != totals_of(report.lines):
         raise ReportMismatch("the report's totals are not the sums of its lines")
 
 
@@ -389,7 +389,8 @@ def _net(tally: _Tally) -> int:
     return tally.earned_micros - tally.reversed_micros - tally.adjusted_micros
 
 
-def _totals(lines: Iterable[ReportLine]) -> tuple[CurrencyTotal, ...]:
+def totals_of(lines: Iterable[ReportLine]) -> tuple[CurrencyTotal, ...]:
+    """The sums of lines, by currency."""
     names = ("amount_micros", *_Tally.__slots__)
     sums: dict[str, dict[str, int]] = {}
     for line in lines:

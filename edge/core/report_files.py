@@ -70,14 +70,15 @@ class Manifest:
                 "publisher": self.publisher,
                 "crawler": self.crawler,
                 "entry_count": self.entry_count,
-                "totals": {total.currency: _sums(total) for total in self.totals},
+                "totals": {total.currency: sums_document(total) for total in self.totals},
                 "lines_sha256": self.digest,
                 "files": files,
             }
         )
 
 
-def _sums(total: CurrencyTotal) -> dict[str, int]:
+def sums_document(total: CurrencyTotal) -> dict[str, int]:
+    """One currency's sums as JSON, in pages and micro-units."""
     return {
         "pages": total.pages,
         "reversed_pages": total.reversed_pages,

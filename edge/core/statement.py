@@ -59,7 +59,8 @@ class Statement:
 
     ``party`` is that reader, None for the operator, who sees everything. ``suspended_micros`` is what lies in suspense
     at the month's end, by currency. ``digest`` pins the lines: the SHA-256, in hexadecimal, of the JSON Lines file.
-    ``verify_at`` says where a reader can check, None when no address is known.
+    ``verify_at`` says where a reader can check, None when no address is known. ``topped_up_micros`` is what was paid
+    in, by currency, and ``receipts`` how many charges were paid for.
     """
 
     report: MonthReport
@@ -70,6 +71,8 @@ class Statement:
     suspended_micros: tuple[tuple[str, int], ...]
     digest: str
     verify_at: str | None = None
+    topped_up_micros: tuple[tuple[str, int], ...] = ()
+    receipts: int = 0
 
     @property
     def month(self) -> Month:

@@ -63,7 +63,7 @@ class _Page:
         self._text(title, WIDTH / 2, 10, size=17, bold=True, align="R")
         pdf.ln(10)
         self._text("", WIDTH / 2, 6)
-        state = "DRAFT: this month is not over" if statement.draft else f"No. {statement.number}"
+        state = "DRAFT: this month is not closed" if statement.draft else f"No. {statement.number}"
         self._text(state, WIDTH / 2, 6, size=9, bold=statement.draft, align="R", ink=AMBER if statement.draft else GREY)
         pdf.ln(8)
         self._rule()

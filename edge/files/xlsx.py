@@ -134,7 +134,7 @@ def _summary(sheets: _Sheets, statement: Statement) -> None:
     sheet.set_row(0, 26)
     row = 1
     if statement.draft:
-        sheets.text(sheet, row, 0, "Draft: this month is not over", "draft")
+        sheets.text(sheet, row, 0, "Draft: this month is not closed", "draft")
     row += 1
     for label, value in _facts(statement):
         sheets.text(sheet, row, 0, label, "label")

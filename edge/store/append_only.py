@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-_TABLES = ("entry", "batch", "checkpoint")
+MONTHS = ("month_share", "month_close", "month_fee", "month_statement", "month_line")
+_TABLES = ("entry", "batch", "checkpoint", *MONTHS)
 
 
 def missing_triggers(connection: Connection) -> list[str]:

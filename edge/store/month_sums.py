@@ -117,18 +117,25 @@ def account_months(
     return tuple(sorted(found, key=lambda each: each.code))
 
 
-def suspended(connection: Connection, month: Month, part: Part = WHOLE) -> tuple[tuple[str, int], ...]:
-    """What lies in suspense at the month's end, in micro-units by currency: suspended before it, and not ended."""
+def suspended_by_parties(
+    connection: Connection, month: Month, part: Part = WHOLE
+) -> Iterator[tuple[int | None, int | None, str, int]]:
+    """What lies in suspense at the month's end: suspended before it, and not ended.
+
+    By publisher, crawler and currency, in micro-units.
+    """
     ended = entry.alias("ended")
     same = (ended.c.key == entry.c.key) & (ended.c.attempt == entry.c.attempt)
     ends = ended.c.step.in_((Step.RELEASE.value, Step.REVERSE.value)) & (ended.c.recorded_at_micros < month.end_micros)
+    keys = (entry.c.publisher_id, entry.c.crawler_id, entry.c.currency)
     query = (
-        select(entry.c.currency, cast(func.sum(entry.c.amount_micros), BigInteger))
+        select(*keys, cast(func.sum(entry.c.amount_micros), BigInteger))
         .where(entry.c.kind == EntryKind.SUSPEND.value, entry.c.recorded_at_micros < month.end_micros)
         .where(*part.conditions(), ~exists().where(same, ends))
-        .group_by(entry.c.currency)
+        .group_by(*keys)
     )
-    return tuple(sorted((currency, int(amount)) for currency, amount in connection.execute(query)))
+    for publisher_id, crawler_id, currency, amount in connection.execute(query):
+        yield publisher_id, crawler_id, currency, int(amount)
 
 
 def _fees(connection: Connection, keys: list[bytes]) -> Iterator[Move]:

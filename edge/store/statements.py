@@ -1,52 +1,68 @@
-"""A reader's statement of a month, read in one snapshot and checked before anybody sees it."""
+"""A reader's statement of a month, read in one snapshot and checked before anybody sees it.
+
+A month that is closed is read from what was kept when it was closed; any other is added up from its entries, and is a
+draft.
+"""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
 from edge.core.month import Month
-from edge.core.report import check, fold, is_draft
+from edge.core.report import check, fold
 from edge.core.report_files import jsonl_digest
 from edge.core.statement import Party, Reader, Statement
+from edge.store.closed_months import closed_statement
 from edge.store.month_reading import Names, Part
-from edge.store.month_sums import account_months, entry_sums, read_month, suspended
+from edge.store.month_sums import Reading, account_months, entry_sums, read_month
+from edge.store.reader_counts import count_readers
 from edge.store.tables import crawler, publisher, site
 
 RECEIPTS_PATH = "/.well-known/receipts/"
 
 
 def read_statement(
-    connection: Connection,
-    month: Month,
-    part: Part,
-    *,
-    operator: Party,
-    now_micros: int,
-    names: Names | None = None,
+    connection: Connection, month: Month, part: Part, *, operator: Party, names: Names | None = None
 ) -> Statement:
-    """Add a month up and hold it against what the accounts moved; raises ``ReportMismatch``.
+    """A month as it was closed, else as it stands; raises ``ReportMismatch``.
 
-    The connection must read one snapshot (``Database.read``).
+    ``operator`` is whom an open month names; a closed one says what it said then. The connection must read one snapshot
+    (``Database.read``).
     """
-    known = names or Names.read(connection)
-    reading = read_month(connection, known, month, part)
-    rows = (move.row(known, month) for move in (*reading.named, *reading.fees))
-    report = fold(month, rows, draft=is_draft(month, now_micros))
-    check(report, entry_sums(reading.moved, reading.fees, known))
     reader, party = _party(connection, part)
-    return Statement(
+    closed = closed_statement(connection, month, reader, party)
+    if closed is not None:
+        return closed
+    known = names or Names.read(connection)
+    return fold_statement(connection, month, part, operator=operator, draft=True, names=known)[0]
+
+
+def fold_statement(
+    connection: Connection, month: Month, part: Part, *, operator: Party, draft: bool, names: Names
+) -> tuple[Statement, Reading]:
+    """Add a month up from its entries and hold it against what the accounts moved; raises ``ReportMismatch``."""
+    reading = read_month(connection, names, month, part)
+    rows = (move.row(names, month) for move in (*reading.named, *reading.fees))
+    report = fold(month, rows, draft=draft)
+    check(report, entry_sums(reading.moved, reading.fees, names))
+    counted = count_readers(connection, month, reading, part).whole
+    reader, party = _party(connection, part)
+    made = Statement(
         report,
         operator,
         reader,
         party,
-        account_months(connection, known, reading.moved, reading.since, part),
-        suspended(connection, month, part),
+        account_months(connection, names, reading.moved, reading.since, part),
+        counted.suspended_micros,
         jsonl_digest(report),
-        _receipts_at(connection, part),
+        receipts_at(connection, part),
+        counted.topped_up_micros,
+        counted.receipts,
     )
+    return made, reading
 
 
-def _receipts_at(connection: Connection, part: Part) -> str | None:
+def receipts_at(connection: Connection, part: Part) -> str | None:
     """Where the receipts of a part's charges are served: every site has those of all, so the first one is named."""
     query = select(site.c.scheme, site.c.host).where(site.c.active).order_by(site.c.id).limit(1)
     if part.publisher_id is not None:
@@ -55,11 +71,21 @@ def _receipts_at(connection: Connection, part: Part) -> str | None:
     return None if found is None else f"{found.scheme or 'https'}://{found.host}{RECEIPTS_PATH}"
 
 
+def party_of_publisher(connection: Connection, publisher_id: int) -> Party:
+    """A publisher as a statement names it."""
+    found = connection.execute(select(publisher).where(publisher.c.id == publisher_id)).one()
+    return Party(found.name, found.id, (found.email,))
+
+
+def party_of_crawler(connection: Connection, crawler_id: int) -> Party:
+    """A crawler as a statement names it."""
+    found = connection.execute(select(crawler).where(crawler.c.id == crawler_id)).one()
+    return Party(found.name, found.id, (found.operator, found.agent_url))
+
+
 def _party(connection: Connection, part: Part) -> tuple[Reader, Party | None]:
     if part.publisher_id is not None:
-        found = connection.execute(select(publisher).where(publisher.c.id == part.publisher_id)).one()
-        return Reader.PUBLISHER, Party(found.name, found.id, (found.email,))
+        return Reader.PUBLISHER, party_of_publisher(connection, part.publisher_id)
     if part.crawler_id is not None:
-        found = connection.execute(select(crawler).where(crawler.c.id == part.crawler_id)).one()
-        return Reader.CRAWLER, Party(found.name, found.id, (found.operator, found.agent_url))
+        return Reader.CRAWLER, party_of_crawler(connection, part.crawler_id)
     return Reader.OPERATOR, None

@@ -67,6 +67,19 @@ def close(connection: Connection, writer_id: int) -> None:
     connection.execute(update(writer).where(*mine).values(closed_at_micros=clock_micros(connection)))
 
 
+def fence(connection: Connection, node: str, not_before_micros: int) -> None:
+    """Let no writer record anything before that time any more, nor any that registers from now on.
+
+    A writer of our own is registered first and closed at once: whoever registers at this moment wants the same number,
+    waits for us or we for it, and so either is there to be told, or reads it from our row. Batches that are under way
+    hold their writer's row: they come in before this, or are refused after it.
+    """
+    made = register(connection, node)
+    earlier = writer.c.not_before_micros < not_before_micros
+    connection.execute(update(writer).where(earlier).values(not_before_micros=not_before_micros))
+    close(connection, made.writer)
+
+
 def claim_abandoned(connection: Connection, *, spare: Sequence[int] = (), alone: bool = False) -> list[int]:
     """Close the writers whose lease has lapsed and return their ids: one conditional statement, one claimant.
 

@@ -17,6 +17,7 @@ from edge.core.report import is_draft
 from edge.core.statement import Party, Statement
 from edge.files.formats import FORMATS, Sources
 from edge.files.needed import LibraryMissing
+from edge.store.closed_months import closed_labels
 from edge.store.earnings import Earned, Period, earned_by_currency, first_earning_at
 from edge.store.month_reading import Part
 from edge.store.statements import read_statement
@@ -30,11 +31,12 @@ PIECE_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class MonthLine:
-    """One month of the list; a draft is still under way."""
+    """One month of the list: under way, over, or closed for ever."""
 
     month: Month
     name: str
     draft: bool
+    closed: bool
     sums: tuple[Earned, ...]
 
 
@@ -44,11 +46,13 @@ def show(visit: Visit) -> Response:
     with visit.desk.database.read() as connection:
         first_at = first_earning_at(connection, visit.publisher.publisher_id)
         months = _months(Month.of(first_at), this) if first_at is not None else []
+        closed = closed_labels(connection)
         lines = [
             MonthLine(
                 month,
                 month_name(month),
                 is_draft(month, visit.now_micros),
+                month.label in closed,
                 tuple(earned_by_currency(connection, visit.publisher.publisher_id, _period(month)).values()),
             )
             for month in months
@@ -60,7 +64,8 @@ def show(visit: Visit) -> Response:
 def show_one(visit: Visit) -> Response:
     """One month's lines and totals."""
     report = _statement(visit).report
-    return visit.render("month.html", report=report, name=month_name(report.month))
+    under_way = is_draft(report.month, visit.now_micros)
+    return visit.render("month.html", report=report, name=month_name(report.month), under_way=under_way)
 
 
 def download_csv(visit: Visit) -> Response:
@@ -129,7 +134,6 @@ def _statement(visit: Visit) -> Statement:
             month,
             Part(publisher_id=visit.publisher.publisher_id),
             operator=Party(visit.desk.operator),
-            now_micros=visit.now_micros,
         )
 
 

@@ -45,11 +45,11 @@ def test_page_and_files_of_a_month_say_the_same(house: House, label: str) -> Non
         assert {row["publisher"] for row in found} == {"Harbour Press"}
 
 
-def test_a_months_files_are_named_and_the_one_under_way_is_a_draft(quick_house: House) -> None:
+def test_a_months_files_are_named_and_a_draft_until_it_is_closed(quick_house: House) -> None:
     owner = quick_house.signed_in()
     names = {
-        f"{label}/report.{ending}": f"farebox-{label}{draft}.{ending}"
-        for label, draft in (("2026-10", ""), ("2026-11", "-draft"))
+        f"{label}/report.{ending}": f"farebox-{label}-draft.{ending}"
+        for label in ("2026-10", "2026-11")
         for ending in ("csv", "jsonl", "xlsx", "parquet", "pdf")
     }
     for path, name in names.items():

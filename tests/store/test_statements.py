@@ -56,7 +56,7 @@ def snapshot(desk: Desk) -> Iterator[Connection]:
 
 
 def made(connection: Connection, month: Month = NOVEMBER, part: Part = WHOLE) -> Statement:
-    return read_statement(connection, month, part, operator=OPERATOR, now_micros=DECEMBER.end_micros)
+    return read_statement(connection, month, part, operator=OPERATOR)
 
 
 def sources(connection: Connection, month: Month = NOVEMBER, part: Part = WHOLE) -> Sources:

@@ -127,8 +127,8 @@ class Desk:
             return {row.code: row.balance_micros for row in rows}
 
 
-def busy_month(database: Database) -> Desk:
-    """Write October, November and December; the clock stands in December."""
+def busy_month(database: Database, *, fees: bool = True) -> Desk:
+    """Write October, November and December; the clock stands in December. Without ``fees`` none were taken yet."""
     desk = Desk.open(database)
     for crawler in (1, 2):
         desk.top_up(crawler, Money(10_000_000, "USD"), f"INV-{crawler}")
@@ -144,7 +144,9 @@ def busy_month(database: Database) -> Desk:
     _november(desk)
     desk.now_micros = DECEMBER.start_micros
     desk.sell(desk.order("USD 123456"))
-    _closing(desk)
+    assert isinstance(desk.write(Conclude(desk.waiting, 1, keep=True))[0], Released)
+    if fees:
+        _closing(desk)
     return desk
 
 
@@ -195,8 +197,7 @@ def _notes(desk: Desk) -> None:
 
 
 def _closing(desk: Desk) -> None:
-    """What is waiting is released, and November's fees are taken, in December."""
-    assert isinstance(desk.write(Conclude(desk.waiting, 1, keep=True))[0], Released)
+    """November's fees are taken, in December."""
     for earns, currency, amount in ((1, "USD", 5_001), (2, "EUR", 33)):
         with desk.database.write() as connection:
             fees = fees_account(connection, currency)

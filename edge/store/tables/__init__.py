@@ -17,6 +17,7 @@ from edge.store.tables.configuration import (
 )
 from edge.store.tables.ledger import account, batch, delivery, entry, writer
 from edge.store.tables.metadata import metadata
+from edge.store.tables.months import month_close, month_fee, month_line, month_share, month_statement
 from edge.store.tables.people import membership, person, session, setup_link, sign_in_attempt
 from edge.store.tables.traffic import traffic
 from edge.store.tables.webhooks import (
@@ -44,6 +45,11 @@ __all__ = [
     "key_directory",
     "membership",
     "metadata",
+    "month_close",
+    "month_fee",
+    "month_line",
+    "month_share",
+    "month_statement",
     "person",
     "policy_version",
     "publisher",

@@ -1,0 +1,58 @@
+"""``farebox close``: what it says, what it refuses, and that it says the same again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from edge.core.month import Month
+from tests.cli.conftest import Farebox
+from tests.cli.ledger import sell
+
+OCTOBER = Month(2026, 10)
+
+
+@pytest.fixture
+def sold(shop: Farebox, workplace: Path) -> Farebox:
+    """A shop whose crawler bought two pages in October 2026; the top-up is of today."""
+    shop("publisher", "set", "Example News", "--share", "12.5%")
+    sell(workplace, 400_000, 600_001, at_micros=OCTOBER.start_micros)
+    return shop
+
+
+def test_a_closed_month_says_what_it_came_to_and_says_the_same_again(sold: Farebox) -> None:
+    assert "is not closed: this is a draft" in sold("report", "2026-10").err
+    first = sold("close", "2026-10", "--json")
+    assert first.code == 0, first.err
+    total = first.json["manifest"]["totals"]["USD"]
+    assert (total["amount_micros"], total["fee_micros"], total["payable_micros"]) == (1_000_001, 125_000, 875_001)
+    again = sold("close", "2026-10", "--json").json
+    assert again == {**first.json, "fresh": False}
+    said = sold("close", "2026-10")
+    assert "spent USD 1.000001, fees USD 0.125, payable USD 0.875001: 2 pages, 0 reversed" in said.out
+    assert "was closed before" in said.err
+    assert sold("report", "2026-10").err == ""
+
+
+def test_a_month_that_is_not_over_says_when_it_can_be_closed(sold: Farebox) -> None:
+    this = Month.of(int(datetime.now(UTC).timestamp()) * 1_000_000)
+    refused = sold("close", this.label)
+    assert refused.code == 1
+    assert f"close it from {this.following.label}-01 00:01 UTC on" in refused.err
+    assert sold("close", "october").code == 2
+
+
+def test_a_closed_months_files_are_the_same_for_ever(sold: Farebox, workplace: Path) -> None:
+    sold("close", "2026-10")
+    formats = ("--format", "csv,jsonl,xlsx,parquet,pdf,focus,beancount", "--out")
+    sold("report", "2026-10", *formats, "first")
+    sold("publisher", "set", "Example News", "--share", "99%")
+    sold("account", "credit", "ExampleBot", "USD 1", "--reference", "INV-9")
+    sell(workplace, 5_000, first=7, at_micros=OCTOBER.start_micros)
+    assert sold("report", "2026-10", *formats, "again").code == 0
+    first = {path.name: path.read_bytes() for path in (workplace / "first").iterdir()}
+    assert {path.name: path.read_bytes() for path in (workplace / "again").iterdir()} == first
+    assert len(first) == 8
+    assert b'"draft":false' in first["manifest-2026-10.json"]
