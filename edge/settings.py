@@ -35,6 +35,8 @@ from pydantic import (
 from edge.core.errors import EdgeError
 
 PREFIX = "FAREBOX_"
+CRAWLER_PREFIX = "FAREBOX_CRAWL_"
+"""What `farebox-crawl` reads; on one machine with an edge it is no misspelt setting."""
 FILE_NAME = "farebox.toml"
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -318,7 +320,7 @@ def read_layers(environment: Mapping[str, str], directory: Path) -> Layers:
     """Collect what the file and the environment set; raises ``InvalidSettings`` for unknown names."""
     values, sources, problems = _read_file(directory)
     for name, text in environment.items():
-        if not name.startswith(PREFIX):
+        if not name.startswith(PREFIX) or name.startswith(CRAWLER_PREFIX):
             continue
         field = name.removeprefix(PREFIX).lower()
         if name != name.upper() or field not in Settings.model_fields:

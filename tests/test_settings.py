@@ -37,6 +37,10 @@ def test_each_value_says_where_it_came_from(tmp_path: Path) -> None:
     assert layers.sources == {"operator": "FAREBOX_OPERATOR", "node": str(tmp_path / "farebox.toml")}
 
 
+def test_what_the_crawlers_program_reads_is_no_misspelt_setting(tmp_path: Path) -> None:
+    assert read_layers({"FAREBOX_CRAWL_LOG": "receipts.jsonl"}, tmp_path).values == {}
+
+
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [

@@ -11,7 +11,7 @@ import secrets
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +29,8 @@ from edge.client.identity import NONCE_BYTES, CrawlerIdentity, check_agent, load
 from edge.client.outcomes import Outcome
 from edge.client.page_file import PageDropped, PageFile, PagePrint, PageSink
 from edge.client.page_url import authority, is_loopback, page_url
+from edge.client.receipt_file import ReceiptFile
+from edge.client.reconcile_command import reconcile
 from edge.client.session import Progress as ReportProgress
 from edge.client.session import Route, Session
 from edge.core.directory import build_directory
@@ -41,6 +43,7 @@ from edge.core.terms import Offer, OfferKind
 
 INTERRUPTED = 130
 FOLLOW_MAX = 10
+LOG_VARIABLE = "FAREBOX_CRAWL_LOG"
 SPELLINGS: dict[str, Dialect] = {"bare": "A", "dictionary": "B", "key-set": "C"}
 
 app = typer.Typer(
@@ -125,6 +128,9 @@ def get(
     user_agent: Annotated[str | None, typer.Option("--user-agent", help="The name to crawl under.")] = None,
     connect: Annotated[str | None, typer.Option("--connect", help="HOST:PORT to connect to instead.")] = None,
     timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Longest wait for the server, seconds.")] = 30.0,
+    log: Annotated[
+        Path | None, typer.Option("--log", envvar=LOG_VARIABLE, help="Your receipt log: a line for each charge.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Get one page for at most --max; without --max, ask what it costs.
@@ -141,6 +147,7 @@ def get(
     routes = {} if route is None else {authority(address): route}
     is_local = is_loopback(urlsplit(address).hostname or "") or bool(routes)
     with (
+        _receipts(log if offer is not None else None) as receipts,
         _progress(out) as report,
         Session(
             _sink(out, as_json), timeout_seconds=timeout, routes=routes, use_environment=not is_local, progress=report
@@ -148,8 +155,13 @@ def get(
     ):
         sign = _signer(identity, user_agent or f"farebox-crawl/{version('farebox')}")
         outcome = session.run(buy(address, offer, sign, follow=FOLLOW_MAX if follow else 0))
+        if receipts is not None:
+            receipts.add(outcome, time.time_ns() // 1_000)
     _tell(outcome, as_json, to_stdout=out is not None)
     raise typer.Exit(exit_code(outcome))
+
+
+app.command("reconcile", epilog="Example: farebox-crawl reconcile charges-2026-11.csv --log receipts.jsonl")(reconcile)
 
 
 def main() -> None:
@@ -242,6 +254,15 @@ def _sink(out: Path | None, as_json: bool) -> PageSink:
     if out is not None:
         return PageFile(out)
     return PageDropped() if as_json else PagePrint(sys.stdout.buffer)
+
+
+@contextmanager
+def _receipts(log: Path | None) -> Iterator[ReceiptFile | None]:
+    if log is None:
+        yield None
+        return
+    with closing(ReceiptFile(log)) as receipts:
+        yield receipts
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from edge.core.reconcile import Amount, BookRow, Difference, Reconciliation
 BAD_LINES_MAX = 1_000
 """More lines than this that cannot be read are no log with faults but another file."""
 _KINDS = frozenset(kind.value for kind in EntryKind)
+_STATEMENT_COLUMNS = {"recorded_at", "kind", "charge_id", "site", "target", "currency", "amount_micros"}
 _Row = TypeVar("_Row")
 
 
@@ -73,28 +74,25 @@ def statement_rows(path: Path) -> Iterator[BookRow]:
 
     Raises ``UnreadableStatement``.
     """
+    wrong = UnreadableStatement(
+        f"{path} is no statement's list of charges; give its file charges-YYYY-MM, .csv or .jsonl, from"
+        " `farebox report --detail`"
+    )
     texts = _texts(path, UnreadableStatement)
-    first = next(texts, None)
-    if first is None:
-        return
-    rows = chain([first], texts)
-    values = map(_object, rows) if first.startswith("{") else csv.DictReader(rows)
-    for number, row in enumerate(values, 1):
+    first = next(texts, "")
+    rows: Iterable[Any] = chain([first], texts)
+    if not first.startswith("{"):
+        rows = csv.DictReader(rows)
+        # A month without charges is an empty file of JSON Lines.
+        if not set(rows.fieldnames or ()) >= _STATEMENT_COLUMNS and (first or path.suffix != ".jsonl"):
+            raise wrong
+    for row in rows:
         try:
-            found = _book_row(row)
-        except (KeyError, TypeError, ValueError, OverflowError) as why:
-            raise UnreadableStatement(
-                f"row {number} of {path} is no charge; give the file charges-YYYY-MM of a statement (.csv or .jsonl)"
-            ) from why
+            found = _book_row(orjson.loads(row) if isinstance(row, str) else row)
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as why:
+            raise wrong from why
         if found.charge_id:
             yield found
-
-
-def _object(text: str) -> Mapping[str, Any]:
-    values = orjson.loads(text)
-    if not isinstance(values, dict):
-        raise UnreadableStatement("the statement's rows are no JSON objects; give its file charges-YYYY-MM")
-    return values
 
 
 def _book_row(row: Mapping[str, Any]) -> BookRow:

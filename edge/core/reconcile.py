@@ -229,7 +229,8 @@ class Reconciliation:
 def _difference(kind: DifferenceKind, line: LogLine, booked: _Booked | None, says: str) -> Difference:
     here = None if booked is None else Amount(booked.net_micros, booked.sale.currency)
     there = Amount(line.amount_micros, line.currency)
-    return Difference(kind, line.charge_id, here, there, line.at_micros, line.url, line.line, says)
+    where = line.url or ("" if booked is None else booked.sale.where)
+    return Difference(kind, line.charge_id, here, there, line.at_micros, where, line.line, says)
 
 
 def _uncounted(lines: list[LogLine], booked: _Booked) -> Difference:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.client.cli import run as crawl
 from edge.core.money import Money
 from edge.core.receipt_log import log_line
 from tests.cli.conftest import Farebox
@@ -84,6 +85,21 @@ def test_signed_receipts_are_a_log(shop: Farebox, workplace: Path) -> None:
     (workplace / "keys.json").write_text(shop("keys", "show", "--json").out, encoding="utf-8")
     log.write_text("\n".join(receipts), encoding="ascii")
     assert shop(*COMMAND, "--keys", "keys.json").code == 0
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_both_sides_agree_on_what_the_other_one_writes(shop: Farebox, workplace: Path, form: str) -> None:
+    """The ledger's statement, read by the crawler's program, differs from the log where the ledger itself does."""
+    right, back = sell(workplace, 5000, 7500)
+    break_delivery(workplace, back)
+    written = shop("report", "2026-11", "--crawler", "ExampleBot", "--format", form, "--out", "out", "--detail")
+    assert written.code == 0
+    (statement,) = (workplace / "out").glob(f"charges-*.{form}")
+    write_log(workplace, (right, 5000))
+    assert crawl(["reconcile", str(statement), "--log", "log.jsonl"]) == 0
+    write_log(workplace, (right, 5000), (back, 7500))
+    assert crawl(["reconcile", str(statement), "--log", "log.jsonl"]) == 3
+    assert shop(*COMMAND).code == 3
 
 
 @pytest.mark.parametrize(

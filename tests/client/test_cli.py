@@ -228,7 +228,7 @@ def test_an_address_that_is_not_safe_is_not_asked(url: str, capfd: pytest.Captur
     assert "https" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["keygen", "directory", "get"])
+@pytest.mark.parametrize("command", ["keygen", "directory", "get", "reconcile"])
 def test_every_command_has_help_with_an_example(command: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0
     assert f"Example: farebox-crawl {command}" in capfd.readouterr().out

@@ -43,12 +43,28 @@ def test_no_other_setting_is_documented() -> None:
     written = {
         name for path in files(".md") for name in re.findall(r"\bFAREBOX_[A-Z_]*[A-Z]\b", path.read_text("utf-8"))
     }
-    unknown = written - set(setting_names())
+    unknown = written - set(setting_names()) - set(crawler_variables())
     assert not unknown, f"not a setting: {sorted(unknown)}"
 
 
 def setting_names() -> list[str]:
     return [f"FAREBOX_{name.upper()}" for name in Settings.model_fields]
+
+
+def crawler_variables() -> set[str]:
+    """What `farebox-crawl` takes from the environment, by its options."""
+    program = "farebox-crawl"
+    return {
+        parameter.envvar
+        for _, command in leaves(root_command(program), program)
+        for parameter in command.params
+        if parameter.envvar
+    }
+
+
+def test_what_the_crawlers_program_takes_from_the_environment_is_documented() -> None:
+    assert crawler_variables() == {"FAREBOX_CRAWL_LOG"}
+    assert names(page("commands.md"), "FAREBOX_CRAWL_LOG")
 
 
 # Refusals
