@@ -54,7 +54,9 @@ def _answer(outcome: Any) -> Answer:
 async def post_the_same(ledger: Ledger, books: Books, number: int, account: int, copies: int) -> list[Any]:
     """Post one signed request many times at once."""
     order = books.order(account, 777)
-    return list(await asyncio.gather(*(ledger.post(order) for _ in range(copies))))
+    answers = list(await asyncio.gather(*(ledger.post(order) for _ in range(copies))))
+    _confirm(ledger, answers)
+    return answers
 
 
 async def deliver_the_same(ledger: Ledger, books: Books, number: int, account: int, copies: int) -> list[Any]:
@@ -67,14 +69,25 @@ async def deliver_the_same(ledger: Ledger, books: Books, number: int, account: i
             return held
         return await (ledger.void(held) if copy % 3 == 0 else ledger.settle(held))
 
-    return list(await asyncio.gather(*(deliver(copy) for copy in range(copies))))
+    answers = list(await asyncio.gather(*(deliver(copy) for copy in range(copies))))
+    _confirm(ledger, answers)
+    return answers
 
 
 async def buy_all(ledger: Ledger, books: Books, number: int, accounts: list[int], tries: int) -> list[Any]:
-    """Post `tries` different requests of this process on each account, in an order of its own."""
+    """Post `tries` different requests of this process on each account, in an order of its own; all are delivered."""
     orders = [
         books.order(account, 1_000_000 * (number + 1) + 1_000 * account + copy)
         for copy in range(tries)
         for account in (accounts if number % 2 else reversed(accounts))
     ]
-    return list(await asyncio.gather(*(ledger.post(order) for order in orders)))
+    answers = list(await asyncio.gather(*(ledger.post(order) for order in orders)))
+    _confirm(ledger, answers)
+    return answers
+
+
+def _confirm(ledger: Ledger, answers: list[Any]) -> None:
+    """Note that what was paid for has arrived: else the next process to look puts it in suspense."""
+    for answer in answers:
+        if isinstance(answer, Posted):
+            ledger.confirm_delivery(answer.position)
