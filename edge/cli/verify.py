@@ -28,6 +28,7 @@ from edge.store.service_keys import known_public_keys
 from edge.store.verify import Progress, Verification
 from edge.store.verify import verify as verify_books
 from edge.store.verify_checkpoints import Signed
+from edge.store.verify_months import closed_month_faults
 
 
 def verify(
@@ -53,8 +54,8 @@ def verify(
     with opened(settings) as database:
         with _bar() as progress:
             found = verify_books(database, kept, signed, progress=progress)
-        totals, mismatch = _month(database, period) if period else ([], None)
-    faults = [str(fault) for fault in found.faults] + ([mismatch] if mismatch else [])
+        totals, of_month = _month(database, period, signed) if period else ([], [])
+    faults = [*map(str, found.faults), *of_month]
     if as_json:
         show_json({"ok": not faults, **_row(found), "faults": faults, "totals": totals})
     else:
@@ -98,19 +99,22 @@ def _signed(settings: Settings, checkpoints: Path | None, keys: str | None) -> S
     return Signed(known, lambda: (token for _, token in read_tokens(path)), str(path))
 
 
-def _month(database: Database, period: Month) -> tuple[list[dict[str, Any]], str | None]:
-    """The month's totals, or in words why there are none: one more fault, and not the end of the others."""
+def _month(database: Database, period: Month, signed: Signed) -> tuple[list[dict[str, Any]], list[str]]:
+    """The month's totals, or in words why there are none: more faults, and not the end of the others."""
     try:
         with database.read() as connection:
+            changed = [str(fault) for fault in closed_month_faults(connection, period, signed.keys)]
+            if changed:
+                return [], changed
             made = open_desk(connection, period, None, None).statement
     except (EdgeError, TypeError, ValueError, DBAPIError) as error:
         reason = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
-        return [], f"{period.label}: has no report: {reason}"
+        return [], [f"{period.label}: has no report: {reason}"]
     shown = [
         {"currency": total.currency, "amount": format_signed(total.amount_micros, total.currency)}
         for total in made.report.totals
     ]
-    return shown, None
+    return shown, []
 
 
 def _row(found: Verification) -> dict[str, Any]:

@@ -6,6 +6,7 @@ The text is canonical JSON, so that the same statement is the same text on every
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from edge.core.closing import canonical
@@ -13,6 +14,23 @@ from edge.core.month import Month
 from edge.core.report import MonthReport, Pocket, ReportLine, ReportMismatch, totals_of
 from edge.core.report_files import jsonl_digest
 from edge.core.statement import AccountMonth, Party, Reader, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class StatementHead:
+    """What a kept statement says that no entry does: its number, whose it is, and where receipts were."""
+
+    number: str
+    operator: Party
+    party: Party | None
+    verify_at: str | None
+
+
+def head_of(text: str) -> StatementHead:
+    """Read the head of what ``freeze`` wrote."""
+    kept: dict[str, Any] = json.loads(text)
+    party = None if kept["party"] is None else _party(kept["party"])
+    return StatementHead(kept["statement"], _party(kept["operator"]), party, kept["verify_at"])
 
 
 def freeze(statement: Statement) -> str:
@@ -39,19 +57,20 @@ def freeze(statement: Statement) -> str:
 def thaw(text: str, lines: tuple[ReportLine, ...]) -> Statement:
     """Read what ``freeze`` wrote, with its lines; raises ``ReportMismatch`` when they are not the ones of then."""
     kept: dict[str, Any] = json.loads(text)
+    head = head_of(text)
     report = MonthReport(Month.parse(kept["month"]), lines, totals_of(lines), kept["entry_count"], False)
     digest = jsonl_digest(report)
     if digest != kept["lines_sha256"] or len(lines) != kept["lines"]:
         raise ReportMismatch(f"the lines of the closed statement {kept['statement']} are not those that were closed")
     return Statement(
         report,
-        _party(kept["operator"]),
+        head.operator,
         Reader(kept["reader"]),
-        None if kept["party"] is None else _party(kept["party"]),
+        head.party,
         tuple(_account(account) for account in kept["accounts"]),
         tuple(sorted(kept["suspended_micros"].items())),
         digest,
-        kept["verify_at"],
+        head.verify_at,
         tuple(sorted(kept["topped_up_micros"].items())),
         kept["receipts"],
     )

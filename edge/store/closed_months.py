@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from edge.core.closing import canonical
 from edge.core.fees import FeeBasis
-from edge.core.frozen_statement import thaw
+from edge.core.frozen_statement import head_of, thaw
 from edge.core.month import Month
 from edge.core.report import MonthReport, ReportLine
 from edge.core.report_files import jsonl_digest
@@ -126,7 +126,8 @@ def closed_statement(connection: Connection, month: Month, reader: Reader, party
     """
     document = kept_document(connection, month, reader, 0 if party is None else party.number or 0)
     if document is not None:
-        return thaw(document, kept_lines(connection, month, reader, _party_name(document)))
+        named = head_of(document).party
+        return thaw(document, kept_lines(connection, month, reader, "" if named is None else named.name))
     whole = kept_document(connection, month, Reader.OPERATOR, 0)
     if whole is None:
         return None
@@ -171,11 +172,15 @@ def names_text(names: Names) -> str:
     )
 
 
+def kept_names(connection: Connection, month: Month) -> str | None:
+    """What everybody was called, as the text that was kept; None while the month is open."""
+    query = select(month_close.c.names).where(month_close.c.month == month.label)
+    return connection.execute(query).scalar_one_or_none()
+
+
 def names_in(connection: Connection, month: Month, now: Names) -> Names:
     """What everybody was called when the month was closed, else ``now``: for what is read from entries."""
-    text = connection.execute(
-        select(month_close.c.names).where(month_close.c.month == month.label)
-    ).scalar_one_or_none()
+    text = kept_names(connection, month)
     if text is None:
         return now
     kept: dict[str, dict[str, str]] = json.loads(text)
@@ -184,11 +189,6 @@ def names_in(connection: Connection, month: Month, now: Names) -> Names:
         for kind, later in (("publishers", now.publishers), ("crawlers", now.crawlers), ("sites", now.sites))
     ]
     return Names(now.accounts, *of)
-
-
-def _party_name(document: str) -> str:
-    party: dict[str, Any] | None = json.loads(document)["party"]
-    return "" if party is None else str(party["name"])
 
 
 def _basis(row: Any) -> FeeBasis:

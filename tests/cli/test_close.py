@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,6 +35,19 @@ def test_a_closed_month_says_what_it_came_to_and_says_the_same_again(sold: Fareb
     assert "spent USD 1.000001, fees USD 0.125, payable USD 0.875001: 2 pages, 0 reversed" in said.out
     assert "was closed before" in said.err
     assert sold("report", "2026-10").err == ""
+
+
+def test_verify_holds_a_closed_month_against_its_entries(sold: Farebox, workplace: Path) -> None:
+    sold("close", "2026-10")
+    checked = sold("verify", "--month", "2026-10")
+    assert (checked.code, "2026-10: USD 1.000001, equal to the entries" in checked.out) == (0, True)
+    with sqlite3.connect(workplace / "farebox.db") as connection:
+        connection.execute("DROP TRIGGER month_line_no_update")
+        connection.execute("UPDATE month_line SET pages = 1")
+    connection.close()
+    failed = sold("verify", "--month", "2026-10")
+    assert failed.code == 1
+    assert "I5: month 2026-10, line 0: is not what its entries come to" in failed.out
 
 
 def test_a_month_that_is_not_over_says_when_it_can_be_closed(sold: Farebox) -> None:
