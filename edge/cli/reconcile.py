@@ -36,8 +36,9 @@ def reconcile(
 
     period = _period(month, since, until)
     settings = settings_here()
-    known = read_key_set(keys) if keys is not None else load_service_keys(settings.data_dir).by_thumbprint
     with opened(settings) as database, database.read() as connection:
+        # Behind the database: where there is none, no key file is made either.
+        known = read_key_set(keys) if keys is not None else load_service_keys(settings.data_dir).by_thumbprint
         payer = find_crawler(connection, crawler).crawler_id
         work = Reconciliation(period, finder(connection, payer))
         books = crawler_entries(connection, payer, period.since_micros)

@@ -121,6 +121,14 @@ def test_what_does_not_fit_says_so(
     assert sentence in result.err
 
 
+def test_a_command_typed_in_the_wrong_directory_leaves_nothing_there(
+    farebox_anywhere: Farebox, workplace: Path
+) -> None:
+    write_log(workplace)
+    assert farebox_anywhere(*COMMAND).code == 1
+    assert [path.name for path in workplace.iterdir()] == ["log.jsonl"]
+
+
 @pytest.mark.parametrize("content", [None, "time,status\n1,2\n", '{"a": 1}\n' * 2_000])
 def test_another_file_is_no_log(shop: Farebox, workplace: Path, content: str | None) -> None:
     if content is not None:
