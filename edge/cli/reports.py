@@ -29,8 +29,7 @@ from edge.cli.workplace import reading, settings_here
 from edge.core.money import format_signed
 from edge.core.month import Month
 from edge.core.month_rows import EntryDetail
-from edge.core.report import MonthReport
-from edge.core.statement import Party, Statement
+from edge.core.statement import AccountMonth, Party, Reader, Statement
 from edge.files.folder import scratch_directory, write_folder
 from edge.files.formats import FORMATS, FormatUnfit, Sources
 from edge.settings import Settings
@@ -77,7 +76,7 @@ def report(
         elif formats:
             _write_one(desk, formats[0])
         else:
-            _show(desk.statement.report, as_json)
+            _show(desk.statement, as_json)
     if desk.statement.draft:
         note(f"{period.label} is not closed: this is a draft")
 
@@ -178,15 +177,21 @@ def _write_files(desk: Desk, formats: list[str], out: Path, detail: bool, as_jso
     say(f"{stated}")
 
 
-def _show(made: MonthReport, as_json: bool) -> None:
+def _show(statement: Statement, as_json: bool) -> None:
+    made = statement.report
     if as_json:
         show_json(
             {
+                "statement": statement.number,
                 "month": made.month.label,
                 "draft": made.draft,
                 "entries": made.entry_count,
+                "receipts": statement.receipts,
                 "lines": [_line(line) for line in made.lines],
                 "totals": [_total(total) for total in made.totals],
+                "in_suspense_micros": dict(statement.suspended_micros),
+                "topped_up_micros": dict(statement.topped_up_micros),
+                "accounts": [_account(account) for account in statement.accounts],
             }
         )
         return
@@ -194,6 +199,30 @@ def _show(made: MonthReport, as_json: bool) -> None:
     for total in made.totals:
         shown = format_signed(total.amount_micros, total.currency)
         say(f"total {shown}: {total.pages} pages, {total.reversed_pages} reversed, equal to the ledger's sums")
+        if total.fee_micros:
+            fee, payable = (format_signed(each, total.currency) for each in (total.fee_micros, total.payable_micros))
+            say(f"operator's fee {fee}, payable {payable}")
+    for currency, micros in statement.suspended_micros:
+        say(f"in suspense at the end of the month: {format_signed(micros, currency)}")
+    if statement.reader is Reader.CRAWLER:
+        _show_accounts(statement)
+
+
+def _show_accounts(statement: Statement) -> None:
+    """What a crawler's accounts opened and closed with, and how many receipts there are."""
+    for account in statement.accounts:
+        topped_up = dict(statement.topped_up_micros).get(account.currency, 0)
+        opening, paid_in, closing = (
+            format_signed(micros, account.currency)
+            for micros in (account.opening_micros, topped_up, account.closing_micros)
+        )
+        say(f"account {account.code}: opened with {opening}, topped up {paid_in}, closed with {closing}")
+    say(f"{statement.receipts} receipts")
+
+
+def _account(account: AccountMonth) -> dict[str, Any]:
+    names = ("code", "currency", "opening_micros", "credited_micros", "debited_micros", "closing_micros")
+    return {name: getattr(account, name) for name in names}
 
 
 def _line(line: Any) -> dict[str, Any]:

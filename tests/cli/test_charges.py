@@ -350,7 +350,7 @@ def test_a_text_that_is_none_does_not_hide_what_is_wrong(shop: Farebox, workplac
     tamper(workplace, "UPDATE entry SET rule = CAST(x'ff41' AS TEXT) WHERE kind = 'post'")
     result = shop("verify", "--month", "2026-11")
     assert result.code == 1
-    assert "I6: batch" in result.out
+    assert "I6: entry 2/1" in result.out
     assert "2026-11: has no report" in result.out
 
 

@@ -70,3 +70,16 @@ def test_a_closed_months_files_are_the_same_for_ever(sold: Farebox, workplace: P
     assert {path.name: path.read_bytes() for path in (workplace / "again").iterdir()} == first
     assert len(first) == 8
     assert b'"draft":false' in first["manifest-2026-10.json"]
+
+
+def test_each_reader_is_told_what_is_its_own(sold: Farebox) -> None:
+    sold("close", "2026-10")
+    publisher = sold("report", "2026-10", "--publisher", "Example News").out
+    assert "operator's fee USD 0.125, payable USD 0.875001" in publisher
+    crawler = sold("report", "2026-10", "--crawler", "ExampleBot").out
+    assert "fee" not in crawler
+    # The top-up was recorded today, long after October: the account paid in advance for tests.
+    assert "opened with USD 0.00, topped up USD 0.00, closed with USD -1.000001" in crawler
+    assert "2 receipts" in crawler
+    read = sold("report", "2026-10", "--crawler", "ExampleBot", "--json").json
+    assert (read["statement"], read["receipts"], read["draft"]) == ("2026-10-C1", 2, False)

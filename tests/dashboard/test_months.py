@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
 import orjson
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from edge.core.month import Month
 from edge.core.report import fold
+from edge.core.statement import Party
+from edge.store.month_close import Closer, close_month
+from edge.store.service_keys import load_service_keys
 from edge.store.tables import publisher
 from publisher_dashboard.rendering import money
 from tests.dashboard.conftest import House
@@ -89,3 +93,24 @@ def test_a_publisher_without_charges_has_no_months_yet(quick_house: House) -> No
         connection.execute(new)
         connection.exec_driver_sql("UPDATE membership SET publisher_id = 3 WHERE role = 'owner' AND publisher_id = 1")
     assert "No month yet" in quick_house.signed_in().get("/publishers/3/months").text
+
+
+def test_a_closed_month_says_so_with_the_share_and_what_is_payable(quick_house: House, tmp_path: Path) -> None:
+    owner = quick_house.signed_in()
+    assert ">not closed yet<" in owner.get(f"{BASE}/2026-10").text
+    with quick_house.database.write() as connection:
+        connection.execute(update(publisher).where(publisher.c.id == 1).values(share_ppm=100_000))
+    for label in ("2026-09", "2026-10"):
+        month = Month.parse(label)
+        maker = Closer(Party("Example Edge"), "ann", load_service_keys(tmp_path), month.end_micros + 86_400_000_000)
+        assert close_month(quick_house.database, month, maker)[1]
+    page = owner.get(f"{BASE}/2026-10").text
+    assert ">closed<" in page
+    assert "Operator's share" in page
+    assert "Payable in USD" in page
+    assert owner.get(BASE).text.count(">closed<") >= 1
+    answer = owner.get(f"{BASE}/2026-10/report.csv")
+    assert answer.headers["content-disposition"] == 'attachment; filename="farebox-2026-10.csv"'
+    with quick_house.database.write() as connection:
+        connection.execute(update(publisher).where(publisher.c.id == 1).values(share_ppm=0, name="Renamed"))
+    assert owner.get(f"{BASE}/2026-10/report.csv").content == answer.content
