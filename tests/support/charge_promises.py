@@ -75,8 +75,12 @@ class Promise:
 class Promises:
     """All promises up to a moment; ``take`` moves that moment on."""
 
-    def __init__(self) -> None:
-        self._by_key: dict[bytes, Promise] = {}
+    def __init__(self, written: Lines | None = None) -> None:
+        """``written`` are the books to begin with: all of it is certain."""
+        self._by_key = {
+            key: Promise(_life(lines), set(), lines[0].amount_micros, {line.position for line in lines})
+            for key, lines in (written or {}).items()
+        }
 
     def take(self, event: Asked | Answered | Recovered) -> None:
         """Hear of an order, of its answer, or of a start."""

@@ -21,7 +21,7 @@ from edge.store.budgets import BudgetPlace, set_budget
 from edge.store.charges import Ledger
 from edge.store.database import Database
 from tests.support.books import PRICE, USD, Books, Reports
-from tests.support.charge_promises import Promises
+from tests.support.charge_promises import Promises, read_lines
 from tests.support.crash_disk import CrashDisk, Files, Image, Mark
 from tests.support.image_judge import ImageJudge
 from tests.support.ledger_trade import START_MICROS, Trade
@@ -77,6 +77,8 @@ class PowerRig:
             set_budget(database, BudgetPlace(number, USD, Per.DAY), limit, author="operator", now=START_MICROS)
         for account in self._accounts:
             self._books.order(account)  # reads whose account it is, now and not while a recording runs
+        with database.read() as connection:
+            self._promises = Promises(read_lines(connection))
         database.close()
         self._files = files_of(path)
 
@@ -85,7 +87,7 @@ class PowerRig:
         trade = self._trade(seed)
         judge = ImageJudge(self._folder / "image.db", self._books.order(self._accounts[0], SPARE))
         files: Files = self._files
-        promises = Promises()
+        promises = self._promises.copy()
         for life in range(1, LIVES + 1):
             trade.promises = promises.copy()
             recording = self._live(files, trade)
