@@ -21,6 +21,7 @@ from edge.cli.terminal import (
     say,
     show_json,
     show_rows,
+    visible,
     write,
     write_bytes,
 )
@@ -35,6 +36,7 @@ from edge.files.formats import FORMATS, FormatUnfit, Sources
 from edge.settings import Settings
 from edge.store.closed_months import names_in
 from edge.store.crawlers import find_crawler
+from edge.store.late_corrections import Correction, late_corrections
 from edge.store.month_reading import Names, Part, charges_by_day, month_details, transfers_by_day
 from edge.store.publishers import find_publisher
 from edge.store.statements import read_statement
@@ -76,7 +78,7 @@ def report(
         elif formats:
             _write_one(desk, formats[0])
         else:
-            _show(desk.statement, as_json)
+            _show(desk, as_json)
     if desk.statement.draft:
         note(f"{period.label} is not closed: this is a draft")
 
@@ -177,8 +179,9 @@ def _write_files(desk: Desk, formats: list[str], out: Path, detail: bool, as_jso
     say(f"{stated}")
 
 
-def _show(statement: Statement, as_json: bool) -> None:
-    made = statement.report
+def _show(desk: Desk, as_json: bool) -> None:
+    statement, made = desk.statement, desk.statement.report
+    late = late_corrections(desk.connection, made.month, desk.part)
     if as_json:
         show_json(
             {
@@ -192,6 +195,7 @@ def _show(statement: Statement, as_json: bool) -> None:
                 "in_suspense_micros": dict(statement.suspended_micros),
                 "topped_up_micros": dict(statement.topped_up_micros),
                 "accounts": [_account(account) for account in statement.accounts],
+                "corrections": [_correction(each) for each in late],
             }
         )
         return
@@ -206,6 +210,9 @@ def _show(statement: Statement, as_json: bool) -> None:
         say(f"in suspense at the end of the month: {format_signed(micros, currency)}")
     if statement.reader is Reader.CRAWLER:
         _show_accounts(statement)
+    for each in late:
+        given = format_signed(each.given_back_micros, each.currency)
+        say(f"corrects {each.month.label}: {each.charge} gives back {given} ({visible(each.reason or each.kind)})")
 
 
 def _show_accounts(statement: Statement) -> None:
@@ -218,6 +225,19 @@ def _show_accounts(statement: Statement) -> None:
         )
         say(f"account {account.code}: opened with {opening}, topped up {paid_in}, closed with {closing}")
     say(f"{statement.receipts} receipts")
+
+
+def _correction(each: Correction) -> dict[str, Any]:
+    return {
+        "charge": each.charge,
+        "month": each.month.label,
+        "kind": each.kind.value,
+        "currency": each.currency,
+        "given_back_micros": each.given_back_micros,
+        "reference": each.reference,
+        "reason": each.reason,
+        "author": each.author,
+    }
 
 
 def _account(account: AccountMonth) -> dict[str, Any]:

@@ -83,3 +83,14 @@ def test_each_reader_is_told_what_is_its_own(sold: Farebox) -> None:
     assert "2 receipts" in crawler
     read = sold("report", "2026-10", "--crawler", "ExampleBot", "--json").json
     assert (read["statement"], read["receipts"], read["draft"]) == ("2026-10-C1", 2, False)
+
+
+def test_a_late_refund_is_named_in_the_month_in_which_it_happens(sold: Farebox, workplace: Path) -> None:
+    sold("close", "2026-10")
+    charge = f"ch_{1:032x}"
+    assert sold("refund", charge, "--reason", "wrong page").code == 0
+    this = Month.of(int(datetime.now(UTC).timestamp()) * 1_000_000).label
+    [late] = sold("report", this, "--publisher", "Example News", "--json").json["corrections"]
+    assert (late["charge"], late["month"], late["given_back_micros"]) == (charge, "2026-10", 400_000)
+    assert f"corrects 2026-10: {charge} gives back USD 0.40 (wrong page)" in sold("report", this).out
+    assert sold("report", "2026-10", "--json").json["corrections"] == []

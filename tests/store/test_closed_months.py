@@ -13,6 +13,7 @@ from edge.core.report import ReportMismatch
 from edge.core.statement import Statement
 from edge.store.closed_months import closed_labels, find_closed, kept_documents, kept_fees, names_in
 from edge.store.database import Database
+from edge.store.late_corrections import late_corrections
 from edge.store.month_close import close_month
 from edge.store.month_reading import WHOLE, Names, Part
 from edge.store.statements import fold_statement, read_statement
@@ -107,6 +108,18 @@ def test_a_crawlers_statement_has_its_top_ups_receipts_and_balances(databases: l
     assert not any(line.fee_micros for line in (*october.report.lines, *november.report.lines))
     closing = {each.code: each.closing_micros for each in october.accounts}
     assert {each.code: each.opening_micros for each in november.accounts} == closing
+
+
+def test_what_november_corrects_of_october_is_named_with_its_charge(databases: list[Database]) -> None:
+    for database in databases:
+        with database.read() as connection:
+            late = late_corrections(connection, NOVEMBER)
+            assert late_corrections(connection, NOVEMBER, Part(publisher_id=2)) == []
+            assert late_corrections(connection, OCTOBER) == []
+        assert [(each.month, each.kind.value, each.currency, each.given_back_micros) for each in late] == [
+            (OCTOBER, "reverse", "USD", 10_000),
+            (OCTOBER, "adjust", "EUR", 99),
+        ]
 
 
 def test_who_had_nothing_in_a_closed_month_gets_a_statement_of_nothing(databases: list[Database]) -> None:

@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -29,6 +30,7 @@ from edge.store.tables import entry, month_line, publisher, writer
 from edge.store.verify import verify
 from tests.support.busy_month import DECEMBER, NOVEMBER, OCTOBER, Desk
 from tests.support.closing import OPERATOR, closer, shared_month
+from tests.support.webhooks import bodies, listen
 
 
 @pytest.fixture
@@ -204,6 +206,16 @@ def test_a_late_refund_is_the_next_months_and_takes_its_fee_back(desk: Desk, tmp
     desk.sell(desk.order("EUR 1999"))
     close(desk, tmp_path, DECEMBER)
     assert read(desk, DECEMBER, Part(publisher_id=1)).total("EUR").fee_micros == 999 // 8
+
+
+def test_each_reader_hears_of_its_own_closed_statement_once(desk: Desk, tmp_path: Path) -> None:
+    keys = closer(tmp_path, OCTOBER).keys
+    parties: tuple[dict[str, Any], ...] = ({}, {"publisher_id": 1}, {"crawler_id": 1})
+    heard = [listen(desk.database, keys, "statement.closed", **party)[0] for party in parties]
+    close(desk, tmp_path, OCTOBER)
+    close_month(desk.database, OCTOBER, closer(tmp_path, OCTOBER))
+    told = [[body["data"]["statement"] for body in bodies(desk.database, each)] for each in heard]
+    assert told == [["2026-10-ALL"], ["2026-10-P1"], ["2026-10-C1"]]
 
 
 def test_closed_months_cannot_be_changed_and_whoever_unlocks_them_is_named(desk: Desk, tmp_path: Path) -> None:
