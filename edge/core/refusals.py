@@ -56,6 +56,7 @@ class RefusalCode(StrEnum):
     LOOP_DETECTED = "loop_detected"
     REQUEST_TIMEOUT = "request_timeout"
     TOO_MANY_CONNECTIONS = "too_many_connections"
+    TOO_MANY_BAD_SIGNATURES = "too_many_bad_signatures"
     # The publisher's wish
     CRAWLER_BLOCKED = "crawler_blocked"
     # The offer
@@ -119,6 +120,12 @@ REFUSALS: dict[RefusalCode, RefusalText] = {
     _C.REQUEST_TIMEOUT: RefusalText(408, None, "Request timeout", "Send the whole request sooner."),
     _C.TOO_MANY_CONNECTIONS: RefusalText(
         503, None, "Too many connections", "Use fewer connections at once; ask again on one that is open."
+    ),
+    _C.TOO_MANY_BAD_SIGNATURES: RefusalText(
+        429,
+        None,
+        "Too many bad signatures",
+        "Too many signatures from your address did not verify; mend them, and sign again after the time given.",
     ),
     _C.CRAWLER_BLOCKED: RefusalText(
         403,

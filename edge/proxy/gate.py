@@ -9,7 +9,7 @@ answered from the decision alone is answered at once. Selling lives in ``sale.py
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from edge.core.decision import Admit, AdmitReason, AskOrigin, Charge, Decision, DemandPayment, Refuse, decide
@@ -21,6 +21,7 @@ from edge.core.request import CrawlRequest
 from edge.core.target import Target
 from edge.core.values import per_request
 from edge.core.web_bot_auth import Unverified
+from edge.proxy.bad_signatures import BadSignatures
 from edge.proxy.forwarding import client_headers, origin_headers
 from edge.proxy.key_directories import KeyDirectories
 from edge.proxy.live_policy import LivePolicy
@@ -54,6 +55,7 @@ class Gate:
     clock: Callable[[], float]
     request_body_bytes: int
     report: Callable[[str, BaseException], None]
+    bad_signatures: BadSignatures = field(default_factory=BadSignatures)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3, ``http`` scopes only)."""
@@ -97,13 +99,21 @@ class Gate:
         if isinstance(request, BadRequest):
             self.traffic.count_bad(request.code)
             return self.refusals.bad(request.code, request.detail, request.request_id)
-        decision = decide(request, policy, self.knowledge, self.clock())
+        now = self.clock()
+        wait = self.bad_signatures.seconds_to_wait(request.peer, now)
+        if wait and "signature" in request.fields:
+            site = policy.sites.get(request.host)
+            refusal = Refuse(RefusalCode.TOO_MANY_BAD_SIGNATURES, "", site, retry_after_seconds=wait)
+            return self.say_no(refusal, request)
+        decision = decide(request, policy, self.knowledge, now)
         if isinstance(decision, Refuse | DemandPayment) and self._awaited_key(decision) is None:
             return self.say_no(decision, request)
         return Judged(request, decision, policy)
 
     def say_no(self, decision: DemandPayment | Refuse, request: CrawlRequest) -> Answer:
         """The answer for a refusal, counted."""
+        if decision.code is RefusalCode.SIGNATURE_INVALID:
+            self.bad_signatures.note(request.peer, self.clock())
         self.traffic.count(decision)
         return self.refusals.answer(decision, request)
 
