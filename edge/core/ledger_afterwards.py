@@ -12,6 +12,7 @@ Rules of this file
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -80,7 +81,7 @@ class AccountState:
     watched: bool = False
 
 
-class Afterwards:
+class Afterwards(ABC):
     """The later half of the planner: it shares what was read, and writes onto the same page.
 
     ``_suspense_accounts`` maps a currency to its account; ``_corrected`` a charge's key to what its credit notes give
@@ -96,14 +97,19 @@ class Afterwards:
     _suspense_accounts: Mapping[str, int]
     _corrected: dict[bytes, int]
 
+    # What the first half brings
+
+    @abstractmethod
     def _note(self, entry: Entry) -> ChargeState:
-        raise NotImplementedError
+        """Let the next operations see the entry, and return what its charge has become."""
 
+    @abstractmethod
     def _move(self, debit_account: int, credit_account: int, amount: Money) -> None:
-        raise NotImplementedError
+        """Move money in the plan's own balances."""
 
+    @abstractmethod
     def _give_back(self, opening: Entry, amount_micros: int) -> None:
-        raise NotImplementedError
+        """Give the budgets back what the charge had taken of them, in the windows in which it was opened."""
 
     # Deliveries
 

@@ -18,7 +18,7 @@ from edge.store.database import Database
 from edge.store.tables import account, batch, checkpoint, entry, writer
 from tests.support.books import Books, Reports
 from tests.support.tampering import delete as cut
-from tests.support.tampering import reseal, tampering
+from tests.support.tampering import reseal, rewrite_one_that_ended, tampering
 
 
 @pytest.fixture
@@ -81,11 +81,6 @@ def lose_a_writer(connection: Connection) -> None:
 def rewrite(connection: Connection) -> None:
     change_entry(2)(connection)
     reseal(connection, 2)
-
-
-def rewrite_one_that_ended(connection: Connection) -> None:
-    connection.execute(update(entry).where(entry.c.writer_id == 1).values(author="nobody"))
-    reseal(connection, 1)
 
 
 def cut_the_end(connection: Connection) -> None:

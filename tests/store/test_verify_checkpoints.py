@@ -19,7 +19,7 @@ from edge.store.verify import verify
 from edge.store.verify_checkpoints import Signed
 from tests.support.books import Books
 from tests.support.tampering import delete as cut
-from tests.support.tampering import reseal, tampering
+from tests.support.tampering import reseal, rewrite_one_that_ended, tampering
 
 
 @pytest.fixture
@@ -59,11 +59,6 @@ def rewrite(connection: Connection) -> None:
     """Change an entry and hash the chain anew, head included: it agrees with itself."""
     connection.execute(update(entry).where(entry.c.writer_id == 2, entry.c.number == 1).values(target="/other"))
     reseal(connection, 2)
-
-
-def rewrite_one_that_ended(connection: Connection) -> None:
-    connection.execute(update(entry).where(entry.c.writer_id == 1).values(author="nobody"))
-    reseal(connection, 1)
 
 
 def set_back(connection: Connection) -> None:

@@ -50,3 +50,9 @@ def reseal(connection: Connection, writer_id: int) -> None:
         connection.execute(update(batch).where(here).values(values))
         head = head_of(sealed)
     connection.execute(update(writer).where(writer.c.id == writer_id).values(head_hash=head.hash))
+
+
+def rewrite_one_that_ended(connection: Connection) -> None:
+    """Change what the first writer wrote, and hash its chain anew: it agrees with itself again."""
+    connection.execute(update(entry).where(entry.c.writer_id == 1).values(author="nobody"))
+    reseal(connection, 1)
