@@ -82,6 +82,7 @@ class Setting:
     strict: bool = False
     case_sensitive: bool = False
     header_deadline_seconds: float = 30.0
+    keep_alive_seconds: int = 75
     stall_seconds: float = 30.0
     bytes_per_second: int = 500
     answer_seconds: float = 900.0
@@ -227,7 +228,7 @@ class EdgeUnderTest:
         sock = listen(Bind("127.0.0.1", 0), "the test")
         self.port = sock.getsockname()[1]
         protocol = protocol_factory(self.watchman, self.gate.answer_at_once, self.gate.answer_bad)
-        server = _PromptServer(_config(self.gate, protocol), self._stop)
+        server = _PromptServer(_config(self.gate, protocol, self.setting.keep_alive_seconds), self._stop)
         await self.gate.upstream.open()
         work = [
             asyncio.create_task(job) for job in (server.serve(sockets=[sock]), self._rounds(), self.gate.live.run())
@@ -311,7 +312,7 @@ class _PromptServer(QuietServer):
             sock.close()
 
 
-def _config(gate: Gate, protocol: type[asyncio.Protocol]) -> uvicorn.Config:
+def _config(gate: Gate, protocol: type[asyncio.Protocol], keep_alive_seconds: int) -> uvicorn.Config:
     """As ``edge.proxy.server`` runs it."""
     return uvicorn.Config(
         gate,
@@ -323,5 +324,5 @@ def _config(gate: Gate, protocol: type[asyncio.Protocol]) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=75,
+        timeout_keep_alive=keep_alive_seconds,
     )

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import selectors
 import socket
-import time
 from collections.abc import Sequence
 
 AT_ONCE = 200
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 
 
-def volley(port: int, messages: Sequence[bytes], quiet_seconds: float) -> list[bytes]:
-    """Send each message and collect what comes until the server closes, or all of them are quiet for so long."""
+def volley(port: int, messages: Sequence[bytes]) -> list[bytes]:
+    """Send each message and collect what comes until the server has closed every connection, which it has to."""
     received: list[bytes] = []
     for start in range(0, len(messages), AT_ONCE):
-        received += _batch(port, messages[start : start + AT_ONCE], quiet_seconds)
+        received += _batch(port, messages[start : start + AT_ONCE])
     return received
 
 
-def _batch(port: int, messages: Sequence[bytes], quiet_seconds: float) -> list[bytes]:
+def _batch(port: int, messages: Sequence[bytes]) -> list[bytes]:
     received = [b""] * len(messages)
     with selectors.DefaultSelector() as selector:
         for index, message in enumerate(messages):
@@ -27,8 +26,9 @@ def _batch(port: int, messages: Sequence[bytes], quiet_seconds: float) -> list[b
             sock.sendall(message)
             sock.setblocking(False)
             selector.register(sock, selectors.EVENT_READ, index)
-        patience = time.monotonic() + PATIENCE_SECONDS
-        while selector.get_map() and time.monotonic() < patience and (ready := selector.select(quiet_seconds)):
+        while selector.get_map():
+            ready = selector.select(PATIENCE_SECONDS)
+            assert ready, [messages[key.data] for key in selector.get_map().values()]
             for key, _ in ready:
                 assert isinstance(key.fileobj, socket.socket)
                 data = _receive(key.fileobj)
@@ -36,9 +36,6 @@ def _batch(port: int, messages: Sequence[bytes], quiet_seconds: float) -> list[b
                 if not data:
                     selector.unregister(key.fileobj)
                     key.fileobj.close()
-        for key in list(selector.get_map().values()):
-            assert isinstance(key.fileobj, socket.socket)
-            key.fileobj.close()
     return received
 
 
