@@ -9,6 +9,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -112,12 +113,15 @@ def create_app(
     operator: str = "local",
     clock: Callable[[], float] = time.time,
     passwords: Passwords | None = None,
+    address_key: Callable[[int], bytes] | None = None,
 ) -> FastAPI:
     """Build the dashboard.
 
     ``classify`` says what a User-Agent claims (the catalogue's); ``public_url`` is the address as people type it, and
-    without one the dashboard answers on loopback names only; ``clock`` gives seconds since the epoch.
+    without one the dashboard answers on loopback names only; ``clock`` gives seconds since the epoch;
+    ``address_key`` is what several dashboards share (``AddressKeys.at``), without one it counts tries by itself.
     """
+    own_key = secrets.token_bytes(32)
     desk = Desk(
         database=database,
         clock=clock,
@@ -126,6 +130,7 @@ def create_app(
         passwords=passwords or Passwords(),
         operator=operator,
         rendering=Rendering(),
+        address_key=address_key or (lambda _: own_key),
     )
     app = FastAPI(title="farebox dashboard", docs_url=None, redoc_url=None, openapi_url=None)
     app.router.redirect_slashes = False

@@ -165,8 +165,9 @@ def sign_in(visit: Visit, email: str, password: str) -> str | TooMany | None:
     """
     desk, now_micros = visit.desk, visit.now_micros
     address = visit.request.client.host if visit.request.client else ""
+    key = desk.address_key(now_micros)
     with desk.database.write() as connection:
-        attempt = record_attempt(connection, email, address, now_micros)
+        attempt = record_attempt(connection, email, address, now_micros, key)
     with desk.database.read() as connection:
         if is_over_limit(connection, attempt):
             return TooMany()

@@ -70,7 +70,9 @@ def _serve(desk: Desk, need: Need, page: Page, request: Request, body: bytes) ->
         answer.headers["retry-after"] = "5"
         return answer
     except Exception:
-        structlog.get_logger("farebox.dashboard").exception("a page broke", path=request.url.path)
+        # The page, not its address: that can hold a set-up link's token, or what somebody searched for.
+        where = f"{page.__module__}.{page.__qualname__}"
+        structlog.get_logger("farebox.dashboard").exception("a page broke", page=where)
         return PlainTextResponse("Something broke here; it was written down.\n", HTTPStatus.INTERNAL_SERVER_ERROR)
 
 

@@ -68,7 +68,10 @@ NOTICES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What all pages of one dashboard share. ``clock`` gives seconds since the epoch."""
+    """What all pages of one dashboard share. ``clock`` gives seconds since the epoch.
+
+    ``address_key`` gives the key of a day (by microseconds) under which tries of passwords are counted.
+    """
 
     database: Database
     clock: Callable[[], float]
@@ -77,6 +80,7 @@ class Desk:
     passwords: Passwords
     operator: str
     rendering: Rendering
+    address_key: Callable[[int], bytes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from edge.proxy.server import Listener, listen, run_listeners, run_workers
 from edge.proxy.webhook_sources import LedgerAlarms
 from edge.settings import Bind, Settings, load_settings
 from edge.store import schema
+from edge.store.address_keys import AddressKeys
 from edge.store.charges import Ledger
 from edge.store.checkpoint_keeper import CheckpointKeeper
 from edge.store.database import Database, now_micros
@@ -140,7 +141,11 @@ def _dashboard(settings: Settings, database: Database, sockets: dict[str, socket
     if "dashboard" not in sockets:
         return []
     app = create_dashboard(
-        database, Catalogue.load().classify, public_url=settings.dashboard_url, operator=settings.operator
+        database,
+        Catalogue.load().classify,
+        public_url=settings.dashboard_url,
+        operator=settings.operator,
+        address_key=AddressKeys(settings.data_dir).at,
     )
     return [Listener("dashboard", app, sockets["dashboard"])]
 

@@ -8,6 +8,7 @@ Rules of this file
   are checked when opened. The ledger has a connection of its own with short time-outs: a node that freezes inside a
   transaction must let go of the account rows it locked.
 - A connection is an SQLAlchemy ``Connection``; every other module takes one, or this class.
+- What a statement was given never stands in an error's text (``hide_parameters``): errors go to the log.
 """
 
 from __future__ import annotations
@@ -207,7 +208,7 @@ def _sqlite_engine(url: URL, module: ModuleType, begin: str, pragmas: tuple[str,
         "timeout": BUSY_TIMEOUT_SECONDS,
         "cached_statements": 256,
     }
-    engine = create_engine(url, module=module, connect_args=arguments, **options)
+    engine = create_engine(url, module=module, connect_args=arguments, hide_parameters=True, **options)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: ConnectionPoolEntry) -> None:
@@ -252,9 +253,12 @@ def _open_postgresql(url: URL) -> Database:
         connect_args=arguments,
         isolation_level="REPEATABLE READ",
         pool_pre_ping=True,
+        hide_parameters=True,
         execution_options={"postgresql_readonly": True},
     )
-    writer = create_engine(url, connect_args=arguments, isolation_level="READ COMMITTED", pool_pre_ping=True)
+    writer = create_engine(
+        url, connect_args=arguments, isolation_level="READ COMMITTED", pool_pre_ping=True, hide_parameters=True
+    )
     ledger = create_engine(
         url,
         connect_args=_postgresql_arguments(
@@ -263,6 +267,7 @@ def _open_postgresql(url: URL) -> Database:
         ),
         isolation_level="READ COMMITTED",
         pool_size=1,
+        hide_parameters=True,
     )
     database = Database(url, reader, writer, ledger, None)
     try:

@@ -11,7 +11,7 @@ Rules of this file
 from __future__ import annotations
 
 import hashlib
-import ipaddress
+import hmac
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +19,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from edge.core.addresses import household
 from edge.core.errors import EdgeError
 from edge.store.publishers import add_publisher, list_publishers
 from edge.store.tables import membership, person, publisher, setup_link, sign_in_attempt
@@ -213,16 +214,16 @@ class Attempt:
     attempted_at_micros: int
 
 
-def record_attempt(connection: Connection, email: str, address: str, now_micros: int) -> Attempt:
+def record_attempt(connection: Connection, email: str, address: str, now_micros: int, key: bytes) -> Attempt:
     """Count a try against the account, the address and both together; committed before ``is_over_limit`` is asked.
 
-    Addresses are counted by /64 in IPv6: one household, one count (RFC 6177).
+    Addresses are counted by household. ``key`` is the day's (``AddressKeys``): without it anybody who reads the table
+    could try all addresses there are against the hashes. The counts begin anew with it, at midnight UTC.
     """
-    account, place = email.strip().lower(), _neighbourhood(address)
-    both = _subject("account and address", account, place)
-    attempt = Attempt((both, _subject("address", place), _subject("account", account)), now_micros)
-    old = sign_in_attempt.c.attempted_at_micros <= now_micros - ATTEMPT_WINDOW_MICROS
-    connection.execute(delete(sign_in_attempt).where(old))
+    account, place = email.strip().lower(), household(address)
+    both = _subject(key, "account and address", account, place)
+    attempt = Attempt((both, _subject(key, "address", place), _subject(key, "account", account)), now_micros)
+    sweep_attempts(connection, now_micros)
     rows = [{"subject_hash": subject, "attempted_at_micros": now_micros} for subject in attempt.subjects]
     connection.execute(insert(sign_in_attempt), rows)
     return attempt
@@ -256,15 +257,11 @@ def forgive(connection: Connection, attempt: Attempt) -> None:
         connection.execute(delete(sign_in_attempt).where(sign_in_attempt.c.id == own.scalar_subquery()))
 
 
-def _subject(*parts: str) -> bytes:
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
+def sweep_attempts(connection: Connection, now_micros: int) -> int:
+    """Forget the tries that no longer count; return how many rows went."""
+    old = sign_in_attempt.c.attempted_at_micros <= now_micros - ATTEMPT_WINDOW_MICROS
+    return connection.execute(delete(sign_in_attempt).where(old)).rowcount
 
 
-def _neighbourhood(address: str) -> str:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is None:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
+def _subject(key: bytes, *parts: str) -> bytes:
+    return hmac.digest(key, "\0".join(parts).encode("utf-8", "surrogatepass"), "sha256")

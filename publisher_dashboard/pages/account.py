@@ -31,8 +31,9 @@ def change_password(visit: Visit) -> Response:
     """Change the password; every other session ends, and this one gets a new token."""
     person, form = visit.person, visit.form
     address = visit.request.client.host if visit.request.client else ""
+    key = visit.desk.address_key(visit.now_micros)
     with visit.desk.database.write() as connection:
-        attempt = record_attempt(connection, person.email, address, visit.now_micros)
+        attempt = record_attempt(connection, person.email, address, visit.now_micros, key)
     with visit.desk.database.read() as connection:
         limited = is_over_limit(connection, attempt)
         known = find_person(connection, person.email)

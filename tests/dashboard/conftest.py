@@ -153,7 +153,13 @@ def open_house(
 ) -> Generator[House, None, None]:
     database, clock, passwords = Database.open(url), Clock(), quick_passwords()
     app = create_app(
-        database, catalogue.classify, public_url=public_url, operator="harbour", clock=clock, passwords=passwords
+        database,
+        catalogue.classify,
+        public_url=public_url,
+        operator="harbour",
+        clock=clock,
+        passwords=passwords,
+        address_key=lambda _: b"the key of that day",
     )
 
     def new_browser(address: str = "203.0.113.7") -> Browser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from structlog.testing import capture_logs
 
 from publisher_dashboard.app import ROUTES
 from publisher_dashboard.serving import FORM_BYTES_MAX
@@ -109,3 +110,16 @@ def test_a_page_says_who_runs_this(quick_house: House) -> None:
     page = quick_house.new_browser().get("/sign-in").text
     assert "harbour" in page
     assert PASSWORD not in page
+
+
+def test_the_log_says_which_page_broke_but_not_its_address(
+    quick_house: House,
+) -> None:
+    """The address of a set-up link is the link; a search may name anybody."""
+    browser = quick_house.new_browser()
+    with quick_house.database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE setup_link RENAME TO gone")
+    with capture_logs() as lines:
+        assert browser.get("/set-up/a-secret-token").status_code == 500
+    assert [line["page"] for line in lines] == ["publisher_dashboard.pages.set_up.show"]
+    assert "a-secret-token" not in str(lines)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from edge.store.database import Database, DatabaseUnusable, refuse_unsafe_sqlite
@@ -153,3 +154,13 @@ def test_a_plain_postgresql_url_is_taken_too(postgres_url: str, tmp_path: Path) 
     database = Database.open(postgres_url.replace("postgresql+psycopg://", "postgresql://"))
     assert not database.is_sqlite
     database.close()
+
+
+def test_an_error_does_not_say_what_a_statement_was_given(database_url: str) -> None:
+    """Errors go to the log; what people typed and where they came from does not."""
+    opened = Database.open(database_url)
+    with pytest.raises(DBAPIError) as failed, opened.write() as connection:
+        connection.execute(text("INSERT INTO nowhere VALUES (:who)"), {"who": "owner@news.example"})
+    opened.close()
+    assert "nowhere" in str(failed.value)
+    assert "owner@news.example" not in str(failed.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 
 import pytest
 from sqlalchemy import select
@@ -29,6 +30,7 @@ from edge.store.people import (
     memberships,
     record_attempt,
     set_password,
+    sweep_attempts,
     use_setup_link,
     withdraw,
 )
@@ -43,10 +45,11 @@ from edge.store.sessions import (
     sessions_of,
     touch,
 )
-from edge.store.tables import session, setup_link
+from edge.store.tables import session, setup_link, sign_in_attempt
 
 NOW = 1_795_000_000_000_000
 MINUTE = 60_000_000
+KEY = b"the key of that day"
 
 
 def person(database: Database, email: str = "Owner@News.example") -> int:
@@ -244,7 +247,7 @@ def is_let_through(database: Database, subjects: Iterable[tuple[str, str]], at: 
     attempt = None
     with database.write() as connection:
         for email, address in subjects:
-            attempt = record_attempt(connection, email, address, at)
+            attempt = record_attempt(connection, email, address, at, KEY)
     assert attempt is not None
     with database.read() as connection:
         return not is_over_limit(connection, attempt)
@@ -292,7 +295,27 @@ def test_a_right_password_clears_what_came_before_from_there(database: Database)
     here = ("a@news.example", "203.0.113.1")
     assert is_let_through(database, [here] * (ATTEMPTS_PER_ACCOUNT_AND_ADDRESS - 1))
     with database.write() as connection:
-        attempt = record_attempt(connection, *here, NOW + 1)
+        attempt = record_attempt(connection, *here, NOW + 1, KEY)
         forgive(connection, attempt)
     assert is_let_through(database, [here] * ATTEMPTS_PER_ACCOUNT_AND_ADDRESS, NOW + 2)
     assert not is_let_through(database, [here], NOW + 2)
+
+
+def test_a_try_says_nothing_of_the_address_to_whoever_lacks_the_key(database: Database) -> None:
+    """An unkeyed hash of an IPv4 address is the address: there are only so many of them."""
+    with database.write() as connection:
+        today = record_attempt(connection, "a@news.example", "203.0.113.1", NOW, KEY)
+        tomorrow = record_attempt(connection, "a@news.example", "203.0.113.1", NOW, b"another day's key")
+    assert not set(today.subjects) & set(tomorrow.subjects)
+    guesses = {sha256(text.encode()).digest() for text in ("address\0203.0.113.1", "account\0a@news.example")}
+    with database.read() as connection:
+        stored = {bytes(one) for one in connection.execute(select(sign_in_attempt.c.subject_hash)).scalars()}
+    assert stored == {*today.subjects, *tomorrow.subjects}
+    assert not stored & guesses
+
+
+def test_tries_are_forgotten_when_they_no_longer_count(database: Database) -> None:
+    with database.write() as connection:
+        record_attempt(connection, "a@news.example", "203.0.113.1", NOW, KEY)
+        assert sweep_attempts(connection, NOW + ATTEMPT_WINDOW_MICROS - 1) == 0
+        assert sweep_attempts(connection, NOW + ATTEMPT_WINDOW_MICROS) == 3
