@@ -63,7 +63,8 @@ class EntryKind(StrEnum):
     NOTE = "note"
 
 
-# Why a delivery is judged as it is: the reasons that a REVERSE or SUSPEND of ours bears.
+# Why a delivery is judged as it is: the reasons that a REVERSE, SUSPEND or VOID of ours bears.
+LEFT_EARLY = "the client left with a part of the page"
 BROKEN_OFF = "the connection broke before everything was acknowledged"
 NOBODY_WAITED = "nobody waited for the answer any more"
 PROCESS_ENDED = "its process ended before its delivery was known"
@@ -301,6 +302,7 @@ ChargeRefusal = InsufficientFunds | AccountSuspended | BudgetExceeded
 PostOutcome = Posted | Redelivery | NoRight | ChargeRefusal
 HoldOutcome = Held | Posted | Redelivery | NoRight | ChargeRefusal
 SettleOutcome = Posted | Lost
+BreakOffOutcome = Voided | Suspended
 ReverseOutcome = Reversed | Suspended | NotReversed
 SuspendOutcome = Suspended | NotSuspended
 ConcludeOutcome = Reversed | Released | NotSuspended

@@ -11,6 +11,7 @@ from typing import assert_never
 
 from edge.core.errors import EdgeError
 from edge.core.ledger import (
+    BreakOffOutcome,
     ChargeOrder,
     ConcludeOutcome,
     CreditOrder,
@@ -59,6 +60,13 @@ class Void:
 
     held: Held
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakOff:
+    """The client left with a part of a large page; ``held`` is the hold, or what had paid for it before."""
+
+    held: Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +132,15 @@ class Note:
     order: NoteOrder
 
 
-Operation = Post | Hold | Settle | Void | VoidAbandoned | Reverse | Suspend | Conclude | Credit | Adjust | Fee | Note
+Operation = (
+    Post | Hold | Settle | Void | BreakOff | VoidAbandoned | Reverse | Suspend | Conclude | Credit | Adjust | Fee | Note
+)
 Outcome = (
     PostOutcome
     | HoldOutcome
     | SettleOutcome
     | Voided
+    | BreakOffOutcome
     | ReverseOutcome
     | SuspendOutcome
     | ConcludeOutcome
@@ -147,7 +158,7 @@ def key_of(operation: Operation) -> bytes:
             return order.key
         case Credit() | Adjust() | Fee() | Note():
             return operation.order.key
-        case Settle(held) | Void(held):
+        case Settle(held) | Void(held) | BreakOff(held):
             return held.order.key
         case VoidAbandoned(opening):
             return opening.key

@@ -16,7 +16,9 @@ from typing import assert_never
 
 from edge.core.budget_plan import BudgetBook
 from edge.core.ledger import (
+    LEFT_EARLY,
     AccountSuspended,
+    BreakOffOutcome,
     ChargeOrder,
     ChargeRefusal,
     Credited,
@@ -35,6 +37,7 @@ from edge.core.ledger import (
     ReferenceTaken,
     SettleOutcome,
     Step,
+    Suspended,
     Voided,
     charge_id,
 )
@@ -42,6 +45,7 @@ from edge.core.ledger_afterwards import AccountState, Afterwards, amount_of, pos
 from edge.core.ledger_entries import Page
 from edge.core.ledger_operations import (
     Adjust,
+    BreakOff,
     Conclude,
     Credit,
     Fee,
@@ -83,7 +87,7 @@ def can_assume(operation: Operation) -> bool:
             return held.fresh
         case Credit():
             return True
-        case VoidAbandoned() | Reverse() | Suspend() | Conclude() | Adjust() | Fee() | Note():
+        case BreakOff() | VoidAbandoned() | Reverse() | Suspend() | Conclude() | Adjust() | Fee() | Note():
             return False
         case _:
             assert_never(operation)
@@ -111,7 +115,7 @@ def assume(operation: Operation, page: Page, holds_accounts: Mapping[str, int]) 
         case Credit(order):
             entry = page.credit(order)
             return Credited(order.money, entry.writer, entry.number, True)
-        case VoidAbandoned() | Reverse() | Suspend() | Conclude() | Adjust() | Fee() | Note():
+        case BreakOff() | VoidAbandoned() | Reverse() | Suspend() | Conclude() | Adjust() | Fee() | Note():
             raise AssertionError(f"{operation} needs to be read first")
         case _:
             assert_never(operation)
@@ -188,6 +192,8 @@ class Planner(Afterwards):
                 return self._settle(held)
             case Void(held, reason):
                 return self._void(held.order.key, held.attempt, reason)
+            case BreakOff(held):
+                return self._break_off(held)
             case VoidAbandoned(opening):
                 return self._void(opening.key, opening.attempt, "its process ended before the delivery did")
             case Reverse():
@@ -276,9 +282,11 @@ class Planner(Afterwards):
         return posted_by(self._collected(state, held.order), fresh=False)
 
     def _settled(self, state: ChargeState, publisher_account: int) -> Posted:
+        return posted_by(self._earned(state, publisher_account), fresh=True)
+
+    def _earned(self, state: ChargeState, publisher_account: int) -> ChargeState:
         self._move(state.opening.credit_account, publisher_account, amount_of(state.opening))
-        entry = self._page.settle(state.opening, publisher_account)
-        return posted_by(self._note(entry), fresh=True)
+        return self._note(self._page.settle(state.opening, publisher_account))
 
     def _void(self, key: bytes, attempt: int, reason: str) -> Voided:
         state = self._charges.get(key)
@@ -288,6 +296,27 @@ class Planner(Afterwards):
         self._move(opening.credit_account, opening.debit_account, amount_of(opening))
         self._note(self._page.void(opening, reason))
         return Voided()
+
+    def _break_off(self, held: Held) -> BreakOffOutcome:
+        """One of the day's paybacks; beyond them it is paid, and waits like any page whose delivery broke.
+
+        Where it was paid before, what left counts as collected: else an old signature could begin it for ever.
+        """
+        order, state = held.order, self._charges.get(held.order.key)
+        if state is not None and state.is_paid:
+            if not self._is_used_up(state):
+                self._collected(state, order)
+            return Voided(settled=True)
+        if state is None or state.phase is not Phase.HELD or state.attempt != held.attempt:
+            return Voided()
+        payer = self._accounts[state.opening.debit_account]
+        if payer.reversals_left > 0:
+            payer.reversals_left -= 1
+            return self._void(order.key, held.attempt, LEFT_EARLY)
+        waits = self._to_suspense(self._earned(state, order.publisher_account), LEFT_EARLY)
+        if not isinstance(waits, Suspended):
+            raise AssertionError(f"what was paid for just now cannot wait: {waits}")
+        return waits
 
     def _credit(self, order: CreditOrder) -> CreditOutcome:
         state = self._charges.get(order.key)

@@ -22,11 +22,11 @@ NO_BODY_STATUSES = frozenset({204, 304})
 class Exchange:
     """One request being answered: where it came from, how to answer it, and whether that has begun.
 
-    ``connection`` and ``cycle`` (uvicorn's name for one answer on it) are None under a server that is not ours; then
-    nothing can be cut and deliveries stay unproved.
+    ``content_begun`` says that some of a streamed body was sent. ``connection`` and ``cycle`` (uvicorn's name for one
+    answer on it) are None under a server that is not ours; then nothing can be cut and deliveries stay unproved.
     """
 
-    __slots__ = ("_cycle", "_send", "connection", "request", "started")
+    __slots__ = ("_cycle", "_send", "connection", "content_begun", "request", "started")
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class Exchange:
         self.request = request
         self.connection = connection
         self.started = False
+        self.content_begun = False
         self._send = send
         self._cycle = cycle
 
@@ -58,6 +59,7 @@ class Exchange:
 
     async def body(self, data: bytes, *, last: bool) -> None:
         """Send a piece of the body."""
+        self.content_begun = self.content_begun or bool(data)
         await self._send({"type": "http.response.body", "body": data, "more_body": not last})
 
     async def answer(self, answer: Answer) -> None:

@@ -7,7 +7,8 @@ Rules of this file (docs/decisions, "What is charged" and "The tail is kept back
 - a larger one is held, streamed, and its last piece kept back until the origin's body proved complete and the
   charge is settled. So whoever has the complete answer has been charged, and nobody else stays charged: a crash at
   any point leaves a hold to void or a charge that the same signed request collects for nothing;
-- what cannot be completed is cut, not ended tidily, so that the crawler sees it.
+- what cannot be completed is cut, not ended tidily, so that the crawler sees it;
+- who leaves with a part of a large page is paid back as often a day as for a small one, and the ledger counts.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ class SellingLedger(Protocol):
     async def hold(self, order: ChargeOrder) -> HoldOutcome: ...
     async def settle(self, held: Held) -> SettleOutcome: ...
     async def void(self, held: Held, reason: str) -> object: ...
+    async def break_off(self, held: Held) -> object: ...
 
 
 def is_billable(status: int) -> bool:
@@ -146,7 +148,7 @@ class Sale:
                 pass
             case _:
                 return _refusal(outcome, charge)
-        settled = False
+        settled = left = False
         try:
             headers = _sold_headers(answer, outcome, exchange)
             if answer.length is not None:
@@ -154,6 +156,7 @@ class Sale:
             await exchange.start(answer.status, headers)
             tail = await _send_all_but_the_tail(_continued(beginning, answer), exchange)
             if tail is None:
+                left = exchange.content_begun
                 return SaleEnd.BROKEN_OFF
             final = await self._settled(outcome, order)
             if isinstance(final, Lost):
@@ -169,28 +172,24 @@ class Sale:
         finally:
             if not settled:
                 exchange.cut()
-                if isinstance(outcome, Held):
-                    await self._void(outcome)
+                await self._give_up(outcome, order, left=left)
 
     async def _settled(self, outcome: Held | Posted | Redelivery, order: ChargeOrder) -> SettleOutcome | Redelivery:
-        """What pays for the tail that is about to leave.
+        """What pays for the tail that is about to leave."""
+        if isinstance(outcome, Redelivery):
+            return outcome
+        return await self.ledger.settle(_to_settle(outcome, order))
 
-        A charge that was live when this answer began may have been reversed since, by another process whose copy of
-        the same request broke off: settling says so, and charges again (D1); who may only collect is never charged.
-        What lies in suspense is released by it.
+    async def _give_up(self, outcome: Held | Posted | Redelivery, order: ChargeOrder, *, left: bool) -> None:
+        """End what was not completed, also when this task is being cancelled; recovery voids a hold if this fails.
+
+        ``left`` says that the client went, and has a part of the page; else it is our fault or the origin's.
         """
-        match outcome:
-            case Held():
-                return await self.ledger.settle(outcome)
-            case Posted():
-                return await self.ledger.settle(Held(outcome.charge_id, outcome.amount, order, 0, fresh=False))
-            case _:
-                return outcome
-
-    async def _void(self, held: Held) -> None:
-        """Give the held funds back, also when this task is being cancelled; recovery does it if this fails."""
         try:
-            await asyncio.shield(self.ledger.void(held, "the answer could not be completed"))
+            if left and not isinstance(outcome, Redelivery):
+                await asyncio.shield(self.ledger.break_off(_to_settle(outcome, order)))
+            elif isinstance(outcome, Held):
+                await asyncio.shield(self.ledger.void(outcome, "the answer could not be completed"))
         except (LedgerUnavailable, InvariantBroken):
             return
 
@@ -278,6 +277,18 @@ def _refusal(outcome: NoRight | ChargeRefusal, charge: Charge) -> Refusal:
             return refuse(RefusalCode.ACCOUNT_SUSPENDED, f"the account of {name} is suspended")
         case _:
             assert_never(outcome)
+
+
+def _to_settle(outcome: Held | Posted, order: ChargeOrder) -> Held:
+    """What must be settled before the tail leaves.
+
+    A charge that was live when this answer began may have been reversed since, by another process whose copy of the
+    same request broke off: settling says so, and charges again (D1); who may only collect is never charged. What lies
+    in suspense is released by it.
+    """
+    if isinstance(outcome, Held):
+        return outcome
+    return Held(outcome.charge_id, outcome.amount, order, 0, fresh=False)
 
 
 def _end_of(outcome: Posted | Redelivery) -> SaleEnd:

@@ -13,11 +13,12 @@ from typing import assert_never
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from edge.core.budgets import DAY_MICROS
-from edge.core.ledger import Entry, EntryKind, Step, charge_id
+from edge.core.ledger import LEFT_EARLY, Entry, EntryKind, Step, charge_id
 from edge.core.ledger_afterwards import FREE_REDELIVERIES_PER_DAY, REVERSALS_PER_DAY, AccountState
 from edge.core.ledger_entries import Page
 from edge.core.ledger_operations import (
     Adjust,
+    BreakOff,
     Conclude,
     Credit,
     Fee,
@@ -61,9 +62,7 @@ def read_planner(
             accounts[number].redeliveries_left = max(0, FREE_REDELIVERIES_PER_DAY - used)
     for number in _broken_for(operations, charges):
         if number in accounts:
-            own = (entry.c.credit_account == number) & entry.c.author.is_(None)
-            used = _count(connection, EntryKind.REVERSE, own, since)
-            accounts[number].reversals_left = max(0, REVERSALS_PER_DAY - used)
+            accounts[number].reversals_left = max(0, REVERSALS_PER_DAY - _paid_back(connection, number, since))
     suspense_accounts = _open_suspense(connection, operations, charges)
     corrected = _read_corrections(connection, operations, charges)
     others = {number for operation in operations for number in _other_accounts(operation)}
@@ -115,17 +114,18 @@ def _broken_for(operations: Sequence[Operation], charges: Mapping[bytes, ChargeS
     states = (
         charges[key_of(one)]
         for one in operations
-        if isinstance(one, Conclude) or (isinstance(one, Reverse) and one.author is None)
+        if isinstance(one, Conclude | BreakOff) or (isinstance(one, Reverse) and one.author is None)
     )
-    return {state.opening.debit_account for state in states if state is not None and state.is_paid}
+    return {state.opening.debit_account for state in states if state is not None and not state.is_over}
 
 
 def _open_suspense(
     connection: Connection, operations: Sequence[Operation], charges: Mapping[bytes, ChargeState | None]
 ) -> dict[str, int]:
     """The accounts that money may be put into. Opened here, after the payers are locked: nobody waits in a circle."""
-    states = (charges[key_of(one)] for one in operations if isinstance(one, Suspend | Reverse))
-    currencies = {state.opening.currency for state in states if state is not None and state.phase is Phase.LIVE}
+    states = (charges[key_of(one)] for one in operations if isinstance(one, Suspend | Reverse | BreakOff))
+    waiting = (Phase.LIVE, Phase.HELD)
+    currencies = {state.opening.currency for state in states if state is not None and state.phase in waiting}
     return {currency: suspense_account(connection, currency) for currency in sorted(currencies)}
 
 
@@ -146,6 +146,14 @@ def _read_corrections(
         change = amount_micros if credit_account == payer else -amount_micros
         corrected[key] = corrected.get(key, 0) + change
     return corrected
+
+
+def _paid_back(connection: Connection, payer: int, since_micros: int) -> int:
+    """How many deliveries that broke were paid back to an account: a small page reversed, a large one voided."""
+    own = entry.c.credit_account == payer
+    reversed_ones = _count(connection, EntryKind.REVERSE, own & entry.c.author.is_(None), since_micros)
+    left_early = own & (entry.c.reason == LEFT_EARLY)
+    return reversed_ones + _count(connection, EntryKind.VOID, left_early, since_micros)
 
 
 def _count(connection: Connection, kind: EntryKind, of_account: ColumnElement[bool], since_micros: int) -> int:
@@ -169,7 +177,7 @@ def _payers(connection: Connection, operations: Sequence[Operation]) -> set[int]
         match operation:
             case Post(order) | Hold(order):
                 payers.add(order.crawler_account)
-            case Settle(held) | Void(held):
+            case Settle(held) | Void(held) | BreakOff(held):
                 payers.add(held.order.crawler_account)
             case VoidAbandoned(opening):
                 payers.add(opening.debit_account)
@@ -200,7 +208,7 @@ def _other_accounts(operation: Operation) -> tuple[int, ...]:
     match operation:
         case Post(order) | Hold(order):
             return (order.publisher_account,)
-        case Settle(held):
+        case Settle(held) | BreakOff(held):
             return (held.order.publisher_account,)
         case Credit(credit):
             return (credit.funding_account,)

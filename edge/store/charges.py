@@ -17,6 +17,7 @@ from typing import Any
 
 from edge.core.errors import EdgeError
 from edge.core.ledger import (
+    BreakOffOutcome,
     ChargeOrder,
     CreditOrder,
     CreditOutcome,
@@ -29,7 +30,7 @@ from edge.core.ledger import (
     SuspendOutcome,
     Voided,
 )
-from edge.core.ledger_operations import Credit, Hold, Operation, Post, Reverse, Settle, Suspend, Void
+from edge.core.ledger_operations import BreakOff, Credit, Hold, Operation, Post, Reverse, Settle, Suspend, Void
 from edge.store.batch_writer import BatchWriter
 from edge.store.database import Database, now_micros
 from edge.store.group_commit import BATCH_LIMIT, GroupCommit, Report
@@ -105,6 +106,14 @@ class Ledger:
     async def void(self, held: Held, reason: str = "its delivery was not completed") -> Voided:
         """Give back what was held. Idempotent; harmless when another delivery of the charge has settled it."""
         outcome: Voided = await self._ask(Void(held, reason))
+        return outcome
+
+    async def break_off(self, held: Held) -> BreakOffOutcome:
+        """Say that the client left with a part of a large page: paid back within the day's count, else in suspense.
+
+        ``held`` is the hold, or what had paid for the page before, with attempt 0. Idempotent.
+        """
+        outcome: BreakOffOutcome = await self._ask(BreakOff(held))
         return outcome
 
     async def reverse(

@@ -137,6 +137,9 @@ class FakeLedger:
     async def void(self, held: Held, reason: str) -> None:
         await self.stage._outcome("void", None)
 
+    async def break_off(self, held: Held) -> None:
+        await self.stage._outcome(f"break off {held.attempt}", None)
+
     def confirm_delivery(self, position: tuple[int, int]) -> None:
         self.stage.events.append("confirm")
 
@@ -291,7 +294,25 @@ def test_a_client_that_leaves_is_not_charged() -> None:
     stage = Stage([b"a" * 60, b"b" * 60, b"c" * 60], gone_after=1)
     assert sell(stage) is SaleEnd.BROKEN_OFF
     assert "settle" not in stage.events
-    assert stage.events[-3:] == ["cut", "void", "release"]
+    assert stage.events[-3:] == ["cut", "break off 1", "release"]
+
+
+def test_a_client_that_leaves_before_any_of_the_page_left_is_not_counted() -> None:
+    stage = Stage([b"a" * 60, b"b" * 60, b"c" * 60], gone_after=0)
+    assert sell(stage) is SaleEnd.BROKEN_OFF
+    assert stage.events == ["hold", "start 200", "cut", "void", "release"]
+
+
+def test_a_client_that_leaves_what_it_had_paid_for_before_has_collected_it() -> None:
+    stage = Stage([b"a" * 60, b"b" * 60, b"c" * 60], hold=replace(POSTED, fresh=False), gone_after=1)
+    assert sell(stage) is SaleEnd.BROKEN_OFF
+    assert stage.events[-3:] == ["cut", "break off 0", "release"]
+
+
+def test_a_client_that_leaves_what_it_got_for_nothing_owes_nothing() -> None:
+    stage = Stage([b"a" * 60, b"b" * 60, b"c" * 60], hold=Redelivery("ch_1"), gone_after=1)
+    assert sell(stage) is SaleEnd.BROKEN_OFF
+    assert stage.events[-2:] == ["cut", "release"]
 
 
 @pytest.mark.parametrize("outcome", [Lost("voided by recovery"), LedgerUnavailable("down")])

@@ -34,7 +34,10 @@ SIGNATURE_SECONDS = 240
 PRICE = Money(5_000, "USD")
 LARGE_PRICE = Money(20_000, "USD")
 CREDIT = parse_price("USD 2000")
-LARGE_PATHS = ("/large/*", "/gated/*", "/stream/*", "/slow/*", "/slow-stream/*", "/short-large/*", "/short-stream/*")
+LARGE_PATHS = (
+    *("/large/*", "/gated/*", "/gated-long/*", "/stream/*", "/slow/*"),
+    *("/slow-stream/*", "/short-large/*", "/short-stream/*"),
+)
 
 
 def rules(price: Money = PRICE) -> RuleSet:

@@ -20,7 +20,7 @@ from edge.core.ledger import (
 )
 from edge.core.ledger_afterwards import AccountState
 from edge.core.ledger_entries import Page
-from edge.core.ledger_operations import Hold, Operation, Post, Reverse, Settle, Suspend, Void
+from edge.core.ledger_operations import BreakOff, Hold, Operation, Post, Reverse, Settle, Suspend, Void
 from edge.core.ledger_plan import Planner
 from edge.core.ledger_state import ChargeState, Phase, fold_charge
 
@@ -33,7 +33,8 @@ RICH_MICROS = 1_000_000_000
 class MemoryLedger:
     """What selling and delivery evidence ask of a ledger. ``accounts`` maps crawlers' accounts to their balance.
 
-    ``faults`` maps an operation's name (``post``, ``hold``, ``settle``, ``void``, ``reverse``) to what it raises.
+    ``faults`` maps an operation's name (``post``, ``hold``, ``settle``, ``void``, ``break_off``, ``reverse``) to
+    what it raises.
     All operations run on the edge's loop; tests look from their own thread, hence the lock.
     """
 
@@ -74,6 +75,9 @@ class MemoryLedger:
     async def void(self, held: Held, reason: str) -> Voided:
         outcome: Voided = self._do("void", Void(held, reason))
         return outcome
+
+    async def break_off(self, held: Held) -> object:
+        return self._do("break_off", BreakOff(held))
 
     async def reverse(self, key: bytes, reason: str, *, position: tuple[int, int]) -> object:
         return self._do("reverse", Reverse(key, reason, position))

@@ -15,6 +15,8 @@ PAUSE_SECONDS = 0.002
 SMALL = b"<p>A page that is worth its price.</p>\n" * 40
 MEDIUM = b"A page of a hundred kilobytes. " * 3300
 LARGE = (b"More than the edge keeps in memory. " * (LARGE_BYTES // 36 + 1))[:LARGE_BYTES]
+LONG = LARGE * 6
+"""So long that its half leaves the edge, whose last reading is kept back, in several pieces."""
 _HEAD = b"HTTP/1.1 %b\r\ncontent-type: text/html\r\n%b\r\n"
 
 
@@ -70,6 +72,8 @@ class PageOrigin:
                 await _piecewise(writer, chunked=how != "slow", pause=how != "stream")
             case "gated":
                 await self._gated(writer)
+            case "gated-long":
+                await self._gated(writer, LONG)
             case "changing":
                 if self.asked.count(line) == 1:
                     writer.write(_whole(b"200 OK", MEDIUM))
@@ -98,13 +102,13 @@ class PageOrigin:
                 writer.write(_whole(b"404 Not Found", b"there is nothing", is_head=is_head))
         return True
 
-    async def _gated(self, writer: asyncio.StreamWriter) -> None:
+    async def _gated(self, writer: asyncio.StreamWriter, page: bytes = LARGE) -> None:
         """A large page whose second half waits until the test says so."""
-        half = LARGE_BYTES // 2
-        writer.write(_head(b"200 OK", b"content-length: %d" % LARGE_BYTES) + LARGE[:half])
+        half = len(page) // 2
+        writer.write(_head(b"200 OK", b"content-length: %d" % len(page)) + page[:half])
         await writer.drain()
         await self.gate.wait()
-        writer.write(LARGE[half:])
+        writer.write(page[half:])
 
 
 def _head(status: bytes, line: bytes) -> bytes:

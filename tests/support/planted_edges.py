@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from edge.core.decision import Charge
 from edge.core.errors import EdgeError
-from edge.core.ledger import ChargeOrder, Held, Posted, charge_id
+from edge.core.ledger import ChargeOrder, Held, Posted, Redelivery, charge_id
 from edge.core.ledger_operations import Operation
 from edge.core.ledger_plan import can_assume
 from edge.core.policy import Policy
@@ -78,6 +78,13 @@ class KeepsNothingBack(Sale):
         return SaleEnd.CHARGED
 
 
+class VoidsUncounted(Sale):
+    """What a client leaves of a large page goes back, however often it does that."""
+
+    async def _give_up(self, outcome: Held | Posted | Redelivery, order: ChargeOrder, *, left: bool) -> None:
+        await super()._give_up(outcome, order, left=False)
+
+
 def _headers(answer: OriginAnswer, exchange: Exchange) -> list[Header]:
     return client_headers(answer.headers, exchange.request.request_id)
 
@@ -108,7 +115,11 @@ class PricesTheDecodedPath(RequestReader):
         return replace(request, resource=Target(decoded, request.query, request.target, exact=True, ambiguity=None))
 
 
-SALES: Mapping[str, type[Sale]] = {"charge after send": ChargesAfterSending, "no kept-back tail": KeepsNothingBack}
+SALES: Mapping[str, type[Sale]] = {
+    "charge after send": ChargesAfterSending,
+    "no kept-back tail": KeepsNothingBack,
+    "voids are not counted": VoidsUncounted,
+}
 WRITERS: Mapping[str, type[BatchWriter]] = {"never looks": NeverLooks}
 
 

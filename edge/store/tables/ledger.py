@@ -161,6 +161,14 @@ entry = Table(
         sqlite_where=text("kind = 'reverse'"),
         postgresql_where=text("kind = 'reverse'"),
     ),
+    # A large page that broke off is voided instead, and counted with those.
+    Index(
+        "ix_entry_voids",
+        "credit_account",
+        "recorded_at_micros",
+        sqlite_where=text("kind = 'void'"),
+        postgresql_where=text("kind = 'void'"),
+    ),
     # What waits in suspense is looked for by age; small likewise.
     Index(
         "ix_entry_suspensions",
