@@ -239,6 +239,12 @@ class Settings(BaseModel):
     webhook_retention_days: float = Field(
         default=30.0, ge=4, le=3650, description="How long events stay for lists and replay."
     )
+    traffic_months: int = Field(
+        default=25,
+        ge=1,
+        le=240,
+        description="How many whole months the sums of requests are kept, beside the current one.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severity that is logged."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.cli.nouns import noun
-from edge.cli.terminal import CommandFailed, JsonFlag, say, show_fields
+from edge.cli.terminal import CommandFailed, JsonFlag, PartlyDone, first_line, say, show_fields
 from edge.cli.workplace import opened, settings_here
 from edge.settings import Settings
 from edge.store import schema
@@ -44,6 +44,21 @@ def check(as_json: JsonFlag = False) -> None:
                 "run `farebox verify`, and restore from a backup"
             )
         show_fields({"version": schema.wanted(), "ok": True}, as_json)
+
+
+@app.command("sweep", epilog="Example: farebox db sweep")
+def sweep(as_json: JsonFlag = False) -> None:
+    """Delete what is over its time now, and say how many rows went. A running edge does so every hour by itself."""
+    # The web server's libraries: no other command of this group should wait for them to load.
+    from edge.proxy.app import housekeeper
+
+    settings = settings_here()
+    faults: list[str] = []
+    with opened(settings) as database:
+        gone = housekeeper(settings, database, lambda what, error: faults.append(f"{what}: {error}")).go_round()
+    if faults:
+        raise PartlyDone(f"not everything was deleted ({first_line(faults[0])}); try again")
+    show_fields(dict(gone), as_json)
 
 
 def upgrade_database(settings: Settings) -> tuple[str | None, str]:

@@ -9,7 +9,7 @@ import asyncio
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -27,6 +27,7 @@ from edge.proxy.deliveries import OpenDeliveries
 from edge.proxy.directory_fetch import AddressGuardedFetcher
 from edge.proxy.directory_shelf import DatabaseShelf
 from edge.proxy.gate import Gate
+from edge.proxy.housekeeper import Housekeeper
 from edge.proxy.key_directories import KeyDirectories
 from edge.proxy.live_policy import LivePolicy
 from edge.proxy.messages import Refusals
@@ -40,10 +41,12 @@ from edge.proxy.watchman import LimitCounts, Watchman
 from edge.proxy.webhook_sources import LedgerAlarms
 from edge.proxy.webhooks import Webhooks, build_webhooks
 from edge.settings import Settings
+from edge.store.address_keys import AddressKeys
 from edge.store.charges import Ledger
 from edge.store.checkpoint_keeper import CheckpointKeeper
 from edge.store.database import Database, now_micros
 from edge.store.entries import was_charged
+from edge.store.housekeeping import Retention, chores
 from edge.store.policy import current_version, load_policy
 from edge.store.receipts import receipt_of
 from edge.store.service_keys import ServiceKeys
@@ -72,6 +75,7 @@ class Edge:
     webhooks: Webhooks
     readiness: Readiness
     checkpoints: CheckpointRounds
+    housekeeper: Housekeeper
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -85,6 +89,7 @@ class Edge:
                 ("watchman", self.watchman.run()),
                 ("checkpoints", self.checkpoints.run()),
                 ("webhooks", self.webhooks.run()),
+                ("housekeeping", self.housekeeper.run()),
             )
         ]
         try:
@@ -173,6 +178,7 @@ def build_edge(
         checkpoints=CheckpointRounds(
             checkpoint_keeper(settings, database), ledger, settings.checkpoint_seconds, _report
         ),
+        housekeeper=housekeeper(settings, database, _report),
     )
 
 
@@ -189,6 +195,13 @@ def transfer_limits(settings: Settings) -> TransferLimits:
 def connection_limits(settings: Settings) -> ConnectionLimits:
     """How many connections each port takes."""
     return ConnectionLimits(settings.connections_per_address, settings.connections, settings.trusted_proxies)
+
+
+def housekeeper(settings: Settings, database: Database, report: Callable[[str, BaseException], None]) -> Housekeeper:
+    """Who deletes what is over its time."""
+    retention = Retention(settings.traffic_months, settings.webhook_retention_days)
+    keys = AddressKeys(settings.data_dir)
+    return Housekeeper(database, chores(retention), clock=now_micros, report=report, tidy=keys.sweep)
 
 
 def checkpoint_keeper(settings: Settings, database: Database) -> CheckpointKeeper:

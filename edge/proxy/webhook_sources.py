@@ -1,4 +1,4 @@
-"""What is told behind the requests: charges in batches, what happened to the ledger, and the end of old deliveries.
+"""What is told behind the requests: charges in batches, and what happened to the ledger.
 
 Rules of this file
 - An alarm is kept until it could be written: what breaks the ledger often breaks the outbox with it. It is written
@@ -17,11 +17,9 @@ from edge.proxy.webhook_worker import Report
 from edge.store.charge_feed import fold_charges
 from edge.store.database import Database
 from edge.store.ledger_alarms import passes, tell_alarm
-from edge.store.webhook_deliveries import sweep
 
 FOLD_LOOK_SECONDS = 5.0
 FOLDS_PER_ROUND = 10
-SWEEP_EVERY_SECONDS = 3600.0
 ALARMS_KEPT = 100
 
 
@@ -53,17 +51,13 @@ class LedgerAlarms:
 
 
 class WebhookSources:
-    """The background work of one process that fills the outbox and empties what is old."""
+    """The background work of one process that fills the outbox."""
 
-    def __init__(
-        self, database: Database, alarms: LedgerAlarms, keep_seconds: float, clock: Callable[[], int], report: Report
-    ) -> None:
+    def __init__(self, database: Database, alarms: LedgerAlarms, clock: Callable[[], int], report: Report) -> None:
         self._database = database
         self._alarms = alarms
-        self._keep_seconds = keep_seconds
         self._clock = clock
         self._report = report
-        self._sweep_due_micros = 0
 
     async def run(self) -> None:
         """Go round until cancelled."""
@@ -73,7 +67,7 @@ class WebhookSources:
 
     def go_round(self) -> None:
         """Do once whatever is due; what fails is reported and comes again with the next round."""
-        for job in (self._tell_alarms, self._fold, self._sweep):
+        for job in (self._tell_alarms, self._fold):
             try:
                 job()
             except Exception as error:
@@ -86,11 +80,3 @@ class WebhookSources:
         for _ in range(FOLDS_PER_ROUND):
             if not fold_charges(self._database, self._clock()):
                 return
-
-    def _sweep(self) -> None:
-        now_micros = self._clock()
-        if now_micros < self._sweep_due_micros:
-            return
-        self._sweep_due_micros = now_micros + int(SWEEP_EVERY_SECONDS * 1_000_000)
-        with self._database.write() as connection:
-            sweep(connection, now_micros - int(self._keep_seconds * 1_000_000))

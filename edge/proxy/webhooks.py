@@ -42,8 +42,5 @@ def build_webhooks(settings: Settings, database: Database, alarms: LedgerAlarms 
     keys = partial(load_service_keys, settings.data_dir)
     # The draw spreads tries in time; nothing secret depends on it.
     worker = WebhookWorker(database, keys, sender, limits, clock=now_micros, draw=random.random, report=report)
-    keep_seconds = settings.webhook_retention_days * DAY_SECONDS
-    sources = WebhookSources(
-        database, alarms or LedgerAlarms(settings.node, now_micros), keep_seconds, now_micros, report
-    )
+    sources = WebhookSources(database, alarms or LedgerAlarms(settings.node, now_micros), now_micros, report)
     return Webhooks(worker, sender, sources)

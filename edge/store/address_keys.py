@@ -31,16 +31,16 @@ class AddressKeys:
 
     def at(self, micros: int) -> bytes:
         """The key of the UTC day that a time (microseconds since the epoch) falls into."""
-        day = datetime.fromtimestamp(micros // 1_000_000, UTC).date()
+        day = _day(micros)
         with self._lock:
             if self._known is None or self._known[0] != day:
                 self._known = (day, self._shared(day) or secrets.token_bytes(KEY_BYTES))
-                self.sweep(day)
+                self.sweep(micros)
             return self._known[1]
 
-    def sweep(self, today: date) -> int:
-        """Delete the keys of days that are over, yesterday's excepted; return how many."""
-        oldest = (today - timedelta(days=DAYS_KEPT - 1)).isoformat()
+    def sweep(self, micros: int) -> int:
+        """Delete the keys of days that are over at a time, the day before excepted; return how many."""
+        oldest = (_day(micros) - timedelta(days=DAYS_KEPT - 1)).isoformat()
         gone = [path for path in self._directory.glob("*.key") if path.stem < oldest]
         for path in gone:
             path.unlink(missing_ok=True)
@@ -68,3 +68,7 @@ class AddressKeys:
             return
         finally:
             draft.unlink(missing_ok=True)
+
+
+def _day(micros: int) -> date:
+    return datetime.fromtimestamp(micros // 1_000_000, UTC).date()

@@ -46,7 +46,7 @@ class Session:
 
 def open_session(connection: Connection, person_id: int, user_agent: str, now_micros: int) -> str:
     """Begin a session and return its token, which is stored nowhere; sweeps the ended ones."""
-    connection.execute(delete(session).where(~_alive(now_micros)))
+    connection.execute(delete(session).where(ended_sessions(now_micros)))
     token = new_token()
     row = {
         "token_hash": token_hash(token),
@@ -90,6 +90,11 @@ def end_others(connection: Connection, person_id: int, kept: bytes | None) -> in
     if kept is not None:
         others &= session.c.token_hash != kept
     return connection.execute(delete(session).where(others)).rowcount
+
+
+def ended_sessions(now_micros: int) -> ColumnElement[bool]:
+    """For statements: the sessions that nobody can use any more."""
+    return ~_alive(now_micros)
 
 
 def _alive(now_micros: int) -> ColumnElement[bool]:

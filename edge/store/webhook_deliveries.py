@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, literal_column, not_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, not_, select, update
 
 from edge.core.webhook_tries import Next, Reply
+from edge.store.deletion import delete_some
 from edge.store.problems import UnknownName
 from edge.store.tables import webhook_delivery, webhook_endpoint, webhook_event
 
 TROUBLE_CHARACTERS_MAX = 300
-SWEEP_ROWS_MAX = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,19 +168,23 @@ def replay(
 
 
 def sweep(connection: Connection, before_micros: int) -> int:
-    """Forget what ended before a time, and what is left of endpoints that are gone; return how many rows went."""
-    ended = and_(
-        _delivery.state != "pending",
-        _delivery.event_id.in_(select(_event.id).where(_event.at_micros < before_micros).limit(SWEEP_ROWS_MAX)),
-    )
-    nobodys = and_(_PENDING, not_(exists().where(_endpoint.id == _delivery.endpoint_id)))
-    went = sum(connection.execute(delete(webhook_delivery).where(which)).rowcount for which in (ended, nobodys))
+    """Forget a little of what ended before a time, and of what is left of endpoints that are gone.
+
+    Returns how many rows went; 0 when nothing is left.
+    """
     off = select(_endpoint.id).where(_endpoint.state == "disabled")
     # An event that was written while its endpoint was being disabled still waits for it.
     waits = and_(_PENDING, _delivery.endpoint_id.in_(off))
     connection.execute(update(webhook_delivery).where(waits).values(state="failed", trouble="it was disabled"))
-    told = not_(exists().where(_delivery.event_id == _event.id))
-    return went + connection.execute(delete(webhook_event).where(_event.at_micros < before_micros, told)).rowcount
+    old = select(_event.id).where(_event.at_micros < before_micros)
+    nobodys = and_(_PENDING, not_(exists().where(_endpoint.id == _delivery.endpoint_id)))
+    ended = and_(_delivery.state != "pending", _delivery.event_id.in_(old))
+    told = and_(_event.at_micros < before_micros, not_(exists().where(_delivery.event_id == _event.id)))
+    return (
+        delete_some(connection, webhook_delivery, nobodys)
+        + delete_some(connection, webhook_delivery, ended)
+        + delete_some(connection, webhook_event, told)
+    )
 
 
 def waiting(connection: Connection) -> int:

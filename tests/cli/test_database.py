@@ -45,3 +45,21 @@ def test_a_newer_database_is_not_touched(farebox: Farebox, workplace: Path) -> N
     result = farebox("site", "list")
     assert result.code == 1
     assert "newer farebox" in result.err
+
+
+def test_sweep_deletes_what_is_over_its_time(farebox: Farebox, workplace: Path) -> None:
+    connection = sqlite3.connect(workplace / "farebox.db")
+    connection.execute("INSERT INTO traffic VALUES (0, 1, 'bot', 'claimed', 'r', 'allowed', 1)")
+    connection.commit()
+    connection.close()
+    assert farebox("db", "sweep", "--json").json["traffic by the hour"] == 1
+    assert farebox("db", "sweep", "--json").json["traffic by the hour"] == 0
+
+
+def test_sweep_says_when_something_could_not_be_deleted(farebox: Farebox, workplace: Path) -> None:
+    connection = sqlite3.connect(workplace / "farebox.db")
+    connection.execute("ALTER TABLE traffic RENAME TO away")
+    connection.close()
+    result = farebox("db", "sweep")
+    assert result.code == 3
+    assert "traffic by the hour" in result.err

@@ -1,4 +1,4 @@
-"""Behind the requests: outages are told once they can be, charges are folded, old deliveries go."""
+"""Behind the requests: outages are told once they can be, charges are folded."""
 
 from __future__ import annotations
 
@@ -8,19 +8,16 @@ import pytest
 from sqlalchemy import select
 
 from edge.core.ledger import InvariantBroken, LedgerUnavailable
-from edge.proxy.webhook_sources import SWEEP_EVERY_SECONDS, LedgerAlarms, WebhookSources
+from edge.proxy.webhook_sources import LedgerAlarms, WebhookSources
 from edge.store.database import Database
-from edge.store.tables import metadata, webhook_event
-from edge.store.webhook_deliveries import disable
+from edge.store.tables import webhook_event
 from tests.support.webhook_post import Post
-from tests.support.webhooks import DAY, SECOND, bodies
-
-KEEP_SECONDS = 30 * 86_400.0
+from tests.support.webhooks import SECOND, bodies
 
 
 def sources(post: Post, alarms: LedgerAlarms | None = None, database: Database | None = None) -> WebhookSources:
     told = alarms or LedgerAlarms("edge-1", post.clock)
-    return WebhookSources(database or post.database, told, KEEP_SECONDS, post.clock, post.reports)
+    return WebhookSources(database or post.database, told, post.clock, post.reports)
 
 
 def test_an_outage_is_told_with_its_own_time(post: Post) -> None:
@@ -59,34 +56,6 @@ def test_an_outage_waits_until_the_database_takes_it(post: Post, tmp_path: Path)
     away.close()
     sources(post, alarms).go_round()
     assert [body["data"]["reason"] for body in bodies(post.database, endpoint)] == ["first", "second"]
-
-
-def test_old_events_go_about_once_an_hour(post: Post) -> None:
-    endpoint, _ = post.listen("https://hooks.example/")
-    post.happen()
-    rounds = sources(post)
-    rounds.go_round()
-    with post.database.write() as connection:
-        disable(connection, endpoint.endpoint_id, "for a test")
-
-    def kept() -> int:
-        with post.database.read() as connection:
-            return len(connection.execute(select(webhook_event)).all())
-
-    post.clock.now += 31 * DAY
-    rounds.go_round()
-    assert kept() == 0
-    with post.database.write() as connection:
-        connection.execute(
-            metadata.tables["webhook_event"]
-            .insert()
-            .values(id="evt_old", event="ledger.alarm", subject="", body="{}", at_micros=0)
-        )
-    rounds.go_round()
-    assert kept() == 1, "it has swept a moment ago"
-    post.clock.now += int(SWEEP_EVERY_SECONDS) * SECOND
-    rounds.go_round()
-    assert kept() == 0
 
 
 @pytest.mark.parametrize("rounds", [1, 3])

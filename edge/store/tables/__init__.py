@@ -15,6 +15,7 @@ from edge.store.tables.configuration import (
     rule_set,
     site,
 )
+from edge.store.tables.housekeeping import housekeeping
 from edge.store.tables.ledger import account, batch, delivery, entry, writer
 from edge.store.tables.metadata import metadata
 from edge.store.tables.months import month_close, month_fee, month_line, month_share, month_statement
@@ -42,6 +43,7 @@ __all__ = [
     "crawler_sighting",
     "delivery",
     "entry",
+    "housekeeping",
     "key_directory",
     "membership",
     "metadata",
