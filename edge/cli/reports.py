@@ -6,52 +6,37 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import Connection
 
+from edge.cli.statement_text import show_statement
 from edge.cli.terminal import (
-    Column,
     CommandFailed,
     JsonFlag,
     WrongUsage,
     note,
     say,
-    show_json,
-    show_rows,
-    visible,
     write,
     write_bytes,
 )
 from edge.cli.times import read_month
 from edge.cli.workplace import reading, settings_here
-from edge.core.money import format_signed
 from edge.core.month import Month
 from edge.core.month_rows import EntryDetail
-from edge.core.statement import AccountMonth, Party, Reader, Statement
+from edge.core.statement import Party, Statement
 from edge.files.folder import scratch_directory, write_folder
 from edge.files.formats import FORMATS, FormatUnfit, Sources
 from edge.settings import Settings
 from edge.store.closed_months import names_in
 from edge.store.crawlers import find_crawler
-from edge.store.late_corrections import Correction, late_corrections
 from edge.store.month_reading import Names, Part, charges_by_day, month_details, transfers_by_day
 from edge.store.publishers import find_publisher
 from edge.store.statements import read_statement
 
 _DEFAULT_FORMATS = ["csv", "jsonl"]
-_COLUMNS = (
-    Column("PUBLISHER", "publisher"),
-    Column("SITE", "site"),
-    Column("CRAWLER", "crawler"),
-    Column("RULE", "rule"),
-    Column("LICENCE", "licence"),
-    Column("PAGES", "pages", numeric=True),
-    Column("REVERSED", "reversed_pages", numeric=True),
-    Column("AMOUNT", "amount", numeric=True),
-)
 
 
 def report(
@@ -78,7 +63,7 @@ def report(
         elif formats:
             _write_one(desk, formats[0])
         else:
-            _show(desk, as_json)
+            show_statement(desk.statement, as_json)
     if desk.statement.draft:
         note(f"{period.label} is not closed: this is a draft")
 
@@ -177,88 +162,3 @@ def _write_files(desk: Desk, formats: list[str], out: Path, detail: bool, as_jso
     for file in described.files:
         say(f"{out / file.name}  {file.rows} lines  sha256 {file.sha256}")
     say(f"{stated}")
-
-
-def _show(desk: Desk, as_json: bool) -> None:
-    statement, made = desk.statement, desk.statement.report
-    late = late_corrections(desk.connection, made.month, desk.part)
-    if as_json:
-        show_json(
-            {
-                "statement": statement.number,
-                "month": made.month.label,
-                "draft": made.draft,
-                "entries": made.entry_count,
-                "receipts": statement.receipts,
-                "lines": [_line(line) for line in made.lines],
-                "totals": [_total(total) for total in made.totals],
-                "in_suspense_micros": dict(statement.suspended_micros),
-                "topped_up_micros": dict(statement.topped_up_micros),
-                "accounts": [_account(account) for account in statement.accounts],
-                "corrections": [_correction(each) for each in late],
-            }
-        )
-        return
-    show_rows([_line(line) for line in made.lines], _COLUMNS, False, f"nothing was sold in {made.month.label}")
-    for total in made.totals:
-        shown = format_signed(total.amount_micros, total.currency)
-        say(f"total {shown}: {total.pages} pages, {total.reversed_pages} reversed, equal to the ledger's sums")
-        if total.fee_micros:
-            fee, payable = (format_signed(each, total.currency) for each in (total.fee_micros, total.payable_micros))
-            say(f"operator's fee {fee}, payable {payable}")
-    for currency, micros in statement.suspended_micros:
-        say(f"in suspense at the end of the month: {format_signed(micros, currency)}")
-    if statement.reader is Reader.CRAWLER:
-        _show_accounts(statement)
-    for each in late:
-        given = format_signed(each.given_back_micros, each.currency)
-        say(f"corrects {each.month.label}: {each.charge} gives back {given} ({visible(each.reason or each.kind)})")
-
-
-def _show_accounts(statement: Statement) -> None:
-    """What a crawler's accounts opened and closed with, and how many receipts there are."""
-    for account in statement.accounts:
-        topped_up = dict(statement.topped_up_micros).get(account.currency, 0)
-        opening, paid_in, closing = (
-            format_signed(micros, account.currency)
-            for micros in (account.opening_micros, topped_up, account.closing_micros)
-        )
-        say(f"account {account.code}: opened with {opening}, topped up {paid_in}, closed with {closing}")
-    say(f"{statement.receipts} receipts")
-
-
-def _correction(each: Correction) -> dict[str, Any]:
-    return {
-        "charge": each.charge,
-        "month": each.month.label,
-        "kind": each.kind.value,
-        "currency": each.currency,
-        "given_back_micros": each.given_back_micros,
-        "reference": each.reference,
-        "reason": each.reason,
-        "author": each.author,
-    }
-
-
-def _account(account: AccountMonth) -> dict[str, Any]:
-    names = ("code", "currency", "opening_micros", "credited_micros", "debited_micros", "closing_micros")
-    return {name: getattr(account, name) for name in names}
-
-
-def _line(line: Any) -> dict[str, Any]:
-    return {
-        **{name: getattr(line, name) for name in ("publisher", "site", "crawler", "rule", "licence")},
-        **_total(line),
-    }
-
-
-def _total(total: Any) -> dict[str, Any]:
-    return {
-        "currency": total.currency,
-        "pages": total.pages,
-        "reversed_pages": total.reversed_pages,
-        "amount": format_signed(total.amount_micros, total.currency),
-        "amount_micros": total.amount_micros,
-        "fee_micros": total.fee_micros,
-        "payable_micros": total.payable_micros,
-    }

@@ -22,9 +22,10 @@ from edge.core.fees import FeeBasis
 from edge.core.jws import JwsFault, open_compact, sign_compact, time_text
 from edge.core.keys import PublicKey
 from edge.core.month import Month
+from edge.core.particulars import Sums
 from edge.core.report import MonthReport, ReportLine, ReportMismatch, totals_of
 from edge.core.report_files import jsonl_digest, sums_document
-from edge.core.statement import Party, Reader, Statement
+from edge.core.statement import NO_MOVEMENTS, Movements, Party, Reader, Statement
 
 MONTH_TYPE = "farebox-month+jws"
 TOKEN_CHARACTERS_MAX = 65_536
@@ -36,9 +37,10 @@ class Share:
 
     entry_count: int = 0
     receipts: int = 0
-    topped_up_micros: tuple[tuple[str, int], ...] = ()
-    suspended_micros: tuple[tuple[str, int], ...] = ()
+    topped_up_micros: Sums = ()
+    suspended_micros: Sums = ()
     verify_at: str | None = None
+    movements: Movements = NO_MOVEMENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def cut(whole: Statement, reader: Reader, party: Party, own: Share) -> Statement
         verify_at=own.verify_at,
         topped_up_micros=own.topped_up_micros,
         receipts=own.receipts,
+        movements=own.movements,
     )
 
 

@@ -13,7 +13,7 @@ from edge.core.closing import canonical
 from edge.core.month import Month
 from edge.core.report import MonthReport, Pocket, ReportLine, ReportMismatch, totals_of
 from edge.core.report_files import jsonl_digest
-from edge.core.statement import AccountMonth, Party, Reader, Statement
+from edge.core.statement import AccountMonth, Movements, Party, Reader, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,11 @@ def freeze(statement: Statement) -> str:
             "suspended_micros": dict(statement.suspended_micros),
             "topped_up_micros": dict(statement.topped_up_micros),
             "receipts": statement.receipts,
+            "movements": {
+                "held": dict(statement.movements.held),
+                "granted": dict(statement.movements.granted),
+                "fees_paid": dict(statement.movements.fees_paid),
+            },
             "verify_at": statement.verify_at,
         }
     )
@@ -73,6 +78,7 @@ def thaw(text: str, lines: tuple[ReportLine, ...]) -> Statement:
         head.verify_at,
         tuple(sorted(kept["topped_up_micros"].items())),
         kept["receipts"],
+        Movements(**{name: tuple(sorted(sums.items())) for name, sums in kept["movements"].items()}),
     )
 
 

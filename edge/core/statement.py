@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edge.core.month import Month
+from edge.core.particulars import NO_PARTICULARS, Particulars, Sums
 from edge.core.report import CurrencyTotal, MonthReport, Pocket
 from edge.core.report_files import FileDigest, Manifest, part_label
 
@@ -54,13 +55,30 @@ class AccountMonth:
 
 
 @dataclass(frozen=True, slots=True)
+class Movements:
+    """What moved a reader's accounts beside its lines and top-ups, by currency, in micro-units.
+
+    ``held`` is how much more lies in holds for pages under way at the month's end than at its beginning, ``granted``
+    what the operator's own notes gave a crawler, ``fees_paid`` the fees that were taken in the month, of earlier ones.
+    """
+
+    held: Sums = ()
+    granted: Sums = ()
+    fees_paid: Sums = ()
+
+
+NO_MOVEMENTS = Movements()
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """A month for one reader.
 
     ``party`` is that reader, None for the operator, who sees everything. ``suspended_micros`` is what lies in suspense
     at the month's end, by currency. ``digest`` pins the lines: the SHA-256, in hexadecimal, of the JSON Lines file.
     ``verify_at`` says where a reader can check, None when no address is known. ``topped_up_micros`` is what was paid
-    in, by currency, and ``receipts`` how many charges were paid for.
+    in, by currency, and ``receipts`` how many charges were paid for. ``movements`` is the rest of what its accounts
+    tell, and ``particulars`` what it lists one by one.
     """
 
     report: MonthReport
@@ -68,11 +86,13 @@ class Statement:
     reader: Reader
     party: Party | None
     accounts: tuple[AccountMonth, ...]
-    suspended_micros: tuple[tuple[str, int], ...]
+    suspended_micros: Sums
     digest: str
     verify_at: str | None = None
-    topped_up_micros: tuple[tuple[str, int], ...] = ()
+    topped_up_micros: Sums = ()
     receipts: int = 0
+    movements: Movements = NO_MOVEMENTS
+    particulars: Particulars = NO_PARTICULARS
 
     @property
     def month(self) -> Month:

@@ -19,10 +19,13 @@ from edge.core.detail_files import checked, csv_header, csv_rows, jsonl_rows
 from edge.core.month_rows import EntryDetail
 from edge.core.report_files import FileDigest, Manifest
 from edge.core.statement import Statement
+from edge.core.summary_files import summary_csv, summary_jsonl
 from edge.files.formats import FORMATS, FormatUnfit, Sources
 from edge.files.parquet import DETAIL_TYPES, write_parquet
 
 DETAIL_FORMATS = ("csv", "jsonl", "parquet")
+SUMMARIES = {"csv": summary_csv, "jsonl": summary_jsonl}
+"""Beside a file of lines, one of everything else that the statement says."""
 CHUNK = 1_000
 Details = Callable[[], Iterable[EntryDetail]]
 
@@ -45,6 +48,7 @@ def write_folder(
     with TemporaryDirectory(prefix=".farebox-", dir=out) as place:
         scratch = Path(place)
         made = [_written(scratch, sources, name) for name in formats]
+        made += [_summary(scratch, statement, name) for name in formats if name in SUMMARIES]
         if details is not None:
             made += _detailed(scratch, statement, in_detail, details())
         stated = out / f"manifest-{statement.label}.json"
@@ -70,6 +74,13 @@ def _written(scratch: Path, sources: Sources, name: str) -> FileDigest:
     path = scratch / f"report-{sources.statement.label}.{form.ending}"
     with path.open("wb") as sink:
         rows = form.write(sources, sink, scratch)
+    return _digest(path, rows)
+
+
+def _summary(scratch: Path, statement: Statement, name: str) -> FileDigest:
+    path = scratch / f"summary-{statement.label}.{name}"
+    content, rows = SUMMARIES[name](statement)
+    path.write_bytes(content)
     return _digest(path, rows)
 
 

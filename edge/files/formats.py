@@ -110,7 +110,8 @@ FORMATS = {
             True,
             _focus,
             frozenset({Reader.CRAWLER, Reader.OPERATOR}),
-            "FOCUS is about what crawlers spend; give --crawler, or leave --publisher out",
+            "FOCUS is about what a crawler spends, not about what a publisher earns; for a publisher choose csv, "
+            "xlsx or parquet, for a crawler give --crawler NAME",
         ),
         Format(
             "beancount",

@@ -17,6 +17,7 @@ from edge.core.report import ReportLine
 from edge.core.statement import Party, Reader, Statement
 from edge.files.fonts import MAIN, Letters, quiet_subsetting
 from edge.files.needed import library
+from edge.files.tables import Cell, Table, TableRow, tables
 from edge.files.wording import TITLES, account_title, decided_at, figures, how_to_check, period
 
 MARGIN, WIDTH, BOTTOM = 18.0, 174.0, 20.0
@@ -50,8 +51,10 @@ class _Page:
             self._summary(currency)
         for currency in self._statement.currencies:
             self._lines(currency)
-        if self._statement.accounts:
+        if self._statement.party is None and self._statement.accounts:
             self._accounts()
+        for table in tables(self._statement):
+            self._table(table)
         self._check()
         output: bytearray = self._pdf.output()
         return output
@@ -181,12 +184,18 @@ class _Page:
         self._room(30)
         self._heading("Accounts")
         self._account_row(columns, headings, head=True)
-        for account in self._statement.accounts:
+        rows = [
+            (
+                account,
+                (account.opening_micros, account.credited_micros, -account.debited_micros, account.closing_micros),
+            )
+            for account in self._statement.accounts
+        ]
+        decimals = _decimals(micros for _, amounts in rows for micros in amounts)
+        for account, amounts in rows:
             if self._pdf.will_page_break(10):
                 self._pdf.add_page()
                 self._account_row(columns, headings, head=True)
-            amounts = (account.opening_micros, account.credited_micros, -account.debited_micros, account.closing_micros)
-            decimals = _decimals(amounts)
             words = f"{account_title(account)} ({account.currency})"
             self._account_row(columns, (words, *(_money(micros, decimals) for micros in amounts)))
         self._pdf.ln(5)
@@ -198,6 +207,37 @@ class _Page:
             self._text(text, width, 6.5, size=size, bold=head, ink=ink, align="R" if place else "L", fill=head)
         self._pdf.ln(6.5)
         if not head:
+            self._rule(light=True)
+
+    def _table(self, table: Table) -> None:
+        """A table of a statement's own; its heading is repeated on every page."""
+        self._room(28)
+        self._heading(table.title)
+        headings = TableRow(tuple(column.heading for column in table.columns))
+        self._table_row(table, headings, 2, head=True)
+        decimals = _decimals(cell for row in table.rows for cell in row.cells if isinstance(cell, int))
+        for row in table.rows:
+            if self._pdf.will_page_break(7):
+                self._pdf.add_page()
+                self._table_row(table, headings, 2, head=True)
+            self._table_row(table, row, decimals)
+        if table.note:
+            self._pdf.ln(1)
+            self._text(table.note, WIDTH, 5, size=7.5, ink=GREY)
+            self._pdf.ln(5)
+        self._pdf.ln(5)
+
+    def _table_row(self, table: Table, row: TableRow, decimals: int, *, head: bool = False) -> None:
+        self._pdf.set_fill_color(*PALE)
+        if row.sum:
+            self._rule()
+        for column, cell in zip(table.columns, row.cells, strict=True):
+            size, ink = (7.5, GREY) if head else (8.5, INK)
+            align = "R" if column.right else "L"
+            width, bold = WIDTH * column.width, head or row.sum
+            self._text(_told(cell, decimals), width, 6.2, size=size, bold=bold, ink=ink, align=align, fill=head)
+        self._pdf.ln(6.2)
+        if not head and not row.sum:
             self._rule(light=True)
 
     def _check(self) -> None:
@@ -337,6 +377,10 @@ def _amounts(reader: Reader, line: Any) -> tuple[int, ...]:
 def _decimals(amounts: Any) -> int:
     """How many decimals a column needs: two at least, six at most."""
     return max((len(f"{abs(micros) % MICROS_PER_UNIT:06d}".rstrip("0")) for micros in amounts), default=2) or 2
+
+
+def _told(cell: Cell, decimals: int) -> str:
+    return _money(cell, decimals) if isinstance(cell, int) else cell
 
 
 def _money(micros: int, decimals: int) -> str:

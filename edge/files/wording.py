@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from edge.core.balance_story import Figure
 from edge.core.month import Month
 from edge.core.report import Pocket
 from edge.core.statement import AccountMonth, Reader, Statement
@@ -26,27 +26,19 @@ POCKETS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One figure of a summary: what it is and how much, in micro-units. A ``sum`` is set apart from what it sums."""
-
-    name: str
-    micros: int
-    sum: bool = False
-
-
 def figures(statement: Statement, currency: str) -> Iterator[Figure]:
     """The summary of one currency, each sum below what it is the sum of."""
     total = statement.total(currency)
     crawler = statement.reader is Reader.CRAWLER
-    yield Figure("Pages charged" if crawler else "Pages paid", total.earned_micros)
+    yield Figure("Charged for pages" if crawler else "Paid for pages", total.earned_micros)
     if total.reversed_micros:
         yield Figure("Given back", -total.reversed_micros)
     if total.adjusted_micros:
         yield Figure("Credit and debit notes", -total.adjusted_micros)
     yield Figure("Spent" if crawler else "Earned", total.amount_micros, sum=True)
     if not crawler:
-        yield Figure("Operator's fee", -total.fee_micros)
+        fee = "Operator's fee (taken when the month is closed)" if statement.draft else "Operator's fee"
+        yield Figure(fee, -total.fee_micros)
         yield Figure(
             "Payable" if statement.reader is Reader.PUBLISHER else "Payable to publishers",
             total.payable_micros,

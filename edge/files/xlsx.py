@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,12 +22,14 @@ from edge.core.plain_text import plain
 from edge.core.report import ReportLine
 from edge.core.statement import Statement
 from edge.files.needed import library
+from edge.files.tables import Table, tables
 from edge.files.wording import TITLES, account_title, decided_at, figures, how_to_check, period
 
 DIGITS_MAX = 15
 TEXT_LENGTH_MAX = 32_000
-_AMOUNT = "#,##0.00####;[Red]-#,##0.00####"
+_AMOUNT = "#,##0.00????;[Red]-#,##0.00????"
 _COUNT = "#,##0"
+_TABLE_CHARACTERS = 100
 _INK, _PALE, _LINE = "#1F2A37", "#EEF2F6", "#9AA5B1"
 _LINE_COLUMNS: tuple[tuple[str, str, float], ...] = (
     ("Currency", "currency", 9),
@@ -67,6 +70,8 @@ def write_xlsx(statement: Statement, sink: BinaryIO, scratch: Path) -> int:
     _summary(sheets, statement)
     _lines(sheets, statement)
     _accounts(sheets, statement)
+    for name, together in groupby(tables(statement), lambda table: table.name):
+        _tables(sheets, name, list(together))
     made.close()
     return len(statement.report.lines)
 
@@ -92,7 +97,9 @@ class _Sheets:
             "head_right": {**head, "align": "right"},
             "amount": {**right, "num_format": _AMOUNT},
             "count": {**right, "num_format": _COUNT},
+            "text_right": {**text, "align": "right"},
             "sum_text": {**text, **sums},
+            "sum_text_right": {**text, **sums, "align": "right"},
             "sum_amount": {**right, **sums, "num_format": _AMOUNT},
             "sum_count": {**right, **sums, "num_format": _COUNT},
         }
@@ -149,7 +156,7 @@ def _summary(sheets: _Sheets, statement: Statement) -> None:
             row += 1
             sheets.text(sheet, row, 0, figure.name, "sum_text" if figure.sum else "text")
             sheets.amount(sheet, row, 1, figure.micros, "sum_amount" if figure.sum else "amount")
-        for name, pages in (("Pages", total.pages), ("Pages given back", total.reversed_pages)):
+        for name, pages in (("Number of pages", total.pages), ("Number of pages given back", total.reversed_pages)):
             row += 1
             sheets.text(sheet, row, 0, name, "label")
             sheet.write_number(row, 1, pages, sheets.style["count"])
@@ -232,6 +239,36 @@ def _accounts(sheets: _Sheets, statement: Statement) -> None:
         amounts = (account.opening_micros, account.credited_micros, -account.debited_micros, account.closing_micros)
         for place, micros in enumerate(amounts, start=3):
             sheets.amount(sheet, row, place, micros)
+
+
+def _tables(sheets: _Sheets, name: str, together: list[Table]) -> None:
+    """Tables of a statement's own, below one another on a sheet."""
+    columns = together[0].columns
+    sheet = sheets.add(name, [max(12, round(column.width * _TABLE_CHARACTERS)) for column in columns])
+    row = 0
+    for table in together:
+        row = _table(sheets, sheet, row, table) + 2
+
+
+def _table(sheets: _Sheets, sheet: Any, row: int, table: Table) -> int:
+    """One of them from ``row`` on; returns the row after it."""
+    sheet.set_row(row, 26)
+    sheets.text(sheet, row, 0, table.title, "title")
+    row += 1
+    for place, column in enumerate(table.columns):
+        sheets.text(sheet, row, place, column.heading, "head_right" if column.right else "head")
+    for each in table.rows:
+        row += 1
+        for place, cell in enumerate(each.cells):
+            if isinstance(cell, int):
+                sheets.amount(sheet, row, place, cell, "sum_amount" if each.sum else "amount")
+            else:
+                right = "_right" * table.columns[place].right
+                sheets.text(sheet, row, place, cell, f"sum_text{right}" if each.sum else f"text{right}")
+    if table.note:
+        row += 1
+        sheets.text(sheet, row, 0, table.note, "label")
+    return row + 1
 
 
 def _numeric(name: str) -> bool:

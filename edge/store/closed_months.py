@@ -20,7 +20,7 @@ from edge.core.frozen_statement import head_of, thaw
 from edge.core.month import Month
 from edge.core.report import MonthReport, ReportLine
 from edge.core.report_files import jsonl_digest
-from edge.core.statement import Party, Reader, Statement
+from edge.core.statement import NO_MOVEMENTS, Party, Reader, Statement
 from edge.store.month_reading import Names
 from edge.store.tables import month_close, month_fee, month_line, month_statement
 
@@ -134,7 +134,8 @@ def closed_statement(connection: Connection, month: Month, reader: Reader, party
     nothing = MonthReport(month, (), (), 0, False)
     made = thaw(whole, kept_lines(connection, month, Reader.OPERATOR, ""))
     empty = replace(made, report=nothing, reader=reader, party=party, accounts=(), suspended_micros=())
-    return replace(empty, digest=jsonl_digest(nothing), verify_at=None, topped_up_micros=(), receipts=0)
+    nowhere = replace(empty, digest=jsonl_digest(nothing), verify_at=None)
+    return replace(nowhere, topped_up_micros=(), receipts=0, movements=NO_MOVEMENTS)
 
 
 def kept_document(connection: Connection, month: Month, reader: Reader, party_id: int) -> str | None:

@@ -149,7 +149,7 @@ def freeze_month(database: Database, month: Month, closer: Closer) -> tuple[Clos
         whole, reading = fold_statement(connection, month, WHOLE, operator=closer.operator, draft=False, names=names)
         bases = _bases(connection, whole, names)
         check_fees(whole.report, bases, _ids(names.publishers))
-        readers = _readers(connection, whole, reading)
+        readers = _readers(connection, whole, reading, names)
         parts = writer_parts(connection, month)
     documents = {key: freeze(statement) for key, statement in readers.items()}
     known = names_text(names)
@@ -193,9 +193,11 @@ def _fee_order(database: Database, month: Month, basis: FeeBasis, author: str) -
     return FeeOrder(month.label, earns, fees, basis.publisher_id, money, author, why)
 
 
-def _readers(connection: Connection, whole: Statement, reading: Reading) -> dict[tuple[Reader, int], Statement]:
+def _readers(
+    connection: Connection, whole: Statement, reading: Reading, names: Names
+) -> dict[tuple[Reader, int], Statement]:
     """The operator's statement and those cut out of it, for each party that has anything in the month; checked."""
-    counts = count_readers(connection, whole.month, reading)
+    counts = count_readers(connection, whole.month, reading, names)
     publishers: dict[int, Statement] = {}
     for number in sorted(counts.publishers.keys() | _owners(whole, Pocket.PUBLISHER)):
         place = receipts_at(connection, Part(publisher_id=number))

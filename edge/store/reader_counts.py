@@ -12,11 +12,15 @@ from sqlalchemy import Connection, func, select
 from edge.core.closing import Share, WriterPart
 from edge.core.ledger import EntryKind
 from edge.core.month import Month
-from edge.store.month_reading import WHOLE, Part, recorded_in
+from edge.core.particulars import Sums
+from edge.core.report import Pocket
+from edge.core.statement import Movements
+from edge.store.month_reading import WHOLE, Move, Names, Part, recorded_in
 from edge.store.month_sums import Reading, suspended_by_parties
 from edge.store.tables import entry
 
 _PAID = frozenset({EntryKind.POST, EntryKind.SETTLE})
+_HOLDS = {EntryKind.HOLD: 1, EntryKind.VOID: -1, EntryKind.SETTLE: -1}
 
 
 @dataclass(slots=True)
@@ -25,11 +29,25 @@ class _Count:
     receipts: int = 0
     topped_up: dict[str, int] = field(default_factory=dict)
     suspended: dict[str, int] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)
+    granted: dict[str, int] = field(default_factory=dict)
+    fees_paid: dict[str, int] = field(default_factory=dict)
 
     def share(self) -> Share:
-        return Share(
-            self.entries, self.receipts, tuple(sorted(self.topped_up.items())), tuple(sorted(self.suspended.items()))
-        )
+        movements = Movements(_sums(self.held), _sums(self.granted), _sums(self.fees_paid))
+        return Share(self.entries, self.receipts, _sums(self.topped_up), _sums(self.suspended), movements=movements)
+
+    def take(self, move: Move, names: Names) -> None:
+        """Count entries that belong to the month's statement."""
+        self.entries += move.entries
+        self.receipts += move.entries if move.kind in _PAID else 0
+        if move.kind is EntryKind.CREDIT:
+            _add(self.topped_up, move.currency, move.amount_micros)
+        if move.kind in _HOLDS:
+            _add(self.held, move.currency, _HOLDS[move.kind] * move.amount_micros)
+        if move.kind is EntryKind.ADJUST and move.publisher_id is None:
+            gives = names.accounts[move.credit_account].pocket is Pocket.CRAWLER
+            _add(self.granted, move.currency, move.amount_micros if gives else -move.amount_micros)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +59,9 @@ class ReaderCounts:
     crawlers: dict[int, Share]
 
 
-def count_readers(connection: Connection, month: Month, reading: Reading, part: Part = WHOLE) -> ReaderCounts:
+def count_readers(
+    connection: Connection, month: Month, reading: Reading, names: Names, part: Part = WHOLE
+) -> ReaderCounts:
     """Count for each reader what a reading of the month, or of a part of it, holds."""
     whole, publishers, crawlers = _Count(), dict[int, _Count](), dict[int, _Count]()
 
@@ -55,13 +75,14 @@ def count_readers(connection: Connection, month: Month, reading: Reading, part: 
 
     for move in (*reading.named, *reading.fees):
         for count in concerned(move.publisher_id, move.crawler_id):
-            count.entries += move.entries
-            count.receipts += move.entries if move.kind in _PAID else 0
-            if move.kind is EntryKind.CREDIT:
-                count.topped_up[move.currency] = count.topped_up.get(move.currency, 0) + move.amount_micros
+            count.take(move, names)
+    for move in reading.moved:
+        if move.kind is EntryKind.FEE:
+            for count in concerned(move.publisher_id, move.crawler_id):
+                _add(count.fees_paid, move.currency, move.amount_micros)
     for publisher_id, crawler_id, currency, amount in suspended_by_parties(connection, month, part):
         for count in concerned(publisher_id, crawler_id):
-            count.suspended[currency] = count.suspended.get(currency, 0) + amount
+            _add(count.suspended, currency, amount)
     return ReaderCounts(whole.share(), _shares(publishers), _shares(crawlers))
 
 
@@ -70,6 +91,14 @@ def writer_parts(connection: Connection, month: Month) -> tuple[WriterPart, ...]
     numbers = (func.min(entry.c.number), func.max(entry.c.number), func.count())
     query = select(entry.c.writer_id, *numbers).where(*recorded_in(month)).group_by(entry.c.writer_id)
     return tuple(WriterPart(*row) for row in connection.execute(query.order_by(entry.c.writer_id)))
+
+
+def _add(sums: dict[str, int], currency: str, amount_micros: int) -> None:
+    sums[currency] = sums.get(currency, 0) + amount_micros
+
+
+def _sums(sums: dict[str, int]) -> Sums:
+    return tuple(sorted(sums.items()))
 
 
 def _shares(counts: dict[int, _Count]) -> dict[int, Share]:

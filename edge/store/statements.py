@@ -6,15 +6,18 @@ draft.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import Connection, select
 
 from edge.core.month import Month
 from edge.core.report import check, fold
 from edge.core.report_files import jsonl_digest
 from edge.core.statement import Party, Reader, Statement
-from edge.store.closed_months import closed_statement
+from edge.store.closed_months import closed_statement, names_in
 from edge.store.month_reading import Names, Part
 from edge.store.month_sums import Reading, account_months, entry_sums, read_month
+from edge.store.particulars import read_particulars
 from edge.store.reader_counts import count_readers
 from edge.store.tables import crawler, publisher, site
 
@@ -30,11 +33,11 @@ def read_statement(
     (``Database.read``).
     """
     reader, party = _party(connection, part)
-    closed = closed_statement(connection, month, reader, party)
-    if closed is not None:
-        return closed
-    known = names or Names.read(connection)
-    return fold_statement(connection, month, part, operator=operator, draft=True, names=known)[0]
+    known = names or names_in(connection, month, Names.read(connection))
+    made = closed_statement(connection, month, reader, party)
+    if made is None:
+        made, _ = fold_statement(connection, month, part, operator=operator, draft=True, names=known)
+    return replace(made, particulars=read_particulars(connection, made, part, known))
 
 
 def fold_statement(
@@ -45,7 +48,7 @@ def fold_statement(
     rows = (move.row(names, month) for move in (*reading.named, *reading.fees))
     report = fold(month, rows, draft=draft)
     check(report, entry_sums(reading.moved, reading.fees, names))
-    counted = count_readers(connection, month, reading, part).whole
+    counted = count_readers(connection, month, reading, names, part).whole
     reader, party = _party(connection, part)
     made = Statement(
         report,
@@ -58,6 +61,7 @@ def fold_statement(
         receipts_at(connection, part),
         counted.topped_up_micros,
         counted.receipts,
+        counted.movements,
     )
     return made, reading
 

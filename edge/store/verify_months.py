@@ -62,7 +62,7 @@ def _content_faults(connection: Connection, closed: ClosedMonth, documents: Docu
     whole, reading = _folded(connection, month, names, heads[Reader.OPERATOR, 0])
     yield from _line_faults(whole.report.lines, kept_lines(connection, month, Reader.OPERATOR, ""), place)
     yield from _fee_faults(connection, whole, names, place)
-    counts = count_readers(connection, month, reading)
+    counts = count_readers(connection, month, reading, names)
     for key, text in documents.items():
         if freeze(_cut_again(whole, key, heads[key], counts)) != text:
             yield Fault("I5", f"{place}, {key[0]} {key[1] or ''}".rstrip(), "is not what its entries come to")

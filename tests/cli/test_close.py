@@ -68,7 +68,7 @@ def test_a_closed_months_files_are_the_same_for_ever(sold: Farebox, workplace: P
     assert sold("report", "2026-10", *formats, "again").code == 0
     first = {path.name: path.read_bytes() for path in (workplace / "first").iterdir()}
     assert {path.name: path.read_bytes() for path in (workplace / "again").iterdir()} == first
-    assert len(first) == 8
+    assert len(first) == 10
     assert b'"draft":false' in first["manifest-2026-10.json"]
 
 

@@ -25,10 +25,12 @@ def test_several_formats_and_every_charge_come_with_one_manifest(shop: Farebox, 
     break_delivery(workplace, charges[1])
     result = shop("report", "2026-11", "--format", EVERY_FORMAT, "--out", "books", "--detail", "--json")
     assert result.code == 0
+    summary = (workplace / "books" / "summary-2026-11.jsonl").read_text().splitlines()
     assert {name: described["rows"] for name, described in result.json["files"].items()} == {
         **{f"report-2026-11.{ending}": 1 for ending in ("csv", "jsonl", "xlsx", "parquet", "pdf")},
         **{f"charges-2026-11.{ending}": 3 for ending in ("csv", "jsonl", "parquet")},
         "report-2026-11.focus.csv": 3,
+        **{f"summary-2026-11.{ending}": len(summary) for ending in ("csv", "jsonl")},
         "report-2026-11.beancount": len((workplace / "books" / "report-2026-11.beancount").read_text().splitlines()),
     }
     assert sorted(path.name for path in (workplace / "books").iterdir()) == sorted(
@@ -80,7 +82,7 @@ def test_a_binary_format_goes_to_a_pipe_and_not_to_a_terminal(
     pipe = Pipe(printed)
     monkeypatch.setattr(sys, "stdout", pipe)
     assert shop("report", "2026-11", "--format", "xlsx").code == 0
-    assert openpyxl.load_workbook(printed).sheetnames == ["Statement", "Lines", "Accounts"]
+    assert openpyxl.load_workbook(printed).sheetnames == ["Statement", "Lines", "Accounts", "Paid in"]
     pipe.terminal = True
     refused = shop("report", "2026-11", "--format", "xlsx")
     assert refused.code == 2

@@ -9,17 +9,21 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import orjson
 import pytest
 from beancount import loader
 from beancount.core import data
 from sqlalchemy import Connection
 
+from edge.core.balance_story import OTHER, Figure, balance_story
 from edge.core.beancount_books import account_name
 from edge.core.detail_files import checked, signed_micros
 from edge.core.focus import COLUMNS
+from edge.core.ledger import charge_id
 from edge.core.month import Month
 from edge.core.report import EntryRow, ReportMismatch, check, fold
 from edge.core.statement import Party, Reader, Statement
+from edge.core.summary_files import summary_csv, summary_jsonl
 from edge.files.folder import write_folder
 from edge.files.formats import FORMATS, FormatUnfit, Sources
 from edge.store.database import Database
@@ -230,7 +234,7 @@ def test_a_folder_holds_every_format_with_the_digests_of_its_files(snapshot: Con
     )
     found = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert found == sorted([*(file.name for file in manifest.files), stated.name])
-    assert len(found) == len(FORMATS) + 3 + 1
+    assert len(found) == len(FORMATS) + 3 + 2 + 1
     rows = {file.name: file.rows for file in manifest.files}
     entries = len(list(month_details(snapshot, names, NOVEMBER)))
     assert rows["charges-2026-11.csv"] == rows["charges-2026-11.parquet"] == entries
@@ -263,3 +267,64 @@ def test_a_statement_is_numbered_by_reader_and_month(snapshot: Connection) -> No
         "2026-11-C1",
     ]
     assert made(snapshot, part=Part(crawler_id=2)).reader is Reader.CRAWLER
+
+
+@pytest.mark.parametrize("month", [OCTOBER, NOVEMBER, DECEMBER], ids=str)
+@pytest.mark.parametrize("part", PARTS[1:], ids=str)
+def test_a_statement_tells_every_step_from_one_balance_to_the_next(
+    snapshot: Connection, month: Month, part: Part
+) -> None:
+    statement = made(snapshot, month, part)
+    assert statement.accounts
+    for account in statement.accounts:
+        opening, *steps, closing = balance_story(statement, account)
+        assert (opening.micros, closing.micros) == (account.opening_micros, account.closing_micros)
+        assert opening.micros + sum(step.micros for step in steps) == closing.micros
+        assert OTHER not in [step.name for step in steps], steps
+
+
+def test_a_step_that_nothing_explains_is_shown_as_such(snapshot: Connection) -> None:
+    statement = made(snapshot, part=Part(crawler_id=1))
+    account = replace(statement.accounts[0], credited_micros=statement.accounts[0].credited_micros + 7)
+    assert Figure(OTHER, 7) in list(balance_story(statement, account))
+
+
+@pytest.mark.parametrize("part", PARTS, ids=str)
+def test_the_summary_says_what_the_statement_comes_to(snapshot: Connection, part: Part) -> None:
+    statement = made(snapshot, part=part)
+    as_csv = list(csv.DictReader(io.StringIO(summary_csv(statement)[0].decode(), newline="")))
+    as_lines = [orjson.loads(line) for line in summary_jsonl(statement)[0].splitlines()]
+    assert [(row["section"], row["item"], row["amount_micros"]) for row in as_csv] == [
+        (row["section"], row["item"], "" if row["amount_micros"] is None else str(row["amount_micros"]))
+        for row in as_lines
+    ]
+    for total in statement.report.totals:
+        said = {
+            row["item"]: row["amount_micros"]
+            for row in as_lines
+            if (row["section"], row["currency"]) == ("total", total.currency)
+        }
+        assert said["amount"] == total.amount_micros
+        assert said.get("payable", total.payable_micros) == total.payable_micros
+    for section, listed in (
+        ("top_up", statement.particulars.top_ups),
+        ("correction", statement.particulars.corrections),
+    ):
+        rows = [row for row in as_lines if row["section"] == section and row["item"] not in ("sum", "number")]
+        for currency, micros in listed.sums_micros:
+            assert sum(row["amount_micros"] for row in rows if row["currency"] == currency) == micros
+        assert len(rows) == listed.count
+    assert dict(statement.topped_up_micros) == dict(statement.particulars.top_ups.sums_micros) or part.publisher_id
+
+
+def test_what_comes_out_of_suspense_corrects_no_earlier_month(snapshot: Connection, desk: Desk) -> None:
+    assert [each.charge for each in made(snapshot).particulars.corrections.items][1] == charge_id(desk.october)
+    assert made(snapshot).particulars.corrections.count == 2
+    assert made(snapshot, DECEMBER).particulars.corrections.count == 0
+
+
+def test_a_publisher_hears_of_no_top_up_and_a_crawler_of_no_share(snapshot: Connection) -> None:
+    assert made(snapshot, OCTOBER, Part(publisher_id=1)).particulars.top_ups.count == 0
+    assert made(snapshot, OCTOBER, Part(crawler_id=1)).particulars.top_ups.count == 2
+    assert made(snapshot, OCTOBER).particulars.top_ups.count == 4
+    assert made(snapshot, OCTOBER, Part(crawler_id=1)).particulars.shares == ()
