@@ -148,14 +148,14 @@ class EdgeProtocol(WatchedProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refusal is not None or self.transport.is_closing():
             return
-        heads = self._heads
+        heads, content = self._heads, self.content_received
         self._idle_since = None
         self._feed(data)
         if self.waiting_for_head_since is not None:
             if heads == self._heads:  # no byte of this was of another request
                 self._count_head(len(data))
         elif not self._is_idle and self._refusal is None:
-            self._count_overhead(len(data))
+            self._count_overhead(len(data) - (self.content_received - content))
 
     def _feed(self, data: bytes | memoryview) -> None:
         while data and not self.transport.is_closing():
