@@ -245,6 +245,14 @@ class Settings(BaseModel):
         le=240,
         description="How many whole months the sums of requests are kept, beside the current one.",
     )
+    payment_webhook_secret_file: Path | None = Field(
+        default=None,
+        description="File with the secrets (whsec_..., one a line) that sign payment messages; none: none are taken.",
+    )
+    stripe_webhook_secret_file: Path | None = Field(
+        default=None,
+        description="File with the signing secrets of Stripe's webhook endpoint, one a line; none: none are taken.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severity that is logged."
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edge.cli import unmatched
 from edge.cli.alerts import set_or_turn_off
 from edge.cli.budget_table import BUDGET_COLUMNS, budget_row, budgets_of
 from edge.cli.budgets import set_or_remove
@@ -22,6 +23,7 @@ from edge.store.crawlers import find_crawler
 from edge.store.problems import InvalidValue
 
 app = noun("Accounts: what crawlers have and may spend.")
+app.add_typer(unmatched.app, name="unmatched")
 
 _COLUMNS = (
     Column("ACCOUNT", "code"),

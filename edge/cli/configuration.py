@@ -30,7 +30,10 @@ def show(as_json: JsonFlag = False) -> None:
 @app.command("check", epilog="Example: farebox config check && farebox serve")
 def check(as_json: JsonFlag = False) -> None:
     """Say whether the settings can be used, without starting anything."""
+    from edge.proxy.payment_secrets import read_payment_secrets  # loads FastAPI: not for the other commands
+
     settings = settings_here()
+    read_payment_secrets(settings)
     if as_json:
         show_json({"ok": True, "database_url": settings.public_dump()["database_url"]})
     else:

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from edge.core.catalogue import Catalogue
 from edge.core.policy import Knowledge, Policy
@@ -31,6 +31,9 @@ from edge.proxy.housekeeper import Housekeeper
 from edge.proxy.key_directories import KeyDirectories
 from edge.proxy.live_policy import LivePolicy
 from edge.proxy.messages import Refusals
+from edge.proxy.payment_desk import PaymentDesk
+from edge.proxy.payment_routes import payment_routes
+from edge.proxy.payment_secrets import read_payment_secrets
 from edge.proxy.protocol import EdgeProtocol, protocol_factory
 from edge.proxy.read_request import RequestReader
 from edge.proxy.sale import HasRight, Sale
@@ -150,7 +153,11 @@ def build_edge(
         upstream=upstream,
         sale=Sale(ledger, deliveries, settings.body_buffer_bytes, evidence, _right_finder(database)),
         traffic=traffic,
-        control=public_app(keys.jwks, lambda charge_id: receipt_of(database, keys, settings.operator, charge_id)),
+        control=public_app(
+            keys.jwks,
+            lambda charge_id: receipt_of(database, keys, settings.operator, charge_id),
+            [_payments(settings, database, ledger)],
+        ),
         clock=time.time,
         request_body_bytes=settings.request_body_bytes,
         report=_report,
@@ -208,6 +215,12 @@ def checkpoint_keeper(settings: Settings, database: Database) -> CheckpointKeepe
     """Who makes this installation's checkpoints, and where they are kept."""
     node = settings.node or socket.gethostname()
     return CheckpointKeeper(database, settings.data_dir, settings.operator, settings.kept_checkpoints, node=node)
+
+
+def _payments(settings: Settings, database: Database, ledger: Ledger) -> APIRouter:
+    node = settings.node or socket.gethostname()
+    desk = PaymentDesk(database, ledger, node, now_micros, allow_dev=settings.dev)
+    return payment_routes(desk, read_payment_secrets(settings), time.time, allow_test_mode=settings.dev)
 
 
 def _live_policy(settings: Settings, database: Database) -> LivePolicy:

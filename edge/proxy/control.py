@@ -6,12 +6,12 @@ answers on every site below ``/.well-known/``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
 import orjson
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -72,13 +72,13 @@ def admin_app(is_ready: Callable[[], str | None], metrics: Callable[[], Metrics]
     return app
 
 
-def public_app(jwks: Callable[[], bytes], receipt_of: ReceiptOf) -> FastAPI:
-    """The key set, receipts by id, and a page for each refusal code, below ``/.well-known/``."""
+def public_app(jwks: Callable[[], bytes], receipt_of: ReceiptOf, more: Sequence[APIRouter] = ()) -> FastAPI:
+    """The key set, receipts by id, and a page for each refusal code, below ``/.well-known/``; and ``more`` there."""
     app = _bare_app("farebox")
 
     @app.exception_handler(HTTPException)
     async def problem_of(request: Request, error: HTTPException) -> Response:
-        return _problem(error.status_code, str(error.detail))
+        return problem_answer(error.status_code, str(error.detail), error.headers)
 
     @app.api_route("/.well-known/farebox/jwks.json", methods=READ)
     def keys() -> Response:
@@ -100,16 +100,18 @@ def public_app(jwks: Callable[[], bytes], receipt_of: ReceiptOf) -> FastAPI:
             raise HTTPException(404, detail="There is no such page.") from None
         return HTMLResponse(page, headers=_PAGE_HEADERS)
 
+    for router in more:
+        app.include_router(router)
     return app
 
 
-def _problem(status: int, detail: str) -> Response:
+def problem_answer(status: int, detail: str, more: Mapping[str, str] | None = None) -> Response:
     """An RFC 9457 body for what these routes refuse; ``detail`` is a refusal code where there is one, else words."""
     known = REFUSALS.get(RefusalCode(detail)) if detail in _CODES else None
     problem = {"type": "about:blank", "title": known.title if known else detail, "status": status}
     if known:
         problem |= {"detail": known.detail, "code": detail}
-    headers = {"cache-control": "no-store"}
+    headers = {"cache-control": "no-store", **(more or {})}
     return Response(orjson.dumps(problem), status, headers, media_type="application/problem+json")
 
 

@@ -113,24 +113,43 @@ def credit(
     ``author`` is the person or command that says so. Raises ``InvalidValue``, ``UnknownName`` without an account in
     that currency, ``NameTaken`` when the reference names another top-up, and ``LedgerUnavailable``.
     """
-    if money.amount_micros == 0:
-        raise InvalidValue("a top-up of nothing is not one; name an amount", "amount")
-    reference = _read_reference(reference)
     with database.write() as connection:
-        number = find_account(connection, account_code(crawler_id, money.currency))
-        if number is None and opening is not Opening.NEVER:
-            number = _open_for_credit(connection, crawler_id, money.currency, reference, opening)
-        if number is None:
-            raise UnknownName(f"the crawler has no {money.currency} account; open one first", "amount")
-        funding = funding_account(connection, money.currency)
-    order = CreditOrder(number, funding, crawler_id, money, reference, author, reason)
+        order = credit_order(
+            connection, crawler_id, money, reference=reference, author=author, reason=reason, opening=opening
+        )
     outcome = _write(database, Credit(order))
     if isinstance(outcome, Credited):
         return outcome
     if not isinstance(outcome, ReferenceTaken):
         raise AssertionError(f"a credit was answered with {outcome}")
     with database.read() as connection:
-        raise _reference_taken(connection, reference, outcome.entry)
+        raise reference_taken(connection, order.reference, outcome.entry)
+
+
+def credit_order(
+    connection: Connection,
+    crawler_id: int,
+    money: Money,
+    *,
+    reference: str,
+    author: str,
+    reason: str | None = None,
+    opening: Opening = Opening.NEVER,
+) -> CreditOrder:
+    """The order of a top-up, its account opened where that is allowed; whoever has a ledger enters it.
+
+    Raises as ``credit`` does before it writes.
+    """
+    if money.amount_micros == 0:
+        raise InvalidValue("a top-up of nothing is not one; name an amount", "amount")
+    reference = _read_reference(reference)
+    number = find_account(connection, account_code(crawler_id, money.currency))
+    if number is None and opening is not Opening.NEVER:
+        number = _open_for_credit(connection, crawler_id, money.currency, reference, opening)
+    if number is None:
+        raise UnknownName(f"the crawler has no {money.currency} account; open one first", "amount")
+    funding = funding_account(connection, money.currency)
+    return CreditOrder(number, funding, crawler_id, money, reference, author, reason)
 
 
 def _open_for_credit(connection: Connection, crawler_id: int, currency: str, reference: str, opening: Opening) -> int:
@@ -141,14 +160,15 @@ def _open_for_credit(connection: Connection, crawler_id: int, currency: str, ref
     key = credit_key(reference)
     taken = read_charges(connection, {key})[key]
     if taken is not None:
-        raise _reference_taken(connection, reference, taken.opening)
+        raise reference_taken(connection, reference, taken.opening)
     in_use = select(site.c.currency).union(select(account.c.currency))
     if opening is not Opening.ANY_CURRENCY and currency not in set(connection.execute(in_use).scalars()):
         raise InvalidValue(f"no site sells in {currency} and no account is kept in it", "amount")
     return open_crawler_account(connection, crawler_id, currency)
 
 
-def _reference_taken(connection: Connection, reference: str, taken: Entry) -> NameTaken:
+def reference_taken(connection: Connection, reference: str, taken: Entry) -> NameTaken:
+    """The refusal of a reference that names another top-up."""
     code = connection.execute(select(account.c.code).where(account.c.id == taken.credit_account)).scalar_one_or_none()
     return NameTaken(
         f"the reference {reference!r} was used for {Money(taken.amount_micros, taken.currency)} "

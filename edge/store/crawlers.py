@@ -104,6 +104,16 @@ def find_crawler(connection: Connection, name: str) -> Crawler:
     return _crawler(row, connection.execute(ordered).scalars())
 
 
+def find_payer(connection: Connection, text: str, allow_dev: bool = False) -> int | None:
+    """The id of the crawler that a payment names, by its name or its agent's URL; None where there is no such one."""
+    named = crawler.c.name_key == text.strip().lower()
+    agent = normalise_agent_url(text.strip(), allow_loopback_http=allow_dev)
+    if not isinstance(agent, Flaw):
+        named = crawler.c.agent_url == agent  # no name holds a slash
+    number: int | None = connection.execute(select(crawler.c.id).where(named)).scalar_one_or_none()
+    return number
+
+
 def suspend_crawler(connection: Connection, name: str, suspended: bool, now_micros: int) -> Crawler:
     """Stop a crawler from paying, or let it again; raises ``UnknownName``."""
     found = find_crawler(connection, name)

@@ -126,17 +126,6 @@ def test_a_hundred_fields_and_a_long_address_still_pass(edge: EdgeUnderTest) -> 
     assert edge.ask(browsed("/" + "a" * 8191)).status == 200
 
 
-@pytest.mark.parametrize("framing", ["length", "chunked"])
-def test_much_content_in_one_piece_is_not_overhead(edge: EdgeUnderTest, framing: str) -> None:
-    body = b"x" * 200_000
-    line = f"Content-Length: {len(body)}" if framing == "length" else "Transfer-Encoding: chunked"
-    sent = body if framing == "length" else b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-    for _ in range(5):  # how much of it is read at once is the system's choice
-        with edge.connect() as wire:
-            wire.send(request("/free/a", line, method="POST"))
-            assert wire.ask(sent, "POST").status == 200
-
-
 def test_chunks_of_overhead_without_content_are_not_read_for_ever(edge: EdgeUnderTest) -> None:
     head = browsed("/upload", "Transfer-Encoding: chunked", method="POST")
     for endless in (b"1;" + b"x" * 100, b"0\r\nX-Trailer: " + b"x" * 100):

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import uvicorn
 import uvloop
+from fastapi import APIRouter
 
 from edge.core.catalogue import Catalogue
 from edge.core.identity import ClaimedCrawler, RegisteredCrawler
@@ -95,6 +96,7 @@ class Setting:
     receipts: Mapping[str, str] = field(default_factory=dict)
     receipt_fault: Exception | None = None
     origin_url: str | None = None
+    routes: tuple[APIRouter, ...] = ()
 
 
 def policy_for(setting: Setting, origin_url: str, version: int = 1) -> Policy:
@@ -269,7 +271,7 @@ class EdgeUnderTest:
             upstream=RecordingUpstream(setting.limits, self.authorised),
             sale=Sale(self.ledger, deliveries, setting.buffer_bytes, "tcp", self.ledger.has_right),
             traffic=TrafficRecorder(self.flushed.append, lambda: self.now, self._report),
-            control=public_app(lambda: b'{"keys":[]}', self._receipt),
+            control=public_app(lambda: b'{"keys":[]}', self._receipt, setting.routes),
             clock=lambda: self.now,
             request_body_bytes=setting.request_body_bytes,
             report=self._report,

@@ -19,6 +19,7 @@ from edge.store.tables.housekeeping import housekeeping
 from edge.store.tables.ledger import account, batch, delivery, entry, writer
 from edge.store.tables.metadata import metadata
 from edge.store.tables.months import month_close, month_fee, month_line, month_share, month_statement
+from edge.store.tables.payments import unmatched_payment
 from edge.store.tables.people import membership, person, session, setup_link, sign_in_attempt
 from edge.store.tables.traffic import traffic
 from edge.store.tables.webhooks import (
@@ -62,6 +63,7 @@ __all__ = [
     "sign_in_attempt",
     "site",
     "traffic",
+    "unmatched_payment",
     "webhook_cursor",
     "webhook_delivery",
     "webhook_endpoint",
