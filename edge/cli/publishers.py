@@ -12,8 +12,8 @@ from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_json, show
 from edge.cli.workplace import opened, reading, settings_here, writing
 from edge.core.fees import InvalidShare, format_share, parse_share
 from edge.store.audit import accounts_owned, change_noted
-from edge.store.database import now_micros
-from edge.store.publishers import Publisher, add_publisher, find_publisher, list_publishers, set_share
+from edge.store.database import Database, now_micros
+from edge.store.publishers import Publisher, add_publisher, find_publisher, list_publishers, set_email, set_share
 
 app = noun("Publishers: the parties that earn.")
 
@@ -45,27 +45,43 @@ def add(
 @app.command("set", epilog='Example: farebox publisher set "Example News" --share "12.5%"')
 def set_(
     name: Annotated[str, typer.Argument(help="The publisher.")],
-    share: Annotated[str, typer.Option(help="The operator's share of what it earns, as 12.5%.")],
+    share: Annotated[str | None, typer.Option(help="The operator's share of what it earns, as 12.5%.")] = None,
+    email: Annotated[str | None, typer.Option(help="Where the operator writes to.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Change the operator's share: it is taken of every month that is closed from now on, whole."""
-    share_ppm = _read_share(share)
+    """Change the address, or the operator's share: it is taken of every month that is closed from now on, whole."""
+    if share is None and email is None:
+        raise WrongUsage("say what to change: --share or --email")
+    share_ppm = None if share is None else _read_share(share)
     with opened(settings_here()) as database:
         with database.read() as connection:
-            known = find_publisher(connection, name)
-            accounts = accounts_owned(connection, "publisher", known.publisher_id)
-        changed = change_noted(
-            database,
-            accounts,
-            {"share": format_share(share_ppm), "before": format_share(known.share_ppm)},
-            lambda connection: set_share(connection, name, share_ppm),
-            author=author(),
-            reason="the operator's share was set",
-        )
+            changed = find_publisher(connection, name)
+        if email is not None:
+            with database.write() as connection:
+                changed = set_email(connection, name, email)
+        if share_ppm is not None:
+            changed = _change_share(database, name, share_ppm)
     if as_json:
         show_json(_row(changed))
-    else:
+        return
+    if email is not None:
+        say(f"the operator writes to {changed.name} at {changed.email} now")
+    if share_ppm is not None:
         say(f"the operator's share of {changed.name} is {format_share(share_ppm)}, from the next close of a month on")
+
+
+def _change_share(database: Database, name: str, share_ppm: int) -> Publisher:
+    with database.read() as connection:
+        known = find_publisher(connection, name)
+        accounts = accounts_owned(connection, "publisher", known.publisher_id)
+    return change_noted(
+        database,
+        accounts,
+        {"share": format_share(share_ppm), "before": format_share(known.share_ppm)},
+        lambda connection: set_share(connection, name, share_ppm),
+        author=author(),
+        reason="the operator's share was set",
+    )
 
 
 @app.command("list", epilog="Example: farebox publisher list")

@@ -54,6 +54,13 @@ def set_share(connection: Connection, name: str, share_ppm: int) -> Publisher:
     return replace(found, share_ppm=share_ppm)
 
 
+def set_email(connection: Connection, name: str, email: str) -> Publisher:
+    """Change where the operator writes to; raises ``UnknownName`` and ``InvalidValue``."""
+    found, email = find_publisher(connection, name), read_email(email)
+    connection.execute(update(publisher).where(publisher.c.id == found.publisher_id).values(email=email))
+    return replace(found, email=email)
+
+
 def list_publishers(connection: Connection) -> list[Publisher]:
     """All publishers by name."""
     return [_publisher(row) for row in connection.execute(select(publisher).order_by(publisher.c.name_key))]

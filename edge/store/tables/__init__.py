@@ -15,6 +15,7 @@ from edge.store.tables.configuration import (
     rule_set,
     site,
 )
+from edge.store.tables.erasures import erasure
 from edge.store.tables.housekeeping import housekeeping
 from edge.store.tables.ledger import account, batch, delivery, entry, writer
 from edge.store.tables.metadata import metadata
@@ -44,6 +45,7 @@ __all__ = [
     "crawler_sighting",
     "delivery",
     "entry",
+    "erasure",
     "housekeeping",
     "key_directory",
     "membership",

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from edge.store.tables.metadata import metadata
+from edge.store.tables.personal import Finds, OnErase, personal
 
 budget = Table(
     "budget",
@@ -38,7 +39,13 @@ budget = Table(
     Column("limit_micros", BigInteger, nullable=False, comment="at most this in each window"),
     Column("since_micros", BigInteger, nullable=False, comment="start of its first window; earlier ones do not count"),
     Column("set_at_micros", BigInteger, nullable=False, comment="when the limit was last said, for people"),
-    Column("set_by", Text, nullable=False, comment="the person or command that said it"),
+    Column(
+        "set_by",
+        Text,
+        nullable=False,
+        comment="the person or command that said it",
+        info=personal(OnErase.RENAMED, Finds.EMAIL),
+    ),
     CheckConstraint("per IN ('day', 'month', 'site')", name="per"),
     CheckConstraint("(per = 'site') = (site_id IS NOT NULL)", name="site"),
     CheckConstraint("limit_micros > 0", name="limit"),
@@ -83,6 +90,12 @@ account_alert = Table(
     Column("below_micros", BigInteger, nullable=False, comment="told when less than this can still be spent"),
     Column("told", Boolean, nullable=False, comment="it was told, and is not again until a top-up reaches the amount"),
     Column("set_at_micros", BigInteger, nullable=False, comment="when the amount was last said, for people"),
-    Column("set_by", Text, nullable=False, comment="the person or command that said it"),
+    Column(
+        "set_by",
+        Text,
+        nullable=False,
+        comment="the person or command that said it",
+        info=personal(OnErase.RENAMED, Finds.EMAIL),
+    ),
     CheckConstraint("below_micros > 0", name="below"),
 )

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from edge.store.tables.metadata import metadata
+from edge.store.tables.personal import Finds, OnErase, personal
 
 policy_version = Table(
     "policy_version",
@@ -41,7 +42,13 @@ publisher = Table(
     Column("id", Integer, primary_key=True, comment="named by entries and accounts"),
     Column("name", String(200), nullable=False, comment="what people call it"),
     Column("name_key", String(200), nullable=False, unique=True, comment="the name in lower case: unique for people"),
-    Column("email", String(320), nullable=False, comment="where the operator writes to"),
+    Column(
+        "email",
+        String(320),
+        nullable=False,
+        comment="where the operator writes to",
+        info=personal(OnErase.KEPT, Finds.EMAIL, beside=("name",)),
+    ),
     Column("created_at_micros", BigInteger, nullable=False, comment="for lists"),
     Column(
         "share_ppm",
@@ -67,7 +74,12 @@ site = Table(
     Column("in_band_pricing", Boolean, nullable=False, comment="the origin's crawler-price overrides the rules"),
     Column("error_detail", Boolean, nullable=False, comment="crawler-error-detail may be sent"),
     Column("case_sensitive_paths", Boolean, nullable=False, comment="rules tell /A from /a"),
-    Column("contact", String(320), comment="whom a refusal names, else null"),
+    Column(
+        "contact",
+        String(320),
+        comment="whom a refusal names, else null",
+        info=personal(OnErase.EMPTIED, Finds.EMAIL, beside=("host",)),
+    ),
     Column("active", Boolean, nullable=False, comment="false: the host answers 421"),
     Column("live_version", Integer, comment="the rule_set version in force; null before the first publication"),
     Column("created_at_micros", BigInteger, nullable=False, comment="for lists"),
@@ -91,8 +103,14 @@ rule_set = Table(
     Column("site_id", ForeignKey("site.id"), nullable=False, comment="whose rules"),
     Column("version", Integer, nullable=False, comment="1, 2, ... per site; entries name it"),
     Column("document", Text, nullable=False, comment="the rules as JSON, amounts in micro-units"),
-    Column("note", Text, comment="why, in the publisher's words"),
-    Column("published_by", String(320), nullable=False, comment="the person or command"),
+    Column("note", Text, comment="why, in the publisher's words", info=personal(OnErase.KEPT)),
+    Column(
+        "published_by",
+        String(320),
+        nullable=False,
+        comment="the person or command",
+        info=personal(OnErase.RENAMED, Finds.EMAIL, beside=("site_id", "version", "note", "published_at_micros")),
+    ),
     Column("published_at_micros", BigInteger, nullable=False, comment="from when it counted"),
     UniqueConstraint("site_id", "version"),
     sqlite_autoincrement=True,
@@ -105,7 +123,13 @@ rule_draft = Table(
     Column("document", Text, nullable=False, comment="the rules being edited, as in rule_set"),
     Column("base_version", Integer, nullable=False, comment="the version it was opened from; 0 for none"),
     Column("revision", Integer, nullable=False, comment="grows with each save: two editors cannot overwrite blindly"),
-    Column("edited_by", String(320), nullable=False, comment="whose save it was"),
+    Column(
+        "edited_by",
+        String(320),
+        nullable=False,
+        comment="whose save it was",
+        info=personal(OnErase.RENAMED, Finds.EMAIL, beside=("site_id", "edited_at_micros")),
+    ),
     Column("edited_at_micros", BigInteger, nullable=False, comment="when"),
 )
 

@@ -32,6 +32,7 @@ from sqlalchemy import (
 )
 
 from edge.store.tables.metadata import metadata
+from edge.store.tables.personal import Finds, OnErase, personal
 
 account = Table(
     "account",
@@ -125,14 +126,21 @@ entry = Table(
     Column("rule", Text, comment="the rule that named the price"),
     Column("rule_version", Integer, comment="its published version (D4)"),
     Column("licence", Text, comment="what was licensed, if the rule says so"),
-    Column("target", Text, comment="the canonical path and query that was sold"),
+    Column("target", Text, comment="the canonical path and query that was sold", info=personal(OnErase.KEPT)),
     Column("offer", Text, comment="the accepted header, such as 'max USD 0.05' (D4)"),
-    Column("request_id", Text, comment="ties the entry to the log; or the charge that is corrected"),
+    Column(
+        "request_id",
+        Text,
+        comment="ties the entry to the log; or the charge that is corrected",
+        info=personal(OnErase.KEPT),
+    ),
     Column("status", SmallInteger, comment="the origin's status (D5)"),
     Column("evidence", Text, comment="what the delivery is judged by; or what changed"),
-    Column("reason", Text, comment="why, of all that is no sale"),
+    Column("reason", Text, comment="why, of all that is no sale", info=personal(OnErase.KEPT)),
     Column("reference", Text, comment="name of the payment or document; a fee's month"),
-    Column("author", Text, comment="the person or command; null for the machine"),
+    Column(
+        "author", Text, comment="the person or command; null for the machine", info=personal(OnErase.KEPT, Finds.EMAIL)
+    ),
     PrimaryKeyConstraint("writer_id", "number"),
     UniqueConstraint("key", "attempt", "step", name="uq_entry_step"),
     CheckConstraint("(amount_micros = 0) = (kind IN ('redeliver', 'note')) AND amount_micros >= 0", name="amount"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, PrimaryKeyConstraint, String, Table, Text
 
 from edge.store.tables.metadata import metadata
+from edge.store.tables.personal import Finds, OnErase, personal
 
 month_share = Table(
     "month_share",
@@ -27,9 +28,15 @@ month_close = Table(
     metadata,
     Column("month", String(7), primary_key=True, comment="2026-10; whoever inserts it has closed the month"),
     Column("closed_at_micros", BigInteger, nullable=False, comment="for lists; signed in the token"),
-    Column("closed_by", Text, nullable=False, comment="the person or command; signed in the token"),
+    Column(
+        "closed_by",
+        Text,
+        nullable=False,
+        comment="the person or command; signed in the token",
+        info=personal(OnErase.KEPT, Finds.EMAIL, beside=("month", "closed_at_micros")),
+    ),
     Column("manifest", Text, nullable=False, comment="totals, fees, entries covered and digests, canonical JSON"),
-    Column("token", Text, nullable=False, comment="the manifest's digest, signed (JWS)"),
+    Column("token", Text, nullable=False, comment="the manifest's digest, signed (JWS)", info=personal(OnErase.KEPT)),
     Column("names", Text, nullable=False, comment="what publishers, crawlers and sites were called, JSON by id"),
 )
 
@@ -55,7 +62,13 @@ month_statement = Table(
     Column("month", String(7), nullable=False, comment="the closed month"),
     Column("reader", String(16), nullable=False, comment="publisher, crawler or operator"),
     Column("party_id", Integer, nullable=False, comment="which publisher or crawler; 0 for the operator"),
-    Column("document", Text, nullable=False, comment="the statement without its lines, canonical JSON"),
+    Column(
+        "document",
+        Text,
+        nullable=False,
+        comment="the statement without its lines, canonical JSON",
+        info=personal(OnErase.KEPT),
+    ),
     PrimaryKeyConstraint("month", "reader", "party_id"),
     CheckConstraint("reader IN ('publisher', 'crawler', 'operator')", name="reader"),
 )

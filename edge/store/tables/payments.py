@@ -11,6 +11,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, String, Table, Text, UniqueConstraint
 
 from edge.store.tables.metadata import metadata
+from edge.store.tables.personal import Finds, OnErase, personal
 
 unmatched_payment = Table(
     "unmatched_payment",
@@ -28,8 +29,8 @@ unmatched_payment = Table(
     Column("happened_at_micros", BigInteger, nullable=False, comment="when, by the provider"),
     Column("received_at_micros", BigInteger, nullable=False, comment="when we were told first"),
     Column("closed_at_micros", BigInteger, comment="when a person settled it by other means, else null"),
-    Column("closed_by", String(320), comment="who"),
-    Column("closing_reason", Text, comment="how, in their words"),
+    Column("closed_by", String(320), comment="who", info=personal(OnErase.RENAMED, Finds.EMAIL)),
+    Column("closing_reason", Text, comment="how, in their words", info=personal(OnErase.KEPT)),
     UniqueConstraint("kind", "reference"),
     CheckConstraint("kind IN ('payment', 'refund', 'dispute')", name="kind"),
     CheckConstraint("(closed_at_micros IS NULL) = (closed_by IS NULL)", name="closed"),

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from edge.store.tables.metadata import metadata
+from edge.store.tables.personal import Finds, OnErase, personal
 
 webhook_endpoint = Table(
     "webhook_endpoint",
@@ -37,7 +38,13 @@ webhook_endpoint = Table(
     Column("state", String(16), nullable=False, comment="active, failing or disabled"),
     Column("failing_since_micros", BigInteger, comment="the first failure since the last success, else null"),
     Column("trouble", Text, comment="what failed last, or why it is disabled, in one sentence"),
-    Column("created_by", String(320), nullable=False, comment="the person or command"),
+    Column(
+        "created_by",
+        String(320),
+        nullable=False,
+        comment="the person or command",
+        info=personal(OnErase.RENAMED, Finds.EMAIL, beside=("id", "url", "created_at_micros")),
+    ),
     Column("created_at_micros", BigInteger, nullable=False, comment="for lists"),
     CheckConstraint("publisher_id IS NULL OR crawler_id IS NULL", name="one_owner"),
     CheckConstraint("state IN ('active', 'failing', 'disabled')", name="state"),
@@ -72,7 +79,9 @@ webhook_event = Table(
     Column("subject", String(400), nullable=False, comment="to what, for lists"),
     Column("publisher_id", Integer, comment="whose it is, else null"),
     Column("crawler_id", Integer, comment="whose it is, else null"),
-    Column("body", Text, nullable=False, comment="the very text that is signed and sent"),
+    Column(
+        "body", Text, nullable=False, comment="the very text that is signed and sent", info=personal(OnErase.EXPIRES)
+    ),
     Column("at_micros", BigInteger, nullable=False, comment="when it happened"),
 )
 
