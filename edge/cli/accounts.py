@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from edge.cli import unmatched
+from edge.cli import account_changes, unmatched
+from edge.cli.account_rows import account_row
 from edge.cli.alerts import set_or_turn_off
 from edge.cli.budget_table import BUDGET_COLUMNS, budget_row, budgets_of
 from edge.cli.budgets import set_or_remove
@@ -14,8 +15,8 @@ from edge.cli.nouns import noun
 from edge.cli.rules import author
 from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_json, show_rows
 from edge.cli.workplace import opened, reading, settings_here
-from edge.core.money import InvalidPrice, Money, format_signed, parse_price
-from edge.store.accounts import AccountView, Opening
+from edge.core.money import InvalidPrice, Money, parse_price
+from edge.store.accounts import Opening
 from edge.store.accounts import credit as credit_account
 from edge.store.accounts import show as accounts_of
 from edge.store.alerts import show_alerts
@@ -55,6 +56,11 @@ def show(name: Name, as_json: JsonFlag = False) -> None:
 
 
 app.command("budget", epilog='Example: farebox account budget ExampleBot --per day --amount "USD 5"')(set_or_remove)
+app.command("limit", epilog='Example: farebox account limit LateBot "USD 250"')(account_changes.limit)
+app.command("suspend", epilog='Example: farebox account suspend ExampleBot --reason "card disputed"')(
+    account_changes.suspend
+)
+app.command("resume", epilog="Example: farebox account resume ExampleBot")(account_changes.resume)
 app.command("alert", epilog='Example: farebox account alert ExampleBot --below "USD 5"')(set_or_turn_off)
 
 
@@ -92,22 +98,6 @@ def credit(
         say(f"credited {done.amount} to {known.name}, its balance is {row['balance']}")
     else:
         say(f"{reference} was credited before, nothing was done; the balance is {row['balance']}")
-
-
-def account_row(account: AccountView) -> dict[str, Any]:
-    """An account for tables and JSON: amounts as text and in micro-units."""
-    available = account.available_micros
-    return {
-        "id": account.account_id,
-        "code": account.code,
-        "currency": account.currency,
-        "terms": account.terms,
-        "balance": format_signed(account.balance_micros, account.currency),
-        "balance_micros": account.balance_micros,
-        "available": None if available is None else format_signed(available, account.currency),
-        "available_micros": available,
-        "suspended": account.suspended,
-    }
 
 
 def _read_amount(text: str) -> Money:

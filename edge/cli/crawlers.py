@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Connection
 
-from edge.cli.accounts import account_row
+from edge.cli.account_rows import account_row
 from edge.cli.nouns import noun
 from edge.cli.rules import author
 from edge.cli.terminal import (
