@@ -32,7 +32,7 @@ from edge.store.verify_months import closed_month_faults
 
 
 def verify(
-    month: Annotated[str | None, typer.Option(help="Check this month's report against the entries too.")] = None,
+    month: Annotated[str | None, typer.Option(help="Fold this month again too, line by line.")] = None,
     since: Annotated[
         Path | None, typer.Option(help="An earlier result (--json), kept elsewhere: shows an end that was cut off.")
     ] = None,
@@ -46,7 +46,7 @@ def verify(
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Check every chain, charge, account, balance, sum and checkpoint; fails and names what is wrong if anything is."""
+    """Check every chain, charge, account, balance, sum, checkpoint and closed month; names what is wrong and fails."""
     period = read_month(month) if month else None
     kept = _read_heads(since) if since else []
     settings = settings_here()
@@ -55,7 +55,7 @@ def verify(
         with _bar() as progress:
             found = verify_books(database, kept, signed, progress=progress)
         totals, of_month = _month(database, period, signed) if period else ([], [])
-    faults = [*map(str, found.faults), *of_month]
+    faults = list(dict.fromkeys([*map(str, found.faults), *of_month]))
     if as_json:
         show_json({"ok": not faults, **_row(found), "faults": faults, "totals": totals})
     else:
@@ -125,6 +125,7 @@ def _row(found: Verification) -> dict[str, Any]:
         "charges": found.charges,
         "checkpoints": found.checkpoints,
         "kept_checkpoints": found.kept_checkpoints,
+        "closed_months": found.closed_months,
         "open_holds": [
             {"currency": currency, "holds": count, "amount_micros": amount_micros}
             for currency, (count, amount_micros) in sorted(found.open_holds.items())
@@ -148,6 +149,9 @@ def _say_that_they_hold(found: Verification, kept: int) -> None:
     if found.checkpoints:
         in_file = f", {found.kept_checkpoints} of them kept in the file too" if found.kept_checkpoints else ""
         say(f"{found.checkpoints} signed checkpoints lie on the chains{in_file}")
+    if found.closed_months:
+        months = "1 closed month is" if found.closed_months == 1 else f"{found.closed_months} closed months are"
+        say(f"{months} what was signed, and come{'s' * (found.closed_months == 1)} to what the entries do")
     for currency, (count, amount_micros) in sorted(found.open_holds.items()):
         say(f"open holds: {count}, {format_signed(amount_micros, currency)}")
     for currency, (count, amount_micros) in sorted(found.in_suspense.items()):

@@ -2,7 +2,8 @@
 
 Everything is read in one snapshot, so an edge may go on selling meanwhile. What is checked is what docs/money
 promises: I1 (sums), I2 (one live charge), I3 (floors), I4 (the triggers), I5 (accounts and budgets equal entries), I6
-(the chain). Each check runs for itself: what stops one is a fault, and does not hide what the others find.
+(the chain). Closed months are held against what was signed of them. Each check runs for itself: what stops one is a
+fault, and does not hide what the others find.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
@@ -26,6 +28,7 @@ from edge.store.faults import Fault, RowTypes
 from edge.store.odd_rows import guarded, reading_any_text
 from edge.store.tables import batch, entry, writer
 from edge.store.verify_checkpoints import CheckpointReading, Signed
+from edge.store.verify_closes import CloseReading
 from edge.store.verify_entries import EntryReading
 from edge.store.writer_faults import missing_writers
 
@@ -52,6 +55,7 @@ class Verification:
     faults: tuple[Fault, ...]
     checkpoints: int = 0
     kept_checkpoints: int = 0
+    closed_months: int = 0
 
     @property
     def holds(self) -> bool:
@@ -90,8 +94,12 @@ def _verify(
     faults: list[Fault] = []
     heads = _heads(connection, faults)
     total = sum(max(0, head.entry) for head in heads)
-    reading, checkpoints = _reading(connection, total, progress), CheckpointReading()
-    for fault in _all_faults(connection, heads, kept, reading, checkpoints, signed):
+    reading, checkpoints, closes = _reading(connection, total, progress), CheckpointReading(), CloseReading()
+    found = chain(
+        _all_faults(connection, heads, kept, reading, checkpoints, signed),
+        guarded("I5", "closed months", closes.faults(connection, None if signed is None else signed.keys)),
+    )
+    for fault in found:
         faults.append(fault)
         if len(faults) >= faults_max:
             break
@@ -106,6 +114,7 @@ def _verify(
         tuple(faults),
         checkpoints.stored,
         checkpoints.kept,
+        closes.months,
     )
 
 

@@ -13,13 +13,13 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response, StreamingResponse
 
 from edge.core.month import InvalidMonth, Month
-from edge.core.report import is_draft
+from edge.core.report import CurrencyTotal, is_draft
 from edge.core.statement import Party, Statement
 from edge.files.formats import FORMATS, Sources
 from edge.files.needed import LibraryMissing
-from edge.store.closed_months import closed_labels
-from edge.store.earnings import Earned, Period, earned_by_currency, first_earning_at
+from edge.store.earnings import first_earning_at
 from edge.store.month_reading import Part
+from edge.store.month_totals import publisher_months
 from edge.store.statements import read_statement
 from publisher_dashboard.auth import NOT_HERE, Turned
 from publisher_dashboard.rendering import at, month_name
@@ -37,7 +37,7 @@ class MonthLine:
     name: str
     draft: bool
     closed: bool
-    sums: tuple[Earned, ...]
+    totals: tuple[CurrencyTotal, ...]
 
 
 def show(visit: Visit) -> Response:
@@ -46,16 +46,9 @@ def show(visit: Visit) -> Response:
     with visit.desk.database.read() as connection:
         first_at = first_earning_at(connection, visit.publisher.publisher_id)
         months = _months(Month.of(first_at), this) if first_at is not None else []
-        closed = closed_labels(connection)
         lines = [
-            MonthLine(
-                month,
-                month_name(month),
-                is_draft(month, visit.now_micros),
-                month.label in closed,
-                tuple(earned_by_currency(connection, visit.publisher.publisher_id, _period(month)).values()),
-            )
-            for month in months
+            MonthLine(month, month_name(month), is_draft(month, visit.now_micros), closed, totals)
+            for month, closed, totals in publisher_months(connection, visit.publisher.publisher_id, months)
         ]
     ends = at(this.end_micros)
     return visit.render("months.html", months=lines, ends=f"{ends.day} {ends:%B %Y}, 00:00 UTC")
@@ -142,7 +135,3 @@ def _months(first: Month, last: Month) -> list[Month]:
     while months[-1] < last:
         months.append(months[-1].following)
     return months[-MONTHS_SHOWN_MAX:][::-1]
-
-
-def _period(month: Month) -> Period:
-    return Period(month.start_micros, month.end_micros)

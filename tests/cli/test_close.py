@@ -40,6 +40,7 @@ def test_a_closed_month_says_what_it_came_to_and_says_the_same_again(sold: Fareb
 def test_verify_holds_a_closed_month_against_its_entries(sold: Farebox, workplace: Path) -> None:
     sold("close", "2026-10")
     checked = sold("verify", "--month", "2026-10")
+    assert "1 closed month is what was signed, and comes to what the entries do" in sold("verify").out
     assert (checked.code, "2026-10: USD 1.000001, equal to the entries" in checked.out) == (0, True)
     with sqlite3.connect(workplace / "farebox.db") as connection:
         connection.execute("DROP TRIGGER month_line_no_update")

@@ -17,6 +17,7 @@ from edge.store.closed_months import closed_labels, find_closed, kept_documents,
 from edge.store.database import Database
 from edge.store.month_close import close_month
 from edge.store.month_reading import WHOLE, Names, Part
+from edge.store.month_totals import publisher_months, totals_of_entries
 from edge.store.particulars import late_corrections
 from edge.store.statements import fold_statement, read_statement
 from tests.support.books import migrate
@@ -151,3 +152,17 @@ def test_a_kept_statement_with_other_lines_is_none(databases: list[Database]) ->
     for lines in (made.report.lines[1:], made.report.lines[::-1]):
         with pytest.raises(ReportMismatch, match="not those that were closed"):
             thaw(freeze(made), lines)
+
+
+def test_a_list_of_months_says_what_the_statements_say(databases: list[Database]) -> None:
+    january = DECEMBER.following
+    for database in databases:
+        with database.read() as connection:
+            for number in (1, 2):
+                listed = list(publisher_months(connection, number, (*MONTHS, january)))
+                states = [(month, month in MONTHS) for month in (*MONTHS, january)]
+                assert [(month, closed) for month, closed, _ in listed] == states
+                for month, _, totals in listed:
+                    statement = read_statement(connection, month, Part(publisher_id=number), operator=OPERATOR)
+                    assert totals == statement.report.totals
+                    assert totals_of_entries(connection, month, Part(publisher_id=number)) == totals

@@ -1,0 +1,88 @@
+"""What months come to by currency, without their lines: from the entries, and for one publisher as its statements say.
+
+A list of months says what each statement says: a closed month's sums are those of the lines that were kept, an open
+one's those of its entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+
+from sqlalchemy import BigInteger, Connection, cast, func, select
+
+from edge.core.frozen_statement import head_of
+from edge.core.ledger import EntryKind
+from edge.core.month import Month
+from edge.core.report import CurrencyTotal, effect_of
+from edge.core.statement import Reader
+from edge.store.closed_months import closed_labels
+from edge.store.month_reading import WHOLE, Names, Part
+from edge.store.month_sums import month_fees
+from edge.store.sliced_sums import summed
+from edge.store.tables import entry, month_line, month_statement
+
+_KEYS = (entry.c.kind, entry.c.currency, entry.c.debit_account, entry.c.publisher_id)
+_SUMMED = tuple(
+    field.name for field in fields(CurrencyTotal) if field.name in month_line.c and field.name != "currency"
+)
+
+
+def totals_of_entries(connection: Connection, month: Month, part: Part = WHOLE) -> tuple[CurrencyTotal, ...]:
+    """What the entries of a month come to, by currency; a fee counts in the month that it names."""
+    names, sums = Names.read(connection), dict[str, dict[str, int]]()
+    found = summed(connection, _KEYS, part.conditions(), month.start_micros, month.end_micros)
+    for (kind, currency, debit, publisher_id), (entries, amount) in found.items():
+        if kind == EntryKind.FEE:
+            continue
+        publisher = None if publisher_id is None else str(publisher_id)
+        effect = effect_of(EntryKind(kind), names.accounts[debit].pocket, publisher)
+        if any(effect):
+            _add(sums.setdefault(currency, {}), {**effect._asdict(), "amount": effect.amount}, entries, amount)
+    for move in month_fees(connection, names, month, part):
+        _add(sums.setdefault(move.currency, {}), {"fee": 1}, 1, move.amount_micros)
+    nothing = {"pages": 0, "reversed_pages": 0, "amount_micros": 0}
+    return tuple(CurrencyTotal(currency, **{**nothing, **sums[currency]}) for currency in sorted(sums))
+
+
+def publisher_months(
+    connection: Connection, publisher_id: int, months: Iterable[Month]
+) -> Iterator[tuple[Month, bool, tuple[CurrencyTotal, ...]]]:
+    """Each month with whether it is closed, and its totals as the publisher's statement has them."""
+    closed = closed_labels(connection)
+    kept = _kept_totals(connection, publisher_id)
+    for month in months:
+        if month.label in closed:
+            yield month, True, tuple(kept.get(month.label, ()))
+        else:
+            yield month, False, totals_of_entries(connection, month, Part(publisher_id=publisher_id))
+
+
+def _kept_totals(connection: Connection, publisher_id: int) -> dict[str, list[CurrencyTotal]]:
+    """The sums of a publisher's lines of every closed month, by its name of then."""
+    mine = (month_statement.c.reader == Reader.PUBLISHER.value, month_statement.c.party_id == publisher_id)
+    called: dict[str, str] = {}
+    for month, text in connection.execute(select(month_statement.c.month, month_statement.c.document).where(*mine)):
+        party = head_of(text).party
+        assert party is not None, "a publisher's statement is of a publisher"
+        called[month] = party.name
+    keys = (month_line.c.month, month_line.c.publisher, month_line.c.currency)
+    sums = (cast(func.sum(month_line.c[name]), BigInteger) for name in _SUMMED)
+    query = select(*keys, *sums).where(month_line.c.publisher.in_(set(called.values()))).group_by(*keys)
+    totals: dict[str, list[CurrencyTotal]] = {}
+    for month, name, currency, *values in connection.execute(query.order_by(*keys)):
+        if called.get(month) == name:
+            totals.setdefault(month, []).append(_total(currency, dict(zip(_SUMMED, map(int, values), strict=True))))
+    return totals
+
+
+def _total(currency: str, sums: Mapping[str, int]) -> CurrencyTotal:
+    net = sums["earned_micros"] - sums["reversed_micros"] - sums["adjusted_micros"]
+    return CurrencyTotal(currency, amount_micros=net, **sums)
+
+
+def _add(sums: dict[str, int], factors: Mapping[str, int], entries: int, amount_micros: int) -> None:
+    for name, factor in factors.items():
+        counted = name.endswith("pages")
+        place = name if counted else f"{name}_micros"
+        sums[place] = sums.get(place, 0) + factor * (entries if counted else amount_micros)
