@@ -1,1 +1,36 @@
-"""The crawler's side: ask for a price, pay for a page, keep the evidence. Starts without the server's libraries."""
+"""The crawler's side: ask for a price, pay for a page, keep the evidence. Starts without the server's libraries.
+
+What is named here is the public interface. It is loaded when it is first used, so that importing this costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge.client.fake_edge import FakeEdge as FakeEdge
+    from edge.client.identity import Identity as Identity
+    from edge.client.paid_client import AsyncPaidClient as AsyncPaidClient
+    from edge.client.paid_client import PaidClient as PaidClient
+    from edge.client.spend_policy import SpendPolicy as SpendPolicy
+    from edge.client.spend_store import SpendStore as SpendStore
+    from edge.client.wallet import Wallet as Wallet
+
+_HOMES = {
+    "FakeEdge": "edge.client.fake_edge",
+    "Identity": "edge.client.identity",
+    "SpendPolicy": "edge.client.spend_policy",
+    "SpendStore": "edge.client.spend_store",
+    "Wallet": "edge.client.wallet",
+    "PaidClient": "edge.client.paid_client",
+    "AsyncPaidClient": "edge.client.paid_client",
+}
+
+__all__ = ["AsyncPaidClient", "FakeEdge", "Identity", "PaidClient", "SpendPolicy", "SpendStore", "Wallet"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its home (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)

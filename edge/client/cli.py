@@ -25,7 +25,7 @@ from typer.exceptions import Abort, TyperException
 
 from edge.client.advice import DONE, FAILED, WRONG_USAGE, document, exit_code, sentences
 from edge.client.flow import Headers, Sign, buy
-from edge.client.identity import NONCE_BYTES, CrawlerIdentity, check_agent, load_key, make_key_file, nonce_from
+from edge.client.identity import NONCE_BYTES, Identity, check_agent, load_key, make_key_file, nonce_from
 from edge.client.outcomes import Outcome
 from edge.client.page_file import PageDropped, PageFile, PagePrint, PageSink
 from edge.client.page_url import authority, is_loopback, page_url
@@ -219,11 +219,11 @@ def _offer(maximum: str | None, exact: bool) -> Offer | None:
         raise WrongUsage(f"--max {why}.") from why
 
 
-def _identity(key: Path | None, agent: str | None, spelling: str, *, is_paying: bool) -> CrawlerIdentity | None:
+def _identity(key: Path | None, agent: str | None, spelling: str, *, is_paying: bool) -> Identity | None:
     if spelling not in SPELLINGS:
         raise WrongUsage(f"--signature-agent is one of {', '.join(SPELLINGS)}.")
     if key is not None and agent is not None:
-        return CrawlerIdentity(load_key(key), agent, SPELLINGS[spelling])
+        return Identity(load_key(key), agent, SPELLINGS[spelling])
     if is_paying or key is not None or agent is not None:
         raise WrongUsage("A signed request needs both --key bot.pem and --agent https://bot.example.")
     return None
@@ -238,7 +238,7 @@ def _route(connect: str | None) -> Route | None:
     return host.strip("[]"), int(port)
 
 
-def _signer(identity: CrawlerIdentity | None, user_agent: str) -> Sign:
+def _signer(identity: Identity | None, user_agent: str) -> Sign:
     plain = {"accept": "*/*", "accept-encoding": "identity", "user-agent": user_agent}
 
     def sign(url: str, offer: Offer | None) -> Headers:

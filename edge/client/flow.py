@@ -44,10 +44,11 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a GET with these headers; expects a ``Head`` or a ``NoAnswer``."""
+    """Send a request with these headers; expects a ``Head`` (or ``Answer``) or a ``NoAnswer``."""
 
     url: str
     headers: Headers
+    method: str = "GET"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,14 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """No head came. ``was_sent`` is false when the request surely did not reach the server."""
+    """No head came. ``was_sent`` is false when the request surely did not reach the server.
+
+    ``error`` is the HTTP library's own, for whoever uses that library.
+    """
 
     reason: str
     was_sent: bool
+    error: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)

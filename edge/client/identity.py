@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from edge.core.signature_faults import Flaw
 from edge.core.terms import Offer
 
 SIGNATURE_SECONDS = 60
+PAYING_SECONDS = 300
+"""How long the spend store's signatures hold: a crawler that died may ask again for what it paid with the same one."""
 NONCE_BYTES = 32
 COVERED = ("@method", "@authority", "@target-uri", "signature-agent")
 
@@ -69,7 +71,7 @@ def check_agent(agent: str) -> AgentRef:
 
 
 @dataclass(frozen=True, slots=True)
-class CrawlerIdentity:
+class Identity:
     """A crawler that can sign. ``agent`` is a host such as ``https://bot.example``, or the URL of its key set.
 
     ``dialect`` is the spelling of Signature-Agent (``edge.core.signature_agent``). An agent on this machine's loopback
@@ -85,21 +87,38 @@ class CrawlerIdentity:
         check_agent(self.agent)
         object.__setattr__(self, "thumbprint", thumbprint_of(self.key))
 
-    def sign(self, url: str, headers: Mapping[str, str], offer: Offer | None, now: float, nonce: str) -> dict[str, str]:
-        """All headers of a signed GET: those given, the offer and the signature. ``now`` is in Unix seconds.
+    @classmethod
+    def load(cls, path: Path | str, agent: str, dialect: Dialect = "B") -> Identity:
+        """An identity from a key file of ``farebox-crawl keygen``. Raises ``IdentityProblem``."""
+        return cls(load_key(Path(path)), agent, dialect)
 
-        Raises ``ValueError`` for a URL that cannot be signed.
+    def sign(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        offer: Offer | None,
+        now: float,
+        nonce: str,
+        *,
+        method: str = "GET",
+        also: Sequence[str] = (),
+        seconds: int = SIGNATURE_SECONDS,
+    ) -> dict[str, str]:
+        """All headers of a signed request: those given, the offer and the signature. ``now`` is in Unix seconds.
+
+        ``also`` are components to cover beside the usual ones, ``seconds`` is how long the signature holds. Raises
+        ``ValueError`` for a URL that cannot be signed.
         """
         offered = {offer.kind.value: str(offer.price)} if offer is not None else {}
         unsigned = {**headers, **offered}
         created = int(now)
         signature = sign_request(
-            Request.from_parts("GET", url, unsigned.items()),
+            Request.from_parts(method, url, unsigned.items()),
             self.key,
             self.agent,
-            (*COVERED, *offered),
+            (*COVERED, *offered, *also),
             created,
-            created + SIGNATURE_SECONDS,
+            created + seconds,
             nonce,
             self.dialect,
             keyid=self.thumbprint,

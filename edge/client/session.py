@@ -104,10 +104,10 @@ class Session:
         url = httpx2.URL(step.url)
         route = self._routes.get(authority(step.url))
         if route is None:
-            return self._client.build_request("GET", url, headers=step.headers)
+            return self._client.build_request(step.method, url, headers=step.headers)
         host, port = route
         return self._client.build_request(
-            "GET",
+            step.method,
             url.copy_with(host=host, port=port),
             headers=[("host", authority(step.url)), *step.headers],
             extensions={"sni_hostname": url.raw_host.decode("ascii")},

@@ -11,12 +11,13 @@ import orjson
 import pytest
 
 from edge.client.cli import run
+from edge.client.fake_edge import PAGE, Reply
+from edge.client.fake_edge import FakeEdge as Shop
 from edge.client.identity import load_key
 from edge.core.directory import parse_directory, verify_directory_response
 from edge.core.keys import PublicKey, public_half
 from edge.core.message import Request, Response
 from edge.core.money import parse_price
-from tests.support.shop import PAGE, Reply, Shop
 
 AGENT = "https://bot.example"
 

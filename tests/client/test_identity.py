@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.client.identity import (
-    CrawlerIdentity,
+    Identity,
     IdentityProblem,
     check_agent,
     load_key,
@@ -29,7 +29,7 @@ OFFER = Offer(OfferKind.MAX, parse_price("USD 0.01"))
 PLAIN = {"accept": "*/*"}
 
 
-def examined(identity: CrawlerIdentity, headers: dict[str, str], url: str = URL) -> object:
+def examined(identity: Identity, headers: dict[str, str], url: str = URL) -> object:
     def find_key(agent_url: str, thumbprint: str) -> KeyAnswer:
         known = (normalise_agent_url(identity.agent, allow_loopback_http=True), identity.thumbprint)
         return public_half(identity.key) if (agent_url, thumbprint) == known else KeyUnknown()
@@ -66,7 +66,7 @@ def test_a_file_that_holds_no_key_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dialect", ["A", "B", "C"])
 def test_a_signed_request_verifies_and_covers_all_that_a_sale_is_about(dialect: Dialect) -> None:
-    identity = CrawlerIdentity(new_private_key(), "https://bot.example", dialect)
+    identity = Identity(new_private_key(), "https://bot.example", dialect)
     headers = identity.sign(URL, PLAIN, OFFER, NOW, "n-1")
     outcome = examined(identity, headers)
     assert isinstance(outcome, Verified)
@@ -78,14 +78,14 @@ def test_a_signed_request_verifies_and_covers_all_that_a_sale_is_about(dialect: 
 
 
 def test_without_an_offer_no_price_is_sent() -> None:
-    identity = CrawlerIdentity(new_private_key(), "https://bot.example")
+    identity = Identity(new_private_key(), "https://bot.example")
     headers = identity.sign(URL, PLAIN, None, NOW, "n-1")
     assert isinstance(examined(identity, headers), Verified)
     assert not any(name.startswith("crawler-") for name in headers)
 
 
 def test_a_signature_is_worth_nothing_at_another_address_or_price() -> None:
-    identity = CrawlerIdentity(new_private_key(), "https://bot.example")
+    identity = Identity(new_private_key(), "https://bot.example")
     headers = identity.sign(URL, PLAIN, OFFER, NOW, "n-1")
     assert not isinstance(examined(identity, headers, "https://news.example/articles/2"), Verified)
     assert not isinstance(examined(identity, {**headers, "crawler-max-price": "USD 9"}), Verified)
@@ -93,7 +93,7 @@ def test_a_signature_is_worth_nothing_at_another_address_or_price() -> None:
 
 @pytest.mark.parametrize("agent", ["https://bot.example", "https://bot.example/keys.json", "http://127.0.0.1:9000"])
 def test_an_agent_is_a_host_a_key_set_or_a_development_server(agent: str) -> None:
-    identity = CrawlerIdentity(new_private_key(), agent)
+    identity = Identity(new_private_key(), agent)
     assert isinstance(examined(identity, identity.sign(URL, PLAIN, OFFER, NOW, "n")), Verified)
 
 
@@ -104,11 +104,11 @@ def test_an_agent_that_no_edge_would_accept_is_refused_at_once(agent: str) -> No
     with pytest.raises(IdentityProblem, match="cannot be an agent"):
         check_agent(agent)
     with pytest.raises(IdentityProblem):
-        CrawlerIdentity(new_private_key(), agent)
+        Identity(new_private_key(), agent)
 
 
 def test_the_key_is_not_shown() -> None:
-    identity = CrawlerIdentity(new_private_key(), "https://bot.example")
+    identity = Identity(new_private_key(), "https://bot.example")
     assert "key=" not in repr(identity).replace("keyid=", "")
 
 

@@ -8,6 +8,8 @@ import orjson
 import pytest
 
 from edge.client.cli import run
+from edge.client.fake_edge import FakeEdge as Shop
+from edge.client.fake_edge import Reply
 from edge.client.identity import load_key
 from edge.client.outcomes import Free, Incomplete, Overcharged, Unreachable
 from edge.client.receipt_file import line_of
@@ -16,7 +18,6 @@ from edge.core.money import Money
 from edge.core.receipt_log import log_line
 from edge.core.receipts import sign_receipt
 from tests.core.test_receipts import KEY, RECEIPT
-from tests.support.shop import Reply, Shop
 
 AGENT = "https://bot.example"
 NOVEMBER = 1_794_830_400_000_000

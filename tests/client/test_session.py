@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from edge.client.fake_edge import PAGE, Reply
+from edge.client.fake_edge import FakeEdge as Shop
 from edge.client.flow import Headers, buy
-from edge.client.identity import CrawlerIdentity
+from edge.client.identity import Identity
 from edge.client.outcomes import Bought, Free, Incomplete, Outcome, Priced, Refused, Unreachable
 from edge.client.page_file import PageFile, PagePrint
 from edge.client.session import Session
@@ -19,7 +21,6 @@ from edge.core.keys import new_private_key, public_half
 from edge.core.message import Request
 from edge.core.money import parse_price
 from edge.core.terms import Offer, OfferKind
-from tests.support.shop import PAGE, Reply, Shop
 
 AGENT = "https://bot.example"
 MAX = Offer(OfferKind.MAX, parse_price("USD 0.02"))
@@ -30,7 +31,7 @@ class Crawler:
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
-        self.identity = CrawlerIdentity(new_private_key(), AGENT)
+        self.identity = Identity(new_private_key(), AGENT)
         shop.register(AGENT, public_half(self.identity.key))
         self.page = io.BytesIO()
         self.nonces = iter("abcdefgh")

@@ -200,11 +200,22 @@ def test_an_effect_of_an_import_is_noticed(statement: str, tmp_path_factory: pyt
 
 def test_the_client_starts_without_the_server() -> None:
     loaded = in_fresh_interpreter(
-        "import sys, edge.client, edge.client.cli; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+        "import sys, edge.client, edge.client.cli; [getattr(edge.client, name) for name in edge.client.__all__];"
+        " print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     ).split()
-    assert "edge" in loaded
+    assert {"edge", "httpx2"} <= set(loaded)
     too_much = {"fastapi", "starlette", "sqlalchemy", "alembic", "uvicorn", "aiohttp", "user_agents", "jinja2"}
-    assert not too_much.intersection(loaded)
+    not_asked_for = {"requests", "scrapy", "twisted", "playwright"}
+    assert not (too_much | not_asked_for).intersection(loaded)
+
+
+def test_the_clients_package_loads_nothing_until_it_is_used() -> None:
+    """The time that `import edge.client` takes is that of what it loads."""
+    program = "import sys; before = set(sys.modules); import edge.client; print(*sorted(set(sys.modules) - before))"
+    loaded = in_fresh_interpreter(program).split()
+    outside = {name.partition(".")[0] for name in loaded} - set(sys.stdlib_module_names)
+    assert outside == {"edge"}
+    assert not {"ssl", "socket", "sqlite3", "asyncio"}.intersection(loaded)
 
 
 def test_what_is_imported_is_declared() -> None:

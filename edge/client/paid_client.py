@@ -1,0 +1,218 @@
+"""A small client of its own: ``get``, ``quote``, ``plan`` and ``resolve``, over httpx2, sync and async."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import httpx2
+
+from edge.client.errors import CrawlRefused, PageUnreachable, PaymentInDoubt
+from edge.client.fetching import Quote, Resolved, drive, drive_async, quote, resolve
+from edge.client.flow import NoAnswer, Send
+from edge.client.httpx_transport import DELIVERED, PRICE, AsyncPayingTransport, PayingTransport, no_answer
+from edge.client.plan import NoQuote, Plan, make_plan
+from edge.client.receipt_check import ReceiptProblem, collect_receipts
+from edge.client.wallet import Answer, Delivered, Wallet
+from edge.core.fields import collect
+from edge.core.money import Money
+
+TIMEOUT_SECONDS = 30.0
+NOT_MODIFIED = 304
+UNQUOTED = (CrawlRefused, PageUnreachable, PaymentInDoubt, httpx2.TransportError)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as it came, and what it cost. ``charged`` is None for a free one; 304 says that it has not changed."""
+
+    url: str
+    status: int
+    content: bytes
+    headers: Mapping[str, str]
+    charged: Money | None
+    charge_id: str | None
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it was asked for only if it changed, and had not: nothing was charged."""
+        return self.status == NOT_MODIFIED
+
+
+class PaidClient:
+    """Gets pages and pays for them; a context manager. ``options`` go to ``httpx2.Client``.
+
+    ``inner`` is a transport of your own below the paying one, for proxies or certificates.
+    """
+
+    def __init__(self, wallet: Wallet, *, inner: httpx2.BaseTransport | None = None, **options: Any) -> None:
+        self.wallet = wallet
+        plain = inner or httpx2.HTTPTransport()
+        settings = {"follow_redirects": True, "timeout": TIMEOUT_SECONDS, **options}
+        self._paying = httpx2.Client(transport=PayingTransport(wallet, plain), **settings)
+        self._asking = httpx2.Client(transport=plain, **{**settings, "follow_redirects": False})
+
+    def __enter__(self) -> PaidClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; the wallet is its owner's to close."""
+        self._paying.close()
+        self._asking.close()
+
+    def get(
+        self,
+        url: str,
+        *,
+        price: Money | None = None,
+        only_if_changed: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> Page:
+        """Get a page, for at most ``price`` when that is given; redirects are followed, each on its own terms.
+
+        ``only_if_changed`` sends the validators of the last time, so that an unchanged page costs nothing. Raises the
+        errors of ``edge.client.errors``, and httpx2's own where no money was involved.
+        """
+        sent = _headers(self.wallet, url, only_if_changed, headers)
+        page = _page(self._paying.get(url, headers=sent, extensions=_extensions(price)))
+        _remember(self.wallet, url, page)
+        return page
+
+    def quote(self, url: str) -> Quote:
+        """What a page costs, without buying it. Raises ``CrawlRefused`` or ``PageUnreachable``."""
+        return drive(quote(self.wallet, url), self.send)
+
+    def plan(self, urls: Iterable[str]) -> Plan:
+        """Quote pages, and say what buying them would cost and what the policy would keep from it."""
+        return make_plan(self.wallet, [self._try_quote(url) for url in urls])
+
+    def resolve(self) -> list[Resolved]:
+        """Find out about every purchase whose answer never came, such as after a crash."""
+        return drive(resolve(self.wallet), self.send)
+
+    def collect_receipts(self) -> list[ReceiptProblem]:
+        """Fetch the signed receipts that are not kept yet, check them, and say which do not hold."""
+        return drive(collect_receipts(self.wallet), self.send)
+
+    def send(self, step: Send) -> Answer | NoAnswer:
+        """Carry out one step of a conversation without paying by itself."""
+        try:
+            response = self._asking.request(step.method, step.url, headers=dict(step.headers))
+        except httpx2.TransportError as why:
+            return no_answer(why)
+        return _answer(response)
+
+    def _try_quote(self, url: str) -> Quote | NoQuote:
+        try:
+            return self.quote(url)
+        except UNQUOTED as why:
+            return NoQuote(url, str(why).removeprefix(f"{url}: "))
+
+
+class AsyncPaidClient:
+    """The same on asyncio; an async context manager."""
+
+    def __init__(self, wallet: Wallet, *, inner: httpx2.AsyncBaseTransport | None = None, **options: Any) -> None:
+        self.wallet = wallet
+        plain = inner or httpx2.AsyncHTTPTransport()
+        settings = {"follow_redirects": True, "timeout": TIMEOUT_SECONDS, **options}
+        self._paying = httpx2.AsyncClient(transport=AsyncPayingTransport(wallet, plain), **settings)
+        self._asking = httpx2.AsyncClient(transport=plain, **{**settings, "follow_redirects": False})
+
+    async def __aenter__(self) -> AsyncPaidClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """As ``PaidClient.close``."""
+        await self._paying.aclose()
+        await self._asking.aclose()
+
+    async def get(
+        self,
+        url: str,
+        *,
+        price: Money | None = None,
+        only_if_changed: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> Page:
+        """As ``PaidClient.get``."""
+        sent = _headers(self.wallet, url, only_if_changed, headers)
+        page = _page(await self._paying.get(url, headers=sent, extensions=_extensions(price)))
+        await asyncio.to_thread(_remember, self.wallet, url, page)
+        return page
+
+    async def quote(self, url: str) -> Quote:
+        """As ``PaidClient.quote``."""
+        return await drive_async(quote(self.wallet, url), self.send)
+
+    async def plan(self, urls: Iterable[str]) -> Plan:
+        """As ``PaidClient.plan``."""
+        return make_plan(self.wallet, [await self._try_quote(url) for url in urls])
+
+    async def resolve(self) -> list[Resolved]:
+        """As ``PaidClient.resolve``."""
+        return await drive_async(resolve(self.wallet), self.send)
+
+    async def collect_receipts(self) -> list[ReceiptProblem]:
+        """As ``PaidClient.collect_receipts``."""
+        return await drive_async(collect_receipts(self.wallet), self.send)
+
+    async def send(self, step: Send) -> Answer | NoAnswer:
+        """As ``PaidClient.send``."""
+        try:
+            response = await self._asking.request(step.method, step.url, headers=dict(step.headers))
+        except httpx2.TransportError as why:
+            return no_answer(why)
+        return _answer(response)
+
+    async def _try_quote(self, url: str) -> Quote | NoQuote:
+        try:
+            return await self.quote(url)
+        except UNQUOTED as why:
+            return NoQuote(url, str(why).removeprefix(f"{url}: "))
+
+
+def _headers(wallet: Wallet, url: str, only_if_changed: bool, given: Mapping[str, str] | None) -> dict[str, str]:
+    return {**(wallet.store.validators(url) if only_if_changed else {}), **(given or {})}
+
+
+def _extensions(price: Money | None) -> dict[str, Any]:
+    return {} if price is None else {PRICE: price}
+
+
+def _page(response: httpx2.Response) -> Page:
+    delivered = response.extensions.get(DELIVERED)
+    paid = delivered if isinstance(delivered, Delivered) else None
+    return Page(
+        str(response.url),
+        response.status_code,
+        response.content,
+        response.headers,
+        paid.charged if paid is not None else None,
+        paid.charge_id if paid is not None else None,
+    )
+
+
+def _remember(wallet: Wallet, url: str, page: Page) -> None:
+    """Keep a page's validators under the address that was asked for."""
+    etag, modified = page.headers.get("etag"), page.headers.get("last-modified")
+    if page.status == 200 and (etag or modified):
+        wallet.store.remember_page(url, etag, modified)
+
+
+def _answer(response: httpx2.Response) -> Answer:
+    fields, _ = collect(response.headers.multi_items())
+    return Answer(response.status_code, fields, response.content)
