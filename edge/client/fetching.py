@@ -48,7 +48,6 @@ from edge.core.terms import CRAWLER_ERROR
 
 T = TypeVar("T")
 
-PAUSES_SECONDS = (1.0, 3.0)
 PATIENCE_SECONDS = 30
 ROUNDS_MAX = 4
 """Asked, asked to sign more, offered, and one more."""
@@ -143,10 +142,10 @@ def _answer_to(wallet: Wallet, ready: Ready) -> Generator[Step, Event, Answer]:
         came = yield Send(ready.url, ready.headers, ready.method)
         assert isinstance(came, Answer | NoAnswer), "a Send is answered"
         if isinstance(came, NoAnswer) and not came.was_sent:
-            if paused == len(PAUSES_SECONDS):
+            if paused == len(wallet.pauses_seconds):
                 wallet.not_charged(ready)
                 raise came.error or PageUnreachable(ready.url, came.reason)
-            yield Wait(PAUSES_SECONDS[paused])
+            yield Wait(wallet.pauses_seconds[paused])
             paused += 1
             continue
         if isinstance(came, NoAnswer) or (came.fault is not None and is_page(came)):
@@ -172,7 +171,7 @@ def _broken(ready: Ready, came: Answer | NoAnswer) -> Exception:
 
 def _pause(wallet: Wallet, ready: Ready, answer: Answer, paused: int) -> float | None:
     """How long to wait before the same request is sent again; None when it is not."""
-    if paused == len(PAUSES_SECONDS):
+    if paused == len(wallet.pauses_seconds):
         return None
     error, after = answer.fields.get(CRAWLER_ERROR), retry_after(answer)
     may_come = answer.status in (429, 503) or error in (CrawlerError.INTERNAL_ERROR, CrawlerError.STRONG_AUTH_REQUIRED)
@@ -180,7 +179,7 @@ def _pause(wallet: Wallet, ready: Ready, answer: Answer, paused: int) -> float |
     if after is not None and may_come:
         seconds = float(after) if after <= PATIENCE_SECONDS else None
     elif error == CrawlerError.INTERNAL_ERROR:
-        seconds = PAUSES_SECONDS[paused]
+        seconds = wallet.pauses_seconds[paused]
     if seconds is None or not ready.headers:
         return None
     is_fresh = wallet.now_micros() + seconds * 1_000_000 < ready.expires_micros

@@ -48,6 +48,7 @@ from edge.core.terms import (
     OfferKind,
 )
 
+PAUSES_SECONDS = (1.0, 3.0)
 SCOPE_WORDS = {"total": "your total", "day": "your cap for a day", "domain_day": "your cap for this domain and day"}
 OWN_HEADERS = frozenset({"signature", "signature-input", "signature-agent", *(kind.value for kind in OfferKind)})
 """What is ours in a request: taken away before it is signed again."""
@@ -106,7 +107,8 @@ class SignMore:
 class Wallet:
     """What pays: give it to an adapter, or to ``PaidClient``. Safe to share by threads and tasks.
 
-    ``store`` is the file of the crawler's own books, made when it is not there. Raises ``SpendStoreProblem``.
+    ``store`` is the file of the crawler's own books, made when it is not there. ``pauses_seconds`` are waited before a
+    request is sent again, where that helps; as many pauses, as many tries more. Raises ``SpendStoreProblem``.
     """
 
     def __init__(
@@ -115,11 +117,13 @@ class Wallet:
         policy: SpendPolicy,
         store: SpendStore | Path | str,
         *,
+        pauses_seconds: tuple[float, ...] = PAUSES_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.identity = identity
         self.policy = policy
         self.store = store if isinstance(store, SpendStore) else SpendStore(store)
+        self.pauses_seconds = pauses_seconds
         self._clock = clock
 
     def close(self) -> None:
