@@ -159,6 +159,12 @@ class Settings(BaseModel):
     trusted_proxies: Networks = Field(
         default=(), description="Addresses of fronts whose X-Forwarded-For and X-Forwarded-Proto are believed."
     )
+    address_feeds: bool = Field(
+        default=True, description="Fetch the address lists that operators of crawlers publish, about once a day."
+    )
+    reverse_dns: bool = Field(
+        default=True, description="Ask DNS, behind the request, whether an address belongs to the crawler it claims."
+    )
     dev: bool = Field(
         default=False,
         description="Development: published test keys, and http to this machine for key directories and webhooks, "

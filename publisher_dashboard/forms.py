@@ -23,6 +23,7 @@ LABELS: Mapping[str, str] = {
     "name": "Name",
     "kind": "Kind",
     "least": "Least proof",
+    "most": "Greatest proof",
     "crawler": "Crawler",
     "operator": "Operator",
     "address": "Address",
@@ -169,6 +170,7 @@ def rule_form(rule: Rule) -> dict[str, str]:
         "operator": who.operator or "",
         "kind": who.kind.value if who.kind else "",
         "least": who.least.label if who.least is not None else "",
+        "most": who.most.label if who.most is not None else "",
         "where": where,
         "address": address,
         "query": rule.query or "",
@@ -237,17 +239,22 @@ def _as_typed(mode: str, where: str, address: str) -> tuple[str, str]:
 
 
 def _who(form: Mapping[str, str]) -> Who:
-    kind, least = form.get("kind", ""), form.get("least", "")
-    try:
-        rung = Rung.from_label(least) if least else None
-    except ValueError as wrong:
-        raise InvalidRule("least", str(wrong)) from wrong
+    kind = form.get("kind", "")
     return Who(
         form.get("crawler", "").strip() or None,
         form.get("operator", "").strip() or None,
         _choice(CrawlerKind, kind) if kind else None,
-        rung,
+        _rung(form, "least"),
+        _rung(form, "most"),
     )
+
+
+def _rung(form: Mapping[str, str], field: str) -> Rung | None:
+    text = form.get(field, "")
+    try:
+        return Rung.from_label(text) if text else None
+    except ValueError as wrong:
+        raise InvalidRule(field, str(wrong)) from wrong
 
 
 def _when(form: Mapping[str, str], lists: Mapping[str, Sequence[str]]) -> Window | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from edge.core.decision import Admit, AdmitReason, AskOrigin, Charge, Decision, DemandPayment, Refuse
-from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler, Visitor
+from edge.core.identity import ClaimedCrawler, Identity, Rung, SignedCrawler, Visitor
 from edge.core.money import Money
 from edge.core.refusals import REFUSALS, RefusalCode
 from edge.core.rehearsal import Rehearsal
@@ -19,6 +19,13 @@ _ADMITTED = {
     AdmitReason.MONITORED: "The page is served for nothing, and what it would have cost is counted.",
     AdmitReason.PRICE_ZERO: "The price is nothing, so the page is served for nothing.",
     AdmitReason.METHOD_NOT_CHARGED: "Only GET is charged; this passes for nothing.",
+}
+
+_BORNE_OUT = {
+    Rung.IMPOSTOR: "but its address is not one of that crawler’s: an impostor",
+    Rung.CLAIMED: "by what it claims alone",
+    Rung.REVERSE_DNS: "as reverse DNS confirms",
+    Rung.ADDRESS: "which comes from its published addresses",
 }
 
 
@@ -77,8 +84,8 @@ def _identified(identity: Identity | None) -> str:
             return f"Taken for {crawler.name}, a {crawler.kind.value} crawler, proved by its signature."
         case ClaimedCrawler(name="", kind=kind):
             return f"Taken for a nameless bot ({kind.value})."
-        case ClaimedCrawler(name=name, kind=kind):
-            return f"Taken for {name} ({kind.value}), by what it claims alone."
+        case ClaimedCrawler(name=name, kind=kind, rung=rung):
+            return f"Taken for {name} ({kind.value}), {_BORNE_OUT[rung]}."
         case Visitor():
             return "Taken for a person."
         case None:

@@ -25,6 +25,7 @@ from edge.cli import (
     crawlers,
     database,
     directories,
+    feeds,
     keys,
     person,
     publishers,
@@ -134,6 +135,7 @@ for _name, _group in (
     ("receipt", receipts.app),
     ("keys", keys.app),
     ("directory", directories.app),
+    ("feed", feeds.app),
     ("webhook", webhooks.app),
 ):
     app.add_typer(_group, name=_name)

@@ -13,16 +13,20 @@ import typer
 from sqlalchemy import Connection
 
 from edge.cli.budget_table import budget_row, budgets_of
+from edge.cli.feeds import listed_evidence
 from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_fields, show_json, show_rows, time_text
 from edge.cli.workplace import opened, settings_here
+from edge.core.address_book import read_address as read_ip_address
 from edge.core.decision import Admit, AskOrigin, Charge, Decision, DemandPayment, Refuse
 from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler, Visitor
 from edge.core.money import InvalidPrice, Money, parse_price
-from edge.core.policy import Policy
+from edge.core.policy import Policy, nothing_proved
 from edge.core.rehearsal import Announced, Caller, InvalidQuestion, Question, Rehearsal, Signing, read_address, rehearse
 from edge.core.terms import Offer, OfferKind
+from edge.store.address_feeds import list_feeds
 from edge.store.budgets import BudgetView
 from edge.store.crawlers import find_crawler
+from edge.store.database import now_micros
 from edge.store.policy import load_policy
 from edge.store.problems import UnknownName
 from edge.store.sites import find_site
@@ -35,6 +39,7 @@ def rehearse_address(
     site: Annotated[str, typer.Option(help="The site's host.")],
     crawler: Annotated[str | None, typer.Option(help="A registered crawler that signs its request.")] = None,
     user_agent: Annotated[str, typer.Option(help="What somebody says who does not sign.")] = "",
+    address: Annotated[str, typer.Option(help="Where it comes from; lists of addresses are asked, DNS is not.")] = "",
     offer: Annotated[str | None, typer.Option(help="What it offers to pay, such as 'USD 0.01'.")] = None,
     exact: Annotated[bool, typer.Option("--exact", help="The offer is for exactly that price.")] = False,
     method: Annotated[str, typer.Option(help="The method it uses.")] = "GET",
@@ -48,6 +53,7 @@ def rehearse_address(
         with database.read() as connection:
             host = find_site(connection, site).host
             budgets = _budgets_of(connection, crawler)
+            stored = list_feeds(connection)
         policy = load_policy(database, allow_test_keys=settings.dev)
     try:
         scheme, target = read_address(url, host)
@@ -56,10 +62,12 @@ def rehearse_address(
     from edge.core.catalogue import Catalogue  # thousands of patterns: only who asks waits for them
 
     question = Question(
-        host, target, _caller(policy, crawler, user_agent), _offer(offer, exact), method.upper(), scheme
+        host, target, _caller(policy, crawler, user_agent, address), _offer(offer, exact), method.upper(), scheme
     )
     now = time.time()
-    rehearsal = rehearse(question, policy, Catalogue.load().classify, now)
+    evidence = listed_evidence(stored, now_micros()) if address else None
+    prove = evidence.prove if evidence else nothing_proved
+    rehearsal = rehearse(question, policy, Catalogue.load().classify, now, prove)
     report = {**_report(rehearsal), "budgets": _concerned(budgets, rehearsal.decision, int(now * 1_000_000))}
     if as_json:
         show_json(report)
@@ -67,9 +75,11 @@ def rehearse_address(
         _print(report)
 
 
-def _caller(policy: Policy, crawler: str | None, user_agent: str) -> Caller:
+def _caller(policy: Policy, crawler: str | None, user_agent: str, address: str) -> Caller:
+    if address and read_ip_address(address) is None:
+        raise WrongUsage(f"{address!r} is not an address; write one such as 192.0.2.1")
     if crawler is None:
-        return Announced(user_agent)
+        return Announced(user_agent, address)
     for known in policy.crawlers.values():
         if known.name.lower() == crawler.strip().lower():
             return Signing(known)
@@ -154,8 +164,8 @@ def _who(identity: Identity | None) -> str | None:
     match identity:
         case SignedCrawler(crawler=crawler):
             return f"{crawler.name}, signed"
-        case ClaimedCrawler(name=name):
-            return f"{name or 'an unnamed bot'}, claimed"
+        case ClaimedCrawler(name=name, rung=rung):
+            return f"{name or 'an unnamed bot'}, {rung.label}"
         case Visitor():
             return "a person, as far as anyone can tell"
         case None:

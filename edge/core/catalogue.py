@@ -29,10 +29,15 @@ REMEMBERED_MAX = 4096
 # The package's patterns, and the hundreds of the other one, take longer than words: they are shown less.
 _PATTERN_CHARACTERS_MAX = 256
 _SPIDER_CHARACTERS_MAX = 64
+# In this order: a search engine that is also said to help with search optimisation is a search engine.
 _KIND_OF_TAG = {
     "ai-crawler": CrawlerKind.TRAINING,
     "search-engine": CrawlerKind.SEARCH,
     "archiver": CrawlerKind.ARCHIVER,
+    "monitoring": CrawlerKind.MONITOR,
+    "seo": CrawlerKind.SEO,
+    "http-library": CrawlerKind.LIBRARY,
+    "browser-automation": CrawlerKind.LIBRARY,
 }
 _PATTERN_SYNTAX = re.compile(r"[\\\[\](){}^$*+?|]")
 _UNNAMED = ClaimedCrawler("", "", CrawlerKind.OTHER)
@@ -60,7 +65,7 @@ class Catalogue:
             entry["token"]: ClaimedCrawler(entry["name"], entry["operator"], CrawlerKind(entry["kind"]))
             for entry in crawlers
         }
-        self._known |= {word + "/": ClaimedCrawler(word, "", CrawlerKind.OTHER) for word in versioned}
+        self._known |= {word + "/": ClaimedCrawler(word, "", CrawlerKind.LIBRARY) for word in versioned}
         words = words_regex(word for word in self._known if not word.endswith("/"))
         products = words_regex(word for word in self._known if word.endswith("/"))
         self._words = re.compile(rf"(?<![a-z0-9])(?:{words}(?![a-z0-9])|{products})")
@@ -119,7 +124,8 @@ def _package_patterns(
     patterns: list[tuple[str, ClaimedCrawler]] = []
     for entry in entries:
         text: str = entry["pattern"]
-        kinds = [_KIND_OF_TAG[tag] for tag in entry.get("tags", ()) if tag in _KIND_OF_TAG]
+        tags = entry.get("tags", ())
+        kinds = [kind for tag, kind in _KIND_OF_TAG.items() if tag in tags]
         plain = re.sub(r"\\([^A-Za-z0-9])", r"\1", text)
         crawler = ClaimedCrawler(_name_of(plain), "", kinds[0] if kinds else CrawlerKind.OTHER)
         if _PATTERN_SYNTAX.search(re.sub(r"\\[^A-Za-z0-9]", "", text)) is None:

@@ -1,8 +1,8 @@
 """Who asks: the identity ladder, where the type carries the trust.
 
-A ``SignedCrawler`` has proved its key; a ``ClaimedCrawler`` only says a name; a ``Visitor`` is a person as far
-as anyone can tell. Only the first can pay. The rungs between them (token, address, reverse DNS, impostor) are
-named here because rules can ask for a least rung.
+A ``SignedCrawler`` has proved its key; a ``ClaimedCrawler`` says a name, and its ``rung`` says how far its address
+bears that out; a ``Visitor`` is a person as far as anyone can tell. Only the first can pay. The rungs between are
+told apart because rules can ask for a least or a greatest rung.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Rung(IntEnum):
     @property
     def label(self) -> str:
         """The rung's spelling in rules, pages and exports."""
-        return self.name.lower().replace("_", "-")
+        return _LABELS[self]
 
     @classmethod
     def from_label(cls, text: str) -> Rung:
@@ -38,6 +38,9 @@ class Rung(IntEnum):
         raise ValueError(f"{text!r} is not one of {', '.join(rung.label for rung in cls)}")
 
 
+_LABELS = tuple(rung.name.lower().replace("_", "-") for rung in Rung)  # asked for each request, so made once
+
+
 class CrawlerKind(StrEnum):
     """What a crawler is for; part of the rule key."""
 
@@ -45,6 +48,9 @@ class CrawlerKind(StrEnum):
     SEARCH = "search"
     ASSISTANT = "assistant"
     ARCHIVER = "archiver"
+    SEO = "seo"
+    MONITOR = "monitor"
+    LIBRARY = "library"
     OTHER = "other"
 
 
@@ -80,13 +86,15 @@ class ClaimedCrawler:
     """A name that the request only claims, by its User-Agent or by a signature nobody could verify.
 
     ``name`` is empty when the request is plainly automated but says no known name. ``failure`` keeps why a
-    signature that was sent did not count.
+    signature that was sent did not count. ``rung`` is from ``IMPOSTOR`` (its address is not one that the named
+    crawler comes from) to ``ADDRESS`` (it is); the address never makes a payer.
     """
 
     name: str
     operator: str
     kind: CrawlerKind
     failure: Invalid | Unverified | None = None
+    rung: Rung = Rung.CLAIMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +102,10 @@ class Visitor:
     """Not a bot as far as anyone can tell: never asked to pay."""
 
 
-Identity = SignedCrawler | ClaimedCrawler | Visitor
+Crawler = SignedCrawler | ClaimedCrawler
+Identity = Crawler | Visitor
+
+
+def rung_of(crawler: Crawler) -> Rung:
+    """How well the name is proved."""
+    return crawler.rung if isinstance(crawler, ClaimedCrawler) else Rung.SIGNED

@@ -2,14 +2,15 @@
 
 Rules of this file: only a verified signature of a registered crawler gives a name that can pay. A signature that
 fails, or whose key cannot be had, leaves no more than the claim; the failure is kept, so that a crawler that
-offers to pay hears what was wrong.
+offers to pay hears what was wrong. What the address says of a claimed name is looked up for claims alone, so a
+signed request pays nothing for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edge.core.identity import ClaimedCrawler, CrawlerKind, Identity, SignedCrawler, Visitor
+from edge.core.identity import ClaimedCrawler, CrawlerKind, Identity, Rung, SignedCrawler, Visitor
 from edge.core.policy import Knowledge, Policy
 from edge.core.request import CrawlRequest
 from edge.core.web_bot_auth import Invalid, SignatureFault, Unsigned, Unverified, Verified, examine
@@ -22,7 +23,8 @@ def identify(request: CrawlRequest, policy: Policy, knowledge: Knowledge, now: f
     """Say who asks, on the best evidence this request carries."""
     fields = request.fields
     if "signature" not in fields and "signature-input" not in fields:
-        return knowledge.classify(fields.get("user-agent", "")) or _person_unless_automated(fields)
+        claimed = knowledge.classify(fields.get("user-agent", ""))
+        return _weighed(claimed, request, knowledge) if claimed else _person_unless_automated(fields)
     outcome = examine(request, knowledge.find_key, now, allow_loopback_http=knowledge.allow_loopback_http)
     match outcome:
         case Verified():
@@ -30,25 +32,34 @@ def identify(request: CrawlRequest, policy: Policy, knowledge: Knowledge, now: f
             if known is not None:
                 return SignedCrawler(known, outcome)
             # A key is known for this agent, and the signature is good, but nobody registered it: no one to bill.
-            return _claim(fields, knowledge, Unverified(outcome.agent_url, outcome.thumbprint, _UNREGISTERED))
+            return _claim(request, knowledge, Unverified(outcome.agent_url, outcome.thumbprint, _UNREGISTERED))
         case Invalid(verified=proof):
             known = policy.crawlers.get(proof.agent_url) if proof else None
             if known is not None and proof is not None:
                 # Only time failed: the name is proved, but nothing new can be bought.
                 return SignedCrawler(known, proof, expired=outcome)
-            return _claim(fields, knowledge, outcome)
+            return _claim(request, knowledge, outcome)
         case Unverified():
-            return _claim(fields, knowledge, outcome)
+            return _claim(request, knowledge, outcome)
         case Unsigned():
             raise AssertionError("a request with a signature field is not unsigned")
 
 
-def _claim(fields: Mapping[str, str], knowledge: Knowledge, failure: Invalid | Unverified) -> ClaimedCrawler:
+def _claim(request: CrawlRequest, knowledge: Knowledge, failure: Invalid | Unverified) -> ClaimedCrawler:
     """What is left when a signature does not count: the name that the User-Agent says, if any."""
-    claimed = knowledge.classify(fields.get("user-agent", ""))
+    claimed = knowledge.classify(request.fields.get("user-agent", ""))
     if claimed is None:
         return ClaimedCrawler("", "", CrawlerKind.OTHER, failure)
-    return ClaimedCrawler(claimed.name, claimed.operator, claimed.kind, failure)
+    rung = _weighed(claimed, request, knowledge).rung
+    return ClaimedCrawler(claimed.name, claimed.operator, claimed.kind, failure, rung)
+
+
+def _weighed(claimed: ClaimedCrawler, request: CrawlRequest, knowledge: Knowledge) -> ClaimedCrawler:
+    """A claim with what the address says of it."""
+    rung = knowledge.prove(claimed.name, request.peer)
+    if rung is Rung.CLAIMED:
+        return claimed
+    return ClaimedCrawler(claimed.name, claimed.operator, claimed.kind, claimed.failure, rung)
 
 
 def _person_unless_automated(fields: Mapping[str, str]) -> ClaimedCrawler | Visitor:

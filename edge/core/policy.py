@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from edge.core.identity import ClaimedCrawler, RegisteredCrawler
+from edge.core.identity import ClaimedCrawler, RegisteredCrawler, Rung
 from edge.core.keys import PublicKey
 from edge.core.rule_index import RuleIndex
 from edge.core.web_bot_auth import KeyLookup
@@ -56,14 +56,21 @@ class Policy:
     registered_keys: Mapping[tuple[str, str], PublicKey]
 
 
+def nothing_proved(name: str, address: str) -> Rung:
+    """What an address says of a name where nothing is known of addresses."""
+    return Rung.CLAIMED
+
+
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """What deciding needs beside the policy and lives on its own clock: key directories and the catalogue.
+    """What deciding needs beside the policy and lives on its own clock: key directories, catalogue, addresses.
 
     ``find_key`` answers for (identity URL, thumbprint); ``classify`` turns a User-Agent into what it claims, or
-    None for a person's browser. ``allow_loopback_http`` lets development identities live on loopback.
+    None for a person's browser; ``prove`` says how far an address bears out a name of the catalogue, from memory.
+    ``allow_loopback_http`` lets development identities live on loopback.
     """
 
     find_key: KeyLookup
     classify: Callable[[str], ClaimedCrawler | None]
     allow_loopback_http: bool = False
+    prove: Callable[[str, str], Rung] = nothing_proved

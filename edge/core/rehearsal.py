@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.core.decision import Admit, AskOrigin, Charge, Decision, DemandPayment, Refuse, decide
 from edge.core.errors import EdgeError
-from edge.core.identity import ClaimedCrawler, Identity, RegisteredCrawler
+from edge.core.identity import ClaimedCrawler, Identity, RegisteredCrawler, Rung
 from edge.core.keys import public_half
 from edge.core.ladder import identify
-from edge.core.policy import Knowledge, Policy, SitePolicy
+from edge.core.policy import Knowledge, Policy, SitePolicy, nothing_proved
 from edge.core.refusal_fields import refusal_fields, refusal_status
 from edge.core.request import CrawlRequest
 from edge.core.rule_index import Match, Skipped
@@ -44,9 +44,10 @@ class InvalidQuestion(EdgeError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """Somebody who only says a name, by this User-Agent; a browser's is a person's."""
+    """Somebody who only says a name, by this User-Agent; a browser's is a person's. ``address`` is where from."""
 
     user_agent: str
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +126,16 @@ def _is_bare_path(text: str, host: str) -> bool:
 
 
 def rehearse(
-    question: Question, policy: Policy, classify: Callable[[str], ClaimedCrawler | None], now: float
+    question: Question,
+    policy: Policy,
+    classify: Callable[[str], ClaimedCrawler | None],
+    now: float,
+    prove: Callable[[str, str], Rung] = nothing_proved,
 ) -> Rehearsal:
-    """Judge ``question`` at ``now`` (seconds since the epoch) under one policy."""
+    """Judge ``question`` at ``now`` (seconds since the epoch) under one policy; ``prove`` is the ladder's."""
     key = Ed25519PrivateKey.from_private_bytes(_REHEARSAL_KEY_SEED)
     public = public_half(key)
-    knowledge = Knowledge(lambda agent_url, thumbprint: public, classify, allow_loopback_http=True)
+    knowledge = Knowledge(lambda agent_url, thumbprint: public, classify, allow_loopback_http=True, prove=prove)
     request = _request(question, policy, key, int(now))
     decision = decide(request, policy, knowledge, now)
     if isinstance(decision, Charge) and decision.otherwise is not None:
@@ -151,8 +156,9 @@ def _request(question: Question, policy: Policy, key: Ed25519PrivateKey, now: in
     scheme = (site.scheme if site else None) or question.scheme
     path, mark, query = question.target.partition("?")
     fields = {"host": question.host, "accept": "*/*"}
+    peer = ""
     match question.caller:
-        case Announced(user_agent):
+        case Announced(user_agent, peer):
             fields["user-agent"] = user_agent
         case Signing(crawler):
             fields["user-agent"] = crawler.name
@@ -172,7 +178,7 @@ def _request(question: Question, policy: Policy, key: Ed25519PrivateKey, now: in
         repeated={},
         resource=read_target(question.target),
         has_body=False,
-        peer="",
+        peer=peer,
         request_id="rehearsal",
     )
     if isinstance(question.caller, Announced):

@@ -39,6 +39,7 @@ def rule_fields(rule: Rule) -> dict[str, object]:
         "operator": who.operator,
         "kind": who.kind.value if who.kind else None,
         "least": who.least.label if who.least is not None else None,
+        "most": who.most.label if who.most is not None else None,
     }
     return {
         "name": rule.name,
@@ -125,13 +126,17 @@ def _price(entry: Entry, currency: str) -> Money | None:
 
 
 def _who(entry: Entry) -> Who:
-    who = _table(entry, "who", {"crawler", "operator", "kind", "least"})
-    least = _text(who, "least")
+    who = _table(entry, "who", {"crawler", "operator", "kind", "least", "most"})
+    least, most = _rung(who, "least"), _rung(who, "most")
+    return Who(_text(who, "crawler"), _text(who, "operator"), _choice(CrawlerKind, who, "kind"), least, most)
+
+
+def _rung(who: Entry, key: str) -> Rung | None:
+    text = _text(who, key)
     try:
-        rung = Rung.from_label(least) if least is not None else None
+        return Rung.from_label(text) if text is not None else None
     except ValueError as error:
-        raise InvalidRule("who", f"least: {error}") from error
-    return Who(_text(who, "crawler"), _text(who, "operator"), _choice(CrawlerKind, who, "kind"), rung)
+        raise InvalidRule("who", f"{key}: {error}") from error
 
 
 def _window(entry: Entry) -> Window | None:

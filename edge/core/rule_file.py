@@ -141,7 +141,8 @@ def _rule_document(rule: Rule) -> dict[str, Any]:
 def _who_document(who: Who) -> dict[str, Any]:
     kind = None if who.kind is None else who.kind.value
     least = None if who.least is None else who.least.label
-    return _kept({"crawler": who.crawler, "operator": who.operator, "kind": kind, "least": least})
+    most = None if who.most is None else who.most.label
+    return _kept({"crawler": who.crawler, "operator": who.operator, "kind": kind, "least": least, "most": most})
 
 
 def _document_rule(entry: Mapping[str, Any], shared: dict[str, Any]) -> Rule:
@@ -168,12 +169,13 @@ def _document_who(entry: Mapping[str, Any] | None, shared: dict[str, Any]) -> Wh
         return ANYONE
     key = f"who {sorted(entry.items())}"
     if (who := shared.get(key)) is None:
-        kind, least = entry.get("kind"), entry.get("least")
+        kind, least, most = entry.get("kind"), entry.get("least"), entry.get("most")
         who = shared[key] = Who(
             entry.get("crawler"),
             entry.get("operator"),
             None if kind is None else CrawlerKind(kind),
             None if least is None else Rung.from_label(least),
+            None if most is None else Rung.from_label(most),
         )
     return who
 

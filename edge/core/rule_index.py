@@ -13,15 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from edge.core.identity import ClaimedCrawler, CrawlerKind, Identity, Rung, SignedCrawler, Visitor
+from edge.core.identity import ClaimedCrawler, Identity, Visitor, rung_of
 from edge.core.path_table import PathTable, covers_path, path_key, query_test
-from edge.core.rules import Rule, RuleSet, Who
+from edge.core.rules import Rule, RuleSet, Who, audience
 from edge.core.where import parse_where
 
 _LISTENERS_MAX = 1024
 _EAGER_FROM_RULES = 512
 
-_Listener = tuple[str | None, str | None, int, bool]
+_Listener = tuple[str | None, str | None, int, int]
 
 
 class Match(NamedTuple):
@@ -83,7 +83,7 @@ class RuleIndex:
     def _why_not(self, rule: Rule, key: str, query: str | None, identity: Identity, now: float) -> str | None:
         if not rule.enabled:
             return "is disabled"
-        if (reason := why_not_who(rule.who, identity)) is not None:
+        if (reason := why_not_who(audience(rule), identity)) is not None:
             return reason
         if not covers_path(parse_where(rule.where), key, case_sensitive=self._case_sensitive):
             return f"does not cover this address, only {rule.where}"
@@ -105,7 +105,7 @@ class _Compiled:
         self.table = PathTable(case_sensitive=index.case_sensitive)
         for position, rule in enumerate(index.rule_set.rules):
             if rule.enabled:
-                group = self._groups.setdefault(rule.who, len(self._groups))
+                group = self._groups.setdefault(audience(rule), len(self._groups))
                 self.table.add(position, group, rule)
         self.matches = [Match(position, rule) for position, rule in enumerate(index.rule_set)]
         self._names = frozenset(who.crawler.casefold() for who in self._groups if who.crawler is not None)
@@ -115,13 +115,13 @@ class _Compiled:
         """The groups that ``identity`` belongs to."""
         if isinstance(identity, Visitor):
             return ()
-        crawler = identity.crawler if isinstance(identity, SignedCrawler) else identity
+        crawler = identity if isinstance(identity, ClaimedCrawler) else identity.crawler
         # Names that no rule mentions are all alike, so what is remembered is bounded by the rules, not by traffic.
         listener: _Listener = (
             folded if self._names and (folded := crawler.name.casefold()) in self._names else None,
             folded if self._operators and (folded := crawler.operator.casefold()) in self._operators else None,
             id(crawler.kind),  # a member of an enumeration is one object; its hash is a Python call
-            crawler is not identity,  # signed: the only rung above a claim that exists so far
+            id(identity.rung) if isinstance(identity, ClaimedCrawler) else 0,
         )
         groups = self._listeners.get(listener)
         if groups is None:
@@ -141,20 +141,15 @@ def why_not_who(who: Who, identity: Identity) -> str | None:
     """Why a rule for ``who`` is not for ``identity``, in one phrase, or None when it is."""
     if isinstance(identity, Visitor):
         return "is for crawlers, not for people"
-    name, operator, kind, rung = _claims(identity)
-    if who.crawler is not None and who.crawler.casefold() != name.casefold():
+    crawler, rung = identity if isinstance(identity, ClaimedCrawler) else identity.crawler, rung_of(identity)
+    if who.crawler is not None and who.crawler.casefold() != crawler.name.casefold():
         return f"is for {who.crawler}"
-    if who.operator is not None and who.operator.casefold() != operator.casefold():
+    if who.operator is not None and who.operator.casefold() != crawler.operator.casefold():
         return f"is for crawlers of {who.operator}"
-    if who.kind is not None and who.kind is not kind:
+    if who.kind is not None and who.kind is not crawler.kind:
         return f"is for {who.kind.value} crawlers"
     if who.least is not None and rung < who.least:
         return f"asks for a name proved by {who.least.label} or better, this one is {rung.label}"
+    if who.most is not None and rung > who.most:
+        return f"is for names proved by no more than {who.most.label}, this one is {rung.label}"
     return None
-
-
-def _claims(identity: ClaimedCrawler | SignedCrawler) -> tuple[str, str, CrawlerKind, Rung]:
-    if isinstance(identity, ClaimedCrawler):
-        return identity.name, identity.operator, identity.kind, Rung.CLAIMED
-    crawler = identity.crawler
-    return crawler.name, crawler.operator, crawler.kind, Rung.SIGNED

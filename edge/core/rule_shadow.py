@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 
-from edge.core.identity import CrawlerKind
+from edge.core.identity import CrawlerKind, Rung
 from edge.core.path_table import path_key
-from edge.core.rules import Rule, RuleSet
+from edge.core.rules import Rule, RuleSet, audience
 from edge.core.target import match_key
 from edge.core.where import parse_where
 
@@ -39,8 +39,8 @@ def shadowed(rule_set: RuleSet, *, case_sensitive: bool = False) -> tuple[Shadow
     return tuple(found)
 
 
-_Audience = tuple[str | None, str | None, CrawlerKind | None, int, str | None]
-"""Crawler, operator, kind, least rung (0 for any) and query of a rule; None where it asks for nothing."""
+_Audience = tuple[str | None, str | None, CrawlerKind | None, int, int, str | None]
+"""Crawler, operator, kind, least and greatest rung and query of a rule; None where it asks for nothing."""
 
 
 class _Earlier:
@@ -60,7 +60,7 @@ class _Earlier:
         """The lowest position of a rule that takes everything this one could."""
         places = self._covering_places(rule)
         wider = _wider_audiences(_audience(rule))
-        return min((place[audience] for place in places for audience in wider if audience in place), default=None)
+        return min((place[one] for place in places for one in wider if one in place), default=None)
 
     def _covering_places(self, rule: Rule) -> list[dict[_Audience, int]]:
         where = parse_where(rule.where)
@@ -83,13 +83,15 @@ class _Earlier:
 
 
 def _audience(rule: Rule) -> _Audience:
-    who = rule.who
-    return _folded(who.crawler), _folded(who.operator), who.kind, int(who.least or 0), rule.query
+    who = audience(rule)
+    most = Rung.SIGNED if who.most is None else who.most
+    return _folded(who.crawler), _folded(who.operator), who.kind, int(who.least or 0), int(most), rule.query
 
 
-def _wider_audiences(audience: _Audience) -> list[_Audience]:
-    crawler, operator, kind, least, query = audience
-    return list(product({crawler, None}, {operator, None}, {kind, None}, range(least + 1), {query, None}))
+def _wider_audiences(wanted: _Audience) -> list[_Audience]:
+    crawler, operator, kind, least, most, query = wanted
+    rungs = range(least + 1), range(most, Rung.SIGNED + 1)
+    return list(product({crawler, None}, {operator, None}, {kind, None}, *rungs, {query, None}))
 
 
 def _folded(name: str | None) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from edge.core.errors import EdgeError
@@ -66,18 +66,27 @@ class InvalidRule(EdgeError, ValueError):
 class Who:
     """Which bots a rule is for; what is None does not matter, so an empty one means any bot.
 
-    Crawler and operator names are compared without regard to case. ``least`` is the least proof of the name.
+    Crawler and operator names are compared without regard to case. ``least`` is the least proof of the name and
+    ``most`` the greatest, so that ``most`` at ``IMPOSTOR`` means those who wear another's name.
     """
 
     crawler: str | None = None
     operator: str | None = None
     kind: CrawlerKind | None = None
     least: Rung | None = None
+    most: Rung | None = None
 
     def __post_init__(self) -> None:
         for name in (self.crawler, self.operator):
             if name is not None and not _is_name(name):
                 raise InvalidRule("who", f"{name!r} is not a name of 1 to {NAME_CHARACTERS_MAX} visible characters")
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise InvalidRule("who", f"least {self.least.label} is above most {self.most.label}: nobody is both")
+
+    @property
+    def names_somebody(self) -> bool:
+        """Whether it asks for a crawler, an operator or a kind."""
+        return self.crawler is not None or self.operator is not None or self.kind is not None
 
 
 ANYONE = Who()
@@ -148,6 +157,19 @@ class Rule:
             raise InvalidRule("block_status", "choose 403 or 402")
         if self.block_text is not None and not _is_block_text(self.block_text):
             raise InvalidRule("block_text", f"write one line of at most {BLOCK_TEXT_CHARACTERS_MAX} characters")
+
+
+def audience(rule: Rule) -> Who:
+    """Whom a rule is for in the end: one that allows somebody by name does not allow an impostor of that name.
+
+    Whoever wants that all the same says ``least = "impostor"``.
+    """
+    who = rule.who
+    if rule.action is not Action.ALLOW or who.least is not None or not who.names_somebody:
+        return who
+    if who.most is Rung.IMPOSTOR:
+        return who
+    return replace(who, least=Rung.CLAIMED)
 
 
 @dataclass(frozen=True, slots=True)

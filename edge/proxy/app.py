@@ -20,6 +20,7 @@ from edge.core.catalogue import Catalogue
 from edge.core.policy import Knowledge, Policy
 from edge.core.refusal_texts import RefusalTexts
 from edge.core.web_bot_auth import KeyAnswer, KeyLookup
+from edge.proxy.addresses import Addresses, build_addresses
 from edge.proxy.checkpoint_rounds import CheckpointRounds
 from edge.proxy.connection_limits import ConnectionLimits, ConnectionRoom
 from edge.proxy.control import Metrics, admin_app, public_app
@@ -71,6 +72,7 @@ class Edge:
     traffic: TrafficRecorder
     directories: KeyDirectories
     fetcher: AddressGuardedFetcher
+    addresses: Addresses
     upstream: Upstream
     watchman: Watchman[EdgeProtocol]
     limit_counts: LimitCounts
@@ -93,6 +95,7 @@ class Edge:
                 ("checkpoints", self.checkpoints.run()),
                 ("webhooks", self.webhooks.run()),
                 ("housekeeping", self.housekeeper.run()),
+                ("address feeds", self.addresses.feeds.run()),
             )
         ]
         try:
@@ -106,6 +109,7 @@ class Edge:
             await self.webhooks.finish()
             await self.directories.close()
             await self.fetcher.close()
+            await self.addresses.close()
             await self.upstream.close()
 
 
@@ -130,6 +134,7 @@ def build_edge(
     """Wire one edge process over an open database and a started ledger; ``alarms`` is what the ledger reports to."""
     live = _live_policy(settings, database)
     fetcher = AddressGuardedFetcher(allow_loopback_http=settings.dev)
+    addresses = build_addresses(settings, database, _report)
     directories = KeyDirectories(
         fetcher, lambda: live.policy.crawlers, shelf=DatabaseShelf(database), allow_test_keys=settings.dev
     )
@@ -146,7 +151,9 @@ def build_edge(
     evidence = "hop" if settings.trusted_proxies else "tcp"
     gate = Gate(
         live=live,
-        knowledge=Knowledge(_key_finder(live, directories), Catalogue.load().classify, settings.dev),
+        knowledge=Knowledge(
+            _key_finder(live, directories), Catalogue.load().classify, settings.dev, addresses.evidence.prove
+        ),
         directories=directories,
         reader=RequestReader(secrets.token_hex(4), [str(network) for network in settings.trusted_proxies]),
         refusals=Refusals(settings.operator, RefusalTexts.load(), settings.contact),
@@ -176,6 +183,7 @@ def build_edge(
         traffic=traffic,
         directories=directories,
         fetcher=fetcher,
+        addresses=addresses,
         upstream=upstream,
         watchman=watchman,
         limit_counts=limit_counts,

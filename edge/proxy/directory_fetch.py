@@ -1,11 +1,11 @@
-"""Fetch one key document from a stranger's server, within bounds that the stranger cannot widen.
+"""Fetch one document from a stranger's server, within bounds that the stranger cannot widen.
 
 Rules of this file (docs/protocol.md, "Signatures"):
 
 - https on port 443 to public addresses only; in development also http on this machine's loopback, and then nothing but
   loopback;
 - only 200 counts, a redirect is never followed, no cookie, no proxy from the environment;
-- 64 KiB after decoding and 5 s for everything, name lookup included;
+- 64 KiB after decoding (more only for lists of addresses) and 5 s for everything, name lookup included;
 - one fetch per host at a time, 8 at once in all; whoever waits for a turn is not yet on the clock;
 - what goes wrong is a ``FetchFailure``, never an exception.
 """
@@ -16,7 +16,7 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeAlias
@@ -44,9 +44,8 @@ FETCHES_AT_ONCE = 8
 RETRY_AFTER_MAX_SECONDS = 86_400
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-_REQUEST_HEADERS = MappingProxyType(
-    {"Accept": f"{MEDIA_TYPE}, application/json;q=0.5", "Accept-Encoding": "identity", "User-Agent": "farebox-edge"}
-)
+KEY_DOCUMENTS = f"{MEDIA_TYPE}, application/json;q=0.5"
+_REQUEST_HEADERS = MappingProxyType({"Accept-Encoding": "identity", "User-Agent": "farebox-edge"})
 
 
 class FetchFault(StrEnum):
@@ -91,7 +90,8 @@ class AddressGuardedFetcher:
     """The real ``Fetch``. Make it anywhere, call it on one event loop, and ``close`` it there.
 
     ``vet`` judges the addresses of https hosts; only tests give another than ``why_forbidden``. ``lookup`` is the
-    border to DNS, ``tls`` the context with the trusted authorities (the system's when None).
+    border to DNS, ``tls`` the context with the trusted authorities (the system's when None). ``accept`` says what is
+    asked for and ``body_bytes`` how much of it is taken.
     """
 
     def __init__(
@@ -102,10 +102,14 @@ class AddressGuardedFetcher:
         vet: Vet = why_forbidden,
         tls: ssl.SSLContext | None = None,
         fetch_seconds: float = FETCH_SECONDS,
+        accept: str = KEY_DOCUMENTS,
+        body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
         self._allow_loopback_http = allow_loopback_http
-        self._sessions = GuardedSessions(_REQUEST_HEADERS, FETCHES_AT_ONCE, lookup=lookup, vet=vet, tls=tls)
+        headers = {**_REQUEST_HEADERS, "Accept": accept}
+        self._sessions = GuardedSessions(headers, FETCHES_AT_ONCE, lookup=lookup, vet=vet, tls=tls)
         self._fetch_seconds = fetch_seconds
+        self._body_bytes = body_bytes
         self._slots = asyncio.Semaphore(FETCHES_AT_ONCE)
         self._hosts: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -147,11 +151,12 @@ class AddressGuardedFetcher:
         async with session.get(URL(url, encoded=True), allow_redirects=False) as response:
             if response.status != 200:
                 return _not_ok(response)
-            raw = await _read(response)
+            raw = await _read(response, self._body_bytes)
             if raw is None:
-                return FetchFailure(FetchFault.TOO_LARGE, f"more than {MAX_BODY_BYTES} bytes")
+                return FetchFailure(FetchFault.TOO_LARGE, f"more than {self._body_bytes} bytes")
             headers = tuple((name, value) for name, value in response.headers.items())
-            return _decoded(url, headers, raw, response.headers.get("Content-Encoding", "identity"))
+            coding = response.headers.get("Content-Encoding", "identity")
+            return _decoded(Fetched(url, headers, raw, raw), coding, self._body_bytes)
 
 
 def _lookup_failure(why: ClientConnectorDNSError) -> FetchFailure:
@@ -178,31 +183,31 @@ def _not_ok(response: ClientResponse) -> FetchFailure:
     return FetchFailure(FetchFault.STATUS, f"status {response.status} instead of 200", seconds)
 
 
-async def _read(response: ClientResponse) -> bytes | None:
+async def _read(response: ClientResponse, limit: int) -> bytes | None:
     """The body as sent, or None once it is too long."""
     body = bytearray()
     async for chunk in response.content.iter_chunked(READ_BYTES):
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > limit:
             return None
     return bytes(body)
 
 
-def _decoded(url: str, headers: tuple[tuple[str, str], ...], raw: bytes, coding: str) -> Fetched | FetchFailure:
+def _decoded(sent: Fetched, coding: str, limit: int) -> Fetched | FetchFailure:
     """Undo gzip or deflate, for servers that compress although they were asked not to."""
     match coding.strip().lower():
         case "identity" | "":
-            return Fetched(url, headers, raw, raw)
+            return sent
         case "gzip" | "x-gzip" | "deflate" as known:
             inflate = zlib.decompressobj(zlib.MAX_WBITS if known == "deflate" else zlib.MAX_WBITS | 16)
         case unknown:
             return FetchFailure(FetchFault.ENCODING, f"content-encoding {unknown[:40]!r} was not asked for")
     try:
-        body = inflate.decompress(raw, MAX_BODY_BYTES + 1)
+        body = inflate.decompress(sent.raw, limit + 1)
     except zlib.error:
         return FetchFailure(FetchFault.ENCODING, f"the body is not {known}")
-    if len(body) > MAX_BODY_BYTES:
-        return FetchFailure(FetchFault.TOO_LARGE, f"more than {MAX_BODY_BYTES} bytes after decoding")
+    if len(body) > limit:
+        return FetchFailure(FetchFault.TOO_LARGE, f"more than {limit} bytes after decoding")
     if not inflate.eof:
         return FetchFailure(FetchFault.BROKEN, "the answer broke off")
-    return Fetched(url, headers, raw, body)
+    return replace(sent, body=body)

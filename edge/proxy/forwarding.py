@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler
+from edge.core.identity import Identity, Rung, SignedCrawler, Visitor, rung_of
 from edge.core.request import CrawlRequest
 
 Header = tuple[bytes, bytes]
@@ -109,14 +109,17 @@ def origin_headers(request: CrawlRequest, identity: Identity | None, via: str, *
         ("x-request-id", request.request_id),
         ("via", f"{fields['via']}, {via}" if "via" in fields else via),
     ]
-    match identity:
-        case SignedCrawler(crawler=crawler):
-            headers += [("farebox-crawler", _octets(crawler.name)), ("farebox-trust", "signed")]
-        case ClaimedCrawler(name=name):
-            headers += [("farebox-crawler", _octets(name)), ("farebox-trust", "claimed")]
-        case _:
-            pass
+    if identity is not None and not isinstance(identity, Visitor):
+        name = identity.crawler.name if isinstance(identity, SignedCrawler) else identity.name
+        headers += [("farebox-crawler", _octets(name)), ("farebox-trust", rung_of(identity).label)]
     return headers
+
+
+def is_for_one_address(identity: Identity | None) -> bool:
+    """Whether an answer is owed to where the client comes from, which no ``Vary`` can name: not for shared caches."""
+    if identity is None or isinstance(identity, Visitor):
+        return False
+    return rung_of(identity) in (Rung.ADDRESS, Rung.REVERSE_DNS)
 
 
 def client_headers(raw_headers: Iterable[Header], request_id: str) -> list[Header]:
@@ -140,11 +143,8 @@ def client_headers(raw_headers: Iterable[Header], request_id: str) -> list[Heade
     return kept
 
 
-def paid_headers(headers: list[Header], charged: bytes | None, receipt: bytes) -> list[Header]:
-    """The fields of a sold answer: what was charged, the receipt, and ``private`` for every cache.
-
-    ``charged`` is None when the page is delivered again for nothing after a charge was reversed.
-    """
+def private_headers(headers: list[Header]) -> list[Header]:
+    """The same for no shared cache: ``private``, and nothing that says otherwise."""
     directives = [b"private"]
     kept: list[Header] = []
     for name, value in headers:
@@ -154,6 +154,15 @@ def paid_headers(headers: list[Header], charged: bytes | None, receipt: bytes) -
         elif name not in _SHARED_CACHE_FIELDS:
             kept.append((name, value))
     kept.append((b"cache-control", b", ".join(directives)))
+    return kept
+
+
+def paid_headers(headers: list[Header], charged: bytes | None, receipt: bytes) -> list[Header]:
+    """The fields of a sold answer: what was charged, the receipt, and ``private`` for every cache.
+
+    ``charged`` is None when the page is delivered again for nothing after a charge was reversed.
+    """
+    kept = private_headers(headers)
     kept.append((b"crawler-receipt", receipt))
     if charged is not None:
         kept.append((b"crawler-charged", charged))

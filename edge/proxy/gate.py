@@ -22,7 +22,7 @@ from edge.core.target import Target
 from edge.core.values import per_request
 from edge.core.web_bot_auth import Unverified
 from edge.proxy.bad_signatures import BadSignatures
-from edge.proxy.forwarding import client_headers, origin_headers
+from edge.proxy.forwarding import client_headers, is_for_one_address, origin_headers, private_headers
 from edge.proxy.key_directories import KeyDirectories
 from edge.proxy.live_policy import LivePolicy
 from edge.proxy.messages import Answer, Refusals
@@ -235,6 +235,8 @@ class Judged:
 async def _relay_admitted(admit: Admit, answer: OriginAnswer, exchange: Exchange) -> None:
     """Pass on what costs nothing; of a priced page only the head, whatever the origin sends to such a method."""
     headers = client_headers(answer.headers, exchange.request.request_id)
+    if is_for_one_address(admit.identity):
+        headers = private_headers(headers)
     with_content = admit.reason is not AdmitReason.METHOD_NOT_CHARGED
     await relay(answer, headers, exchange, with_content=with_content)
 

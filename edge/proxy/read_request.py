@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+from edge.core.address_book import read_address
 from edge.core.policy import Policy
 from edge.core.refusals import RefusalCode
 from edge.core.request import CrawlRequest
@@ -29,6 +30,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _NAME = re.compile(rb"[a-z0-9!#$%&'*+.^`|~-]+")
 _VALUE = re.compile("[\t\x20-\x7e\x80-\xff]*")
 _SINGLETONS = frozenset({"host", "content-length", "transfer-encoding"})
+_FORWARDED_ENTRY = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 # Naming one of these in Connection would make a proxy drop what somebody else relies on (RFC 9110 section 7.6.1).
 _NEVER_HOP_BY_HOP = re.compile(
@@ -55,6 +57,7 @@ class RequestReader:
     def __init__(self, node: str, trusted_proxies: Iterable[str] = ()) -> None:
         self.via = f"1.1 farebox-{node}"
         self._trusted = tuple(ipaddress.ip_network(text) for text in trusted_proxies)
+        self._fronts: dict[str, bool] = {}
         self._names: dict[bytes, str] = {}
         self._hosts: dict[tuple[str, str], tuple[str, str]] = {}
         self._node = node
@@ -95,7 +98,7 @@ class RequestReader:
         peer = client[0] if client else ""
         scheme: str = scope["scheme"]
         if self._trusted and self._trusts(peer):
-            peer = _nearest(fields.get("x-forwarded-for")) or peer
+            peer = self._client(fields.get("x-forwarded-for"), peer)
             forwarded = fields.get("x-forwarded-proto", "").lower()
             scheme = forwarded if forwarded in _DEFAULT_PORTS else scheme
         host_field = fields["host"]
@@ -200,11 +203,29 @@ class RequestReader:
         return name
 
     def _trusts(self, peer: str) -> bool:
-        try:
-            address = ipaddress.ip_address(peer)
-        except ValueError:
-            return False
-        return any(address in network for network in self._trusted)
+        """Whether ``peer`` is a front that is believed; remembered, because the same few fronts come all day."""
+        known = self._fronts.get(peer)
+        if known is None:
+            address = read_address(peer)
+            known = address is not None and any(address in network for network in self._trusted)
+            if len(self._fronts) >= REMEMBERED_MAX:
+                self._fronts.clear()
+            self._fronts[peer] = known
+        return known
+
+    def _client(self, forwarded_for: str | None, peer: str) -> str:
+        """The client that the outermost trusted front saw: from the right, the first entry that is not a front itself.
+
+        What stands to the left of it is a claim of that client. An entry that is no address ends the walk.
+        """
+        for entry in reversed(forwarded_for.split(",")) if forwarded_for else ():
+            address = _without_port(entry.strip())
+            if address is None:
+                return peer
+            peer = address
+            if not self._trusts(peer):
+                return peer
+        return peer
 
     def _request_id(self, fields: Mapping[str, str]) -> str:
         theirs = fields.get("x-request-id")
@@ -230,8 +251,8 @@ def _target(scope: MutableMapping[str, Any]) -> str:
     return raw.decode("latin-1")
 
 
-def _nearest(forwarded_for: str | None) -> str | None:
-    """The client that the nearest trusted proxy saw: the last entry of the list (earlier ones are claims)."""
-    if forwarded_for is None:
-        return None
-    return forwarded_for.rsplit(",", 1)[-1].strip()
+def _without_port(entry: str) -> str | None:
+    """The address of one entry of ``X-Forwarded-For``; some fronts write a port after it. None for anything else."""
+    found = _FORWARDED_ENTRY.fullmatch(entry)
+    address = (found[1] or found[2]) if found else entry
+    return address if read_address(address) is not None else None

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from edge.core.decision import Admit, Charge, DemandPayment, Refuse
-from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler
+from edge.core.identity import Identity, SignedCrawler, Visitor, rung_of
 from edge.core.policy import SitePolicy
 from edge.core.refusals import RefusalCode
 from edge.core.rule_index import Match
@@ -80,10 +80,7 @@ class TrafficRecorder:
 
 
 def _who(identity: Identity | None) -> tuple[str, str]:
-    match identity:
-        case SignedCrawler(crawler=crawler):
-            return crawler.name, "signed"
-        case ClaimedCrawler(name=name):
-            return name, "claimed"
-        case _:
-            return "", ""
+    if identity is None or isinstance(identity, Visitor):
+        return "", ""
+    name = identity.crawler.name if isinstance(identity, SignedCrawler) else identity.name
+    return name, rung_of(identity).label

@@ -120,14 +120,13 @@ def create_configuration() -> None:
         sa.Column(
             "agent_url", sa.String(length=2048), nullable=False, comment="normalised identity URL of its key set"
         ),
-        sa.Column(
-            "kind", sa.String(length=16), nullable=False, comment="training, search, assistant, archiver or other"
-        ),
+        sa.Column("kind", sa.String(length=16), nullable=False, comment="what it is for; rules can name it"),
         sa.Column("operator", sa.String(length=200), nullable=False, comment="who runs it; rules can name it"),
         sa.Column("suspended", sa.Boolean(), nullable=False, comment="may not pay"),
         sa.Column("created_at_micros", sa.BigInteger(), nullable=False, comment="for lists"),
         sa.CheckConstraint(
-            "kind IN ('training', 'search', 'assistant', 'archiver', 'other')", name=op.f("ck_crawler_kind")
+            "kind IN ('training', 'search', 'assistant', 'archiver', 'seo', 'monitor', 'library', 'other')",
+            name=op.f("ck_crawler_kind"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_crawler")),
         sa.UniqueConstraint("agent_url", name=op.f("uq_crawler_agent_url")),

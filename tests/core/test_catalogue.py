@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edge.core.catalogue import REMEMBERED_MAX, Catalogue
 from edge.core.identity import ClaimedCrawler, CrawlerKind
 
-TRAINING, SEARCH, ASSISTANT, ARCHIVER, OTHER = CrawlerKind
+TRAINING, SEARCH, ASSISTANT, ARCHIVER, SEO, MONITOR, LIBRARY, OTHER = CrawlerKind
 
 # Names, operators and categories: Cloudflare AI Crawl Control, bot reference (CC-BY-4.0, page of 2026-04-23).
 CLOUDFLARE_REFERENCE = [
@@ -96,6 +96,8 @@ def test_a_known_crawler_is_named_with_operator_and_kind(
         ("DuckDuckBot/1.1; (+http://duckduckgo.com/duckduckbot.html)", "DuckDuckBot", SEARCH),
         ("Mozilla/5.0 (compatible; YandexBot/3.0; +http://yandex.com/bots)", "YandexBot", SEARCH),
         ("Googlebot-Image/1.0", "Googlebot-Image", SEARCH),
+        ("Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)", "AhrefsBot", SEO),
+        ("Mozilla/5.0+(compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)", "UptimeRobot", MONITOR),
         ("Claude-Code/1.0", "Claude-Code", ASSISTANT),
     ],
 )  # fmt: skip
@@ -113,10 +115,10 @@ def test_a_browser_is_a_person(catalogue: Catalogue, user_agent: str) -> None:
 
 
 @pytest.mark.parametrize("user_agent", LIBRARIES)
-def test_a_library_is_a_bot_of_no_particular_kind(catalogue: Catalogue, user_agent: str) -> None:
+def test_a_library_is_a_bot_of_that_kind(catalogue: Catalogue, user_agent: str) -> None:
     found = catalogue.classify(user_agent)
     assert found is not None
-    assert found.kind is OTHER
+    assert found.kind is LIBRARY
     assert found.name
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge.core.identity import ClaimedCrawler, CrawlerKind, Identity, SignedCrawler, Visitor
+from edge.core.identity import ClaimedCrawler, CrawlerKind, Identity, Rung, SignedCrawler, Visitor
 from edge.core.keys import public_half
 from edge.core.ladder import identify
 from edge.core.policy import Knowledge
@@ -158,3 +158,29 @@ def test_an_agent_on_loopback_takes_part_only_where_that_is_allowed(allowed: boo
     signed = replace(request, fields={**request.fields, **made})
     identity = identify(signed, SIGNED.but(crawler=ours).policy(), knowledge, NOW)
     assert isinstance(identity, SignedCrawler) is allowed
+
+
+@pytest.mark.parametrize("rung", [Rung.IMPOSTOR, Rung.CLAIMED, Rung.REVERSE_DNS, Rung.ADDRESS])
+@pytest.mark.parametrize("signature", [Signature.NONE, Signature.CORRUPT])
+def test_a_claim_climbs_or_falls_by_what_its_address_says(signature: Signature, rung: Rung) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def prove(name: str, address: str) -> Rung:
+        asked.append((name, address))
+        return rung
+
+    scene = SIGNED.but(signature=signature, user_agent="GPTBot/1.1")
+    knowledge = replace(scene.knowledge(), prove=prove)
+    identity = identify(scene.request(), scene.policy(), knowledge, NOW)
+    assert isinstance(identity, ClaimedCrawler)
+    assert (identity.name, identity.rung) == ("GPTBot", rung)
+    assert (identity.failure is None) is (signature is Signature.NONE)
+    assert asked == [("GPTBot", "192.0.2.1")]
+
+
+def test_of_who_has_signed_and_of_a_person_no_address_is_looked_up() -> None:
+    def refuse(name: str, address: str) -> Rung:
+        raise AssertionError("asked")
+
+    for scene in (SIGNED, UNSIGNED.but(user_agent=BROWSER)):
+        identify(scene.request(), scene.policy(), replace(scene.knowledge(), prove=refuse), NOW)

@@ -34,7 +34,7 @@ licence = "ai-train"
 [[rule]]
 name = "signed only"
 enabled = false
-who = { crawler = "GPTBot", operator = "OpenAI", least = "signed" }
+who = { crawler = "GPTBot", operator = "OpenAI", least = "address", most = "signed" }
 where = "/:section/(\\\\d+)"
 query = "print&page=*"
 when = { days = ["sat", "sun"], from = "22:00", to = "06:30" }
@@ -60,7 +60,7 @@ EXPECTED = RuleSet(
         ),
         Rule(
             "signed only",
-            Who("GPTBot", "OpenAI", None, Rung.SIGNED),
+            Who("GPTBot", "OpenAI", None, Rung.ADDRESS, Rung.SIGNED),
             "/:section/(\\d+)",
             Action.BLOCK,
             enabled=False,
@@ -158,7 +158,8 @@ def test_a_document_states_amounts_in_micros() -> None:
         (EXAMPLE.replace('"USD 0.005"', "0.005"), "rule 1 .*price: write text in quotes"),
         (EXAMPLE.replace('name = "long reads"\n', ""), "rule 1, name: give the rule a name"),
         (EXAMPLE.replace('"/articles/*"', '"articles"'), "rule 1 .*where: 'articles' does not start with a slash"),
-        (EXAMPLE.replace('least = "signed"', 'least = "sure"'), "rule 2 .*least: 'sure' is not one of"),
+        (EXAMPLE.replace('most = "signed"', 'most = "impostor"'), "rule 2 .*nobody is both"),
+        (EXAMPLE.replace('least = "address"', 'least = "sure"'), "rule 2 .*least: 'sure' is not one of"),
         (EXAMPLE.replace("enabled = false", 'enabled = "no"'), "rule 2 .*enabled: write true or false"),
         (EXAMPLE.replace('"sat"', '"saturday"'), "rule 2 .*when: write days as a list"),
         (EXAMPLE.replace('"22:00"', '"10pm"'), "rule 2 .*when: write a time of day"),

@@ -22,8 +22,10 @@ DEFAULT = everything_else(Action.ALLOW)
 PROOF = Verified("https://bot.example/", "t", "sig1", frozenset(), 1, 2, None, b"s" * 64)
 
 
-def claimed(name: str, operator: str = "", kind: CrawlerKind = CrawlerKind.OTHER) -> ClaimedCrawler:
-    return ClaimedCrawler(name, operator, kind)
+def claimed(
+    name: str, operator: str = "", kind: CrawlerKind = CrawlerKind.OTHER, rung: Rung = Rung.CLAIMED
+) -> ClaimedCrawler:
+    return ClaimedCrawler(name, operator, kind, None, rung)
 
 
 def signed(name: str, operator: str = "", kind: CrawlerKind = CrawlerKind.OTHER) -> SignedCrawler:
@@ -69,10 +71,40 @@ def test_everything_else_comes_after_the_last_rule() -> None:
         (Who(least=Rung.SIGNED), GPTBOT, False),
         (Who(least=Rung.SIGNED), signed("x"), True),
         (Who("GPTBot", "OpenAI", CrawlerKind.TRAINING, Rung.SIGNED), signed("GPTBot", "OpenAI"), False),
+        (Who(least=Rung.ADDRESS), claimed("x", rung=Rung.ADDRESS), True),
+        (Who(least=Rung.ADDRESS), claimed("x", rung=Rung.REVERSE_DNS), False),
+        (Who(least=Rung.REVERSE_DNS), claimed("x", rung=Rung.ADDRESS), True),
+        (Who("x"), claimed("x", rung=Rung.IMPOSTOR), True),
+        (Who(most=Rung.IMPOSTOR), claimed("x", rung=Rung.IMPOSTOR), True),
+        (Who(most=Rung.IMPOSTOR), claimed("x"), False),
+        (Who(least=Rung.CLAIMED), claimed("x", rung=Rung.IMPOSTOR), False),
+        (Who(most=Rung.CLAIMED), claimed("x"), True),
+        (Who(most=Rung.ADDRESS), signed("x"), False),
+        (Who(most=Rung.SIGNED), signed("x"), True),
     ],
 )
 def test_a_rule_is_for_the_crawlers_it_names(who: Who, identity: Identity, matches: bool) -> None:
     assert position_of([rule_for("/a", who=who)], "/a", identity) == (0 if matches else 1)
+
+
+@pytest.mark.parametrize("who", [Who("GPTBot"), Who(operator="OpenAI"), Who(kind=CrawlerKind.TRAINING)])
+@pytest.mark.parametrize("action", Action)
+def test_a_rule_that_allows_somebody_by_name_does_not_allow_an_impostor(who: Who, action: Action) -> None:
+    price = PRICE if action in (Action.CHARGE, Action.MONITOR) else None
+    rule = rule_for("/a", who=who, action=action, price=price)
+    impostor = claimed("GPTBot", "OpenAI", CrawlerKind.TRAINING, Rung.IMPOSTOR)
+    assert position_of([rule], "/a", GPTBOT) == 0
+    assert position_of([rule], "/a", impostor) == (1 if action is Action.ALLOW else 0)
+    assert position_of([replace(rule, who=replace(who, least=Rung.IMPOSTOR))], "/a", impostor) == 0
+    skipped, _ = compile_rules(RuleSet((rule,), DEFAULT)).explain("/a", None, impostor, 0.0)
+    assert [passed.reason for passed in skipped] == (
+        ["asks for a name proved by claimed or better, this one is impostor"] if action is Action.ALLOW else []
+    )
+
+
+def test_what_is_allowed_to_any_bot_is_allowed_to_an_impostor() -> None:
+    impostor = claimed("GPTBot", rung=Rung.IMPOSTOR)
+    assert position_of([rule_for("/a", action=Action.ALLOW, price=None)], "/a", impostor) == 0
 
 
 @pytest.mark.parametrize(
@@ -154,7 +186,8 @@ WHOS = st.builds(
     st.sampled_from([None, None, "OpenAI"]),
     st.sampled_from([None, None, CrawlerKind.TRAINING, CrawlerKind.SEARCH]),
     st.sampled_from([None, None, Rung.CLAIMED, Rung.SIGNED]),
-)
+    st.sampled_from([None, None, Rung.SIGNED]),
+) | st.sampled_from([Who(most=Rung.IMPOSTOR), Who("GPTBot", most=Rung.ADDRESS), Who(most=Rung.CLAIMED)])
 WHERES = st.sampled_from([
     "*", "/*", "/", "/a", "/A/", "/a/b", "/a/*", "/a/b/*", "/a/b*", "/ab*", "/:x", "/a/:x", "/:x/b", "/:x/*/c", "*.pdf",
     "/a/*.pdf", "/*/b", "/(\\d+)/*", "/a/:x?", "{/a}?/b", "/a/*?", "/caf\u00e9/*", "/a-:x", "*b*", "/a/:x-:y",
@@ -173,7 +206,13 @@ PATHS = st.lists(
     st.sampled_from(["a", "b", "A", "ab", "c", "1", "x.pdf", "caf%C3%A9", "caf%C3%89", "a-b"]), max_size=4
 ).map(lambda segments: "/" + "/".join(segments))
 IDENTITIES = st.one_of(
-    st.builds(claimed, st.sampled_from(NAMES), st.sampled_from(OPERATORS), st.sampled_from(CrawlerKind)),
+    st.builds(
+        claimed,
+        st.sampled_from(NAMES),
+        st.sampled_from(OPERATORS),
+        st.sampled_from(CrawlerKind),
+        st.sampled_from([Rung.IMPOSTOR, Rung.CLAIMED, Rung.REVERSE_DNS, Rung.ADDRESS]),
+    ),
     st.builds(signed, st.sampled_from(NAMES), st.sampled_from(OPERATORS), st.sampled_from(CrawlerKind)),
 )
 REQUESTS = st.lists(
@@ -207,12 +246,13 @@ def walk(rules: tuple[Rule, ...], path: str, query: str | None, identity: Identi
 def _is_for(who: Who, identity: Identity) -> bool:
     assert not isinstance(identity, Visitor)
     crawler = identity.crawler if isinstance(identity, SignedCrawler) else identity
-    rung = Rung.SIGNED if isinstance(identity, SignedCrawler) else Rung.CLAIMED
+    rung = Rung.SIGNED if isinstance(identity, SignedCrawler) else identity.rung
     return (
         (who.crawler is None or who.crawler.casefold() == crawler.name.casefold())
         and (who.operator is None or who.operator.casefold() == crawler.operator.casefold())
         and (who.kind is None or who.kind == crawler.kind)
         and (who.least is None or who.least <= rung)
+        and (who.most is None or who.most >= rung)
     )
 
 

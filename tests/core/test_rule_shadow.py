@@ -51,6 +51,15 @@ def rule_set(*rules: Rule) -> RuleSet:
         (rule("*", who=Who(kind=CrawlerKind.SEARCH)), rule("*", who=Who(kind=CrawlerKind.TRAINING)), False),
         (rule("*", who=Who(least=Rung.SIGNED)), rule("*"), False),
         (rule("*", who=Who(least=Rung.CLAIMED)), rule("*", who=Who(least=Rung.SIGNED)), True),
+        (rule("*", who=Who(most=Rung.CLAIMED)), rule("*"), False),
+        (rule("*", who=Who(most=Rung.CLAIMED)), rule("*", who=Who(most=Rung.IMPOSTOR)), True),
+        (rule("*", who=Who(most=Rung.IMPOSTOR)), rule("*", who=Who(most=Rung.CLAIMED)), False),
+        (rule("*", who=Who("A"), action=Action.ALLOW, price=None), rule("*", who=Who("A")), False),
+        (
+            rule("*", who=Who("A"), action=Action.ALLOW, price=None),
+            rule("*", who=Who("A", least=Rung.CLAIMED)),
+            True,
+        ),
     ],
 )
 def test_an_earlier_rule_hides_a_later_one_only_when_it_takes_everything(
@@ -73,6 +82,7 @@ WHOS = st.builds(
     st.just(None),
     st.sampled_from([None, CrawlerKind.TRAINING]),
     st.sampled_from([None, Rung.CLAIMED, Rung.SIGNED]),
+    st.sampled_from([None, Rung.SIGNED]),
 )
 WHERES = st.sampled_from(
     ["*", "/*", "/", "/a", "/A/", "/a/*", "/a/b", "/a/b*", "/:x", "/a/:x", "/a/:x?", "*.pdf", "/a*"]
@@ -84,6 +94,8 @@ IDENTITIES = [
     for kind in (CrawlerKind.TRAINING, CrawlerKind.OTHER)
     for maker in (
         ClaimedCrawler(name, "", kind),
+        ClaimedCrawler(name, "", kind, None, Rung.IMPOSTOR),
+        ClaimedCrawler(name, "", kind, None, Rung.ADDRESS),
         SignedCrawler(
             RegisteredCrawler(1, name, "", kind, "https://bot.example/"),
             Verified("https://bot.example/", "t", "sig1", frozenset(), 1, 2, None, b""),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from edge.core.identity import ClaimedCrawler, CrawlerKind
+from dataclasses import replace
+
+import pytest
+
+from edge.core.identity import ClaimedCrawler, CrawlerKind, Rung, Visitor
 from edge.core.request import CrawlRequest
 from edge.core.target import read_target
-from edge.proxy.forwarding import VARY_OF_PRICED_SITES, client_headers, origin_headers, paid_headers
+from edge.proxy.forwarding import VARY_OF_PRICED_SITES, client_headers, is_for_one_address, origin_headers, paid_headers
 
 BOT = ClaimedCrawler("GPTBot", "OpenAI", CrawlerKind.TRAINING)
 
@@ -103,6 +107,18 @@ def test_a_sold_answer_is_private_and_keeps_its_validators() -> None:
         b"crawler-charged": b"USD 0.01",
         b"crawler-receipt": b"ch_1",
     }
+
+
+@pytest.mark.parametrize("rung", [Rung.IMPOSTOR, Rung.CLAIMED, Rung.REVERSE_DNS, Rung.ADDRESS])
+def test_the_origin_hears_how_well_the_name_is_proved_and_no_shared_cache_keeps_what_an_address_opened(
+    rung: Rung,
+) -> None:
+    bot = replace(BOT, rung=rung)
+    headers = dict(origin_headers(request(), bot, "1.1 farebox-n", sold=False))
+    assert headers["farebox-trust"] == rung.label
+    assert is_for_one_address(bot) is (rung in (Rung.REVERSE_DNS, Rung.ADDRESS))
+    assert not is_for_one_address(Visitor())
+    assert not is_for_one_address(None)
 
 
 def test_no_store_of_the_origin_stays() -> None:

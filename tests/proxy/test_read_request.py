@@ -141,6 +141,29 @@ def test_forwarded_addresses_are_believed_from_trusted_proxies_only() -> None:
     assert (trusted.peer, trusted.scheme) == ("198.51.100.2", "https")
 
 
+@pytest.mark.parametrize(
+    ("forwarded", "client"),
+    [
+        ("198.51.100.2", "198.51.100.2"),
+        ("9.9.9.9, 198.51.100.2", "198.51.100.2"),
+        ("198.51.100.2, 192.0.2.8", "198.51.100.2"),
+        ("9.9.9.9, 198.51.100.2, 192.0.2.8, 192.0.2.9", "198.51.100.2"),
+        ("192.0.2.8, 192.0.2.9", "192.0.2.8"),
+        ("198.51.100.2:4711", "198.51.100.2"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("[2001:db8::7]:4711", "2001:db8::7"),
+        ("198.51.100.2, unknown", "192.0.2.7"),
+        ("198.51.100.2, ", "192.0.2.7"),
+        ("198.51.100.2, unknown, 192.0.2.8", "192.0.2.8"),
+        ("", "192.0.2.7"),
+    ],
+)
+def test_the_client_is_the_first_from_the_right_that_is_no_front(forwarded: str, client: str) -> None:
+    request = good(HOST, ("X-Forwarded-For", forwarded), trusted=("192.0.2.0/24",))
+    assert request.peer == client
+    assert good(HOST, ("X-Forwarded-For", forwarded)).peer == "192.0.2.7"
+
+
 def test_a_sane_request_id_is_kept_and_another_is_replaced() -> None:
     assert good(HOST, ("X-Request-Id", "abc-1.2:3_x")).request_id == "abc-1.2:3_x"
     reader = RequestReader("node")
@@ -164,3 +187,7 @@ def test_what_strangers_choose_is_remembered_within_bounds() -> None:
         reader.read(scope(("Host", f"h{number}.example"), (f"x-{number}", "1")), NOBODY)
     assert len(reader._hosts) <= 4096
     assert len(reader._names) <= 4096
+    behind = RequestReader("node", ["192.0.2.0/24"])
+    for number in range(10_000):
+        behind.read(scope(HOST, ("X-Forwarded-For", f"9.9.{number >> 8}.{number & 255}")), NOBODY)
+    assert len(behind._fronts) <= 4096

@@ -16,6 +16,7 @@ from edge.store.tables.configuration import (
     site,
 )
 from edge.store.tables.erasures import erasure
+from edge.store.tables.evidence import address_feed
 from edge.store.tables.housekeeping import housekeeping
 from edge.store.tables.ledger import account, batch, delivery, entry, writer
 from edge.store.tables.metadata import metadata
@@ -36,6 +37,7 @@ from edge.store.tables.webhooks import (
 __all__ = [
     "account",
     "account_alert",
+    "address_feed",
     "batch",
     "budget",
     "budget_window",

@@ -140,11 +140,13 @@ crawler = Table(
     Column("name", String(200), nullable=False, comment="as rules and reports spell it"),
     Column("name_key", String(200), nullable=False, unique=True, comment="the name in lower case: names are unique so"),
     Column("agent_url", String(2048), nullable=False, unique=True, comment="normalised identity URL of its key set"),
-    Column("kind", String(16), nullable=False, comment="training, search, assistant, archiver or other"),
+    Column("kind", String(16), nullable=False, comment="what it is for; rules can name it"),
     Column("operator", String(200), nullable=False, comment="who runs it; rules can name it"),
     Column("suspended", Boolean, nullable=False, comment="may not pay"),
     Column("created_at_micros", BigInteger, nullable=False, comment="for lists"),
-    CheckConstraint("kind IN ('training', 'search', 'assistant', 'archiver', 'other')", name="kind"),
+    CheckConstraint(
+        "kind IN ('training', 'search', 'assistant', 'archiver', 'seo', 'monitor', 'library', 'other')", name="kind"
+    ),
     sqlite_autoincrement=True,
 )
 
