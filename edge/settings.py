@@ -162,6 +162,10 @@ class Settings(BaseModel):
     address_feeds: bool = Field(
         default=True, description="Fetch the address lists that operators of crawlers publish, about once a day."
     )
+    catalogue_file: Path | None = Field(
+        default=None,
+        description="TOML file with your own crawlers, address lists and names in DNS, over the shipped ones.",
+    )
     reverse_dns: bool = Field(
         default=True, description="Ask DNS, behind the request, whether an address belongs to the crawler it claims."
     )

@@ -13,6 +13,7 @@ from edge.cli.terminal import Column, JsonFlag, PartlyDone, WrongUsage, say, sho
 from edge.cli.workplace import opened, reading, settings_here
 from edge.core.address_book import AddressBook, Feed, Sources, load_seed
 from edge.proxy.address_evidence import AddressEvidence
+from edge.proxy.own_catalogue import load_own_catalogue
 from edge.settings import Settings
 from edge.store.address_feeds import StoredFeed, copies_in_force, list_feeds
 from edge.store.database import Database, now_micros
@@ -32,8 +33,9 @@ _COLUMNS = (
 @app.command("list", epilog="Example: farebox feed list")
 def list_all(as_json: JsonFlag = False) -> None:
     """List the address lists: whose, how many ranges, how old, and what went wrong."""
+    sources = load_own_catalogue(settings_here().catalogue_file).sources()
     with reading() as connection:
-        rows = _rows(list_feeds(connection), now_micros())
+        rows = _rows(sources, list_feeds(connection), now_micros())
     show_rows(rows, _COLUMNS, as_json, "no lists are known")
 
 
@@ -44,14 +46,14 @@ def refresh(
 ) -> None:
     """Fetch lists now, as the edge would, and keep the answers."""
     settings = settings_here()
-    sources = Sources.load()
+    sources = load_own_catalogue(settings.catalogue_file).sources()
     wanted = [feed for feed in sources.feeds if url in (None, feed.url)]
     if not wanted:
         raise WrongUsage(f"{url} is not a list that farebox knows; `farebox feed list` shows them")
     with opened(settings) as database:
         failures = asyncio.run(_fetch(settings, database, wanted))
         with database.read() as connection:
-            rows = _rows(list_feeds(connection), now_micros())
+            rows = _rows(sources, list_feeds(connection), now_micros())
     show_rows([row for row in rows if url in (None, row["url"])], _COLUMNS, as_json, "no lists are known")
     if failures:
         message = f"{len(failures)} of {len(wanted)} lists could not be fetched; their last good copies stay in force"
@@ -60,9 +62,8 @@ def refresh(
         say(f"fetched {len(wanted)} lists")
 
 
-def listed_evidence(stored: Iterable[StoredFeed], at_micros: int) -> AddressEvidence:
+def listed_evidence(sources: Sources, stored: Iterable[StoredFeed], at_micros: int) -> AddressEvidence:
     """What the lists say of addresses, DNS left out."""
-    sources = Sources.load()
     book = AddressBook(sources.feeds, copies_in_force(stored, load_seed(), at_micros).values())
     return AddressEvidence(book, {}, None)
 
@@ -83,12 +84,12 @@ async def _fetch(settings: Settings, database: Database, wanted: list[Feed]) -> 
     return [failure for failure in failures if failure is not None]
 
 
-def _rows(stored: Iterable[StoredFeed], at_micros: int) -> list[dict[str, Any]]:
+def _rows(sources: Sources, stored: Iterable[StoredFeed], at_micros: int) -> list[dict[str, Any]]:
     known = {feed.url: feed for feed in stored}
     seeds = {seed.url: seed for seed in load_seed()}
     copies = copies_in_force(known.values(), seeds.values(), at_micros)
     rows = []
-    for feed in Sources.load().feeds:
+    for feed in sources.feeds:
         held, copy = known.get(feed.url), copies.get(feed.url)
         fetched_at = time_text(held.fetched_at_micros) if held else None
         rows.append(

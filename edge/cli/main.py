@@ -21,6 +21,7 @@ from typer.exceptions import Abort, TyperException
 import edge
 from edge.cli import (
     accounts,
+    catalogue,
     configuration,
     crawlers,
     database,
@@ -136,6 +137,7 @@ for _name, _group in (
     ("keys", keys.app),
     ("directory", directories.app),
     ("feed", feeds.app),
+    ("catalogue", catalogue.app),
     ("webhook", webhooks.app),
 ):
     app.add_typer(_group, name=_name)

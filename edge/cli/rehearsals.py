@@ -59,15 +59,17 @@ def rehearse_address(
         scheme, target = read_address(url, host)
     except InvalidQuestion as why:
         raise WrongUsage(str(why)) from why
-    from edge.core.catalogue import Catalogue  # thousands of patterns: only who asks waits for them
+    from edge.proxy.own_catalogue import load_own_catalogue  # thousands of patterns: only who asks waits for them
+
+    own = load_own_catalogue(settings.catalogue_file)
 
     question = Question(
         host, target, _caller(policy, crawler, user_agent, address), _offer(offer, exact), method.upper(), scheme
     )
     now = time.time()
-    evidence = listed_evidence(stored, now_micros()) if address else None
+    evidence = listed_evidence(own.sources(), stored, now_micros()) if address else None
     prove = evidence.prove if evidence else nothing_proved
-    rehearsal = rehearse(question, policy, Catalogue.load().classify, now, prove)
+    rehearsal = rehearse(question, policy, own.catalogue().classify, now, prove)
     report = {**_report(rehearsal), "budgets": _concerned(budgets, rehearsal.decision, int(now * 1_000_000))}
     if as_json:
         show_json(report)

@@ -13,9 +13,9 @@ import structlog
 from edge.cli.logs import configure_logs
 from edge.cli.terminal import note
 from edge.cli.workplace import settings_here
-from edge.core.catalogue import Catalogue
 from edge.core.errors import EdgeError
 from edge.proxy.app import build_edge, checkpoint_keeper
+from edge.proxy.own_catalogue import load_own_catalogue
 from edge.proxy.server import Listener, listen, run_listeners, run_workers
 from edge.proxy.webhook_sources import LedgerAlarms
 from edge.settings import Bind, Settings, load_settings
@@ -142,7 +142,7 @@ def _dashboard(settings: Settings, database: Database, sockets: dict[str, socket
         return []
     app = create_dashboard(
         database,
-        Catalogue.load().classify,
+        load_own_catalogue(settings.catalogue_file).catalogue().classify,
         public_url=settings.dashboard_url,
         operator=settings.operator,
         address_key=AddressKeys(settings.data_dir).at,

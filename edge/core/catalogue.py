@@ -76,11 +76,17 @@ class Catalogue:
         self._remembered = lru_cache(REMEMBERED_MAX)(self._classify)
 
     @classmethod
-    def load(cls) -> Catalogue:
-        """Read the list that is shipped with this package."""
+    def load(cls, own: Iterable[Mapping[str, str]] = ()) -> Catalogue:
+        """Read the list that is shipped with this package; ``own`` entries go over those of the same word."""
         text = resources.files("edge.core").joinpath("data/crawlers.json").read_text("utf-8")
         document = json.loads(text)
-        return cls(document["crawlers"], document["versioned"])
+        return cls([*document["crawlers"], *own], document["versioned"])
+
+    @property
+    def crawlers(self) -> tuple[ClaimedCrawler, ...]:
+        """Those known by a word of our own list, each name once, by name; libraries that only name themselves too."""
+        known = {claimed.name: claimed for claimed in self._known.values()}
+        return tuple(sorted(known.values(), key=lambda claimed: claimed.name.lower()))
 
     @property
     def names(self) -> frozenset[str]:

@@ -31,9 +31,11 @@ class Addresses:
         await self.fetcher.close()
 
 
-def build_addresses(settings: Settings, database: Database, report: Callable[[str, BaseException], None]) -> Addresses:
+def build_addresses(
+    settings: Settings, sources: Sources, database: Database, report: Callable[[str, BaseException], None]
+) -> Addresses:
     """Wire it from what is shipped, what is stored and what the settings allow to be asked."""
-    sources, seeds = Sources.load(), load_seed()
+    seeds = load_seed()
     names = SystemNames()
     reverse_dns = ReverseDns(names)
     fetcher = feed_fetcher(settings)

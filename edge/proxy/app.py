@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import structlog
 from fastapi import APIRouter, FastAPI
 
-from edge.core.catalogue import Catalogue
 from edge.core.policy import Knowledge, Policy
 from edge.core.refusal_texts import RefusalTexts
 from edge.core.web_bot_auth import KeyAnswer, KeyLookup
@@ -32,6 +31,7 @@ from edge.proxy.housekeeper import Housekeeper
 from edge.proxy.key_directories import KeyDirectories
 from edge.proxy.live_policy import LivePolicy
 from edge.proxy.messages import Refusals
+from edge.proxy.own_catalogue import load_own_catalogue
 from edge.proxy.payment_desk import PaymentDesk
 from edge.proxy.payment_routes import payment_routes
 from edge.proxy.payment_secrets import read_payment_secrets
@@ -134,7 +134,8 @@ def build_edge(
     """Wire one edge process over an open database and a started ledger; ``alarms`` is what the ledger reports to."""
     live = _live_policy(settings, database)
     fetcher = AddressGuardedFetcher(allow_loopback_http=settings.dev)
-    addresses = build_addresses(settings, database, _report)
+    own = load_own_catalogue(settings.catalogue_file)
+    addresses = build_addresses(settings, own.sources(), database, _report)
     directories = KeyDirectories(
         fetcher, lambda: live.policy.crawlers, shelf=DatabaseShelf(database), allow_test_keys=settings.dev
     )
@@ -152,7 +153,7 @@ def build_edge(
     gate = Gate(
         live=live,
         knowledge=Knowledge(
-            _key_finder(live, directories), Catalogue.load().classify, settings.dev, addresses.evidence.prove
+            _key_finder(live, directories), own.catalogue().classify, settings.dev, addresses.evidence.prove
         ),
         directories=directories,
         reader=RequestReader(secrets.token_hex(4), [str(network) for network in settings.trusted_proxies]),
