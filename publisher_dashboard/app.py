@@ -76,6 +76,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_PUBLISHER}/months", Need.SEE, months.show),
     Route("GET", f"{_PUBLISHER}/months/{{month}}", Need.SEE, months.show_one),
     Route("GET", f"{_PUBLISHER}/months/{{month}}/report.csv", Need.EXPORT, months.download_csv),
+    Route("GET", f"{_PUBLISHER}/months/{{month}}/summary.csv", Need.EXPORT, months.download_summary),
     Route("GET", f"{_PUBLISHER}/months/{{month}}/report.jsonl", Need.EXPORT, months.download_json_lines),
     Route("GET", f"{_PUBLISHER}/months/{{month}}/report.xlsx", Need.EXPORT, months.download_workbook),
     Route("GET", f"{_PUBLISHER}/months/{{month}}/report.parquet", Need.EXPORT, months.download_parquet),
@@ -111,6 +112,7 @@ def create_app(
     *,
     public_url: str | None = None,
     operator: str = "local",
+    contact: str = "",
     clock: Callable[[], float] = time.time,
     passwords: Passwords | None = None,
     address_key: Callable[[int], bytes] | None = None,
@@ -119,7 +121,8 @@ def create_app(
 
     ``classify`` says what a User-Agent claims (the catalogue's); ``public_url`` is the address as people type it, and
     without one the dashboard answers on loopback names only; ``clock`` gives seconds since the epoch;
-    ``address_key`` is what several dashboards share (``AddressKeys.at``), without one it counts tries by itself.
+    ``address_key`` is what several dashboards share (``AddressKeys.at``), without one it counts tries by itself;
+    ``contact`` is the operator's address as statements name it.
     """
     own_key = secrets.token_bytes(32)
     desk = Desk(
@@ -131,6 +134,7 @@ def create_app(
         operator=operator,
         rendering=Rendering(),
         address_key=address_key or (lambda _: own_key),
+        contact=contact,
     )
     app = FastAPI(title="farebox dashboard", docs_url=None, redoc_url=None, openapi_url=None)
     app.router.redirect_slashes = False

@@ -24,6 +24,7 @@ from markupsafe import Markup
 
 from edge.core.money import Money, format_micros
 from edge.core.month import Month
+from edge.files.tables import Table
 from publisher_dashboard.browser_names import browser_name
 
 LOCALE = "en_US"
@@ -56,9 +57,10 @@ class Rendering:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals.update(static=urls.__getitem__, decimals=decimals)
+        self._templates.globals.update(static=urls.__getitem__, decimals=decimals, table_decimals=table_decimals)
         self._templates.filters.update(
-            money=money, money_cell=money_cell, price=price, per_thousand=per_thousand, count=count, moment=moment,
+            money=money, money_cell=money_cell, amount_cell=amount_cell,
+            price=price, per_thousand=per_thousand, count=count, moment=moment,
             day=day, ago=ago, plural=plural, ordinal=ordinal, browser=browser_name,
         )  # fmt: skip
 
@@ -108,6 +110,17 @@ def money_cell(amount_micros: int, currency: str, places: int) -> Markup:
     missing = places - len(format_micros(amount_micros).partition(".")[2])
     unseen = Markup('<span class="unseen" aria-hidden="true">{}</span>').format("0" * missing) if missing > 0 else ""
     return Markup("{}{}").format(money(amount_micros, currency), unseen)
+
+
+def amount_cell(amount_micros: int, places: int) -> str:
+    """An amount whose currency stands beside it, with all of ``places`` decimals."""
+    whole, _, fraction = format_micros(abs(amount_micros)).partition(".")
+    return f"{'-' if amount_micros < 0 else ''}{int(whole):,}.{fraction:0<{places}}"
+
+
+def table_decimals(table: Table) -> int:
+    """How many decimals the finest amount of a statement's table needs."""
+    return decimals(cell for row in table.rows for cell in row.cells if isinstance(cell, int))
 
 
 def count(number: int) -> str:

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge.core.identity import ClaimedCrawler
+from edge.core.statement import Party
 from edge.store.database import Database
 from edge.store.passwords import Passwords
 from edge.store.people import Membership, Role
@@ -70,7 +71,8 @@ NOTICES: Mapping[str, str] = {
 class Desk:
     """What all pages of one dashboard share. ``clock`` gives seconds since the epoch.
 
-    ``address_key`` gives the key of a day (by microseconds) under which tries of passwords are counted.
+    ``address_key`` gives the key of a day (by microseconds) under which tries of passwords are counted; ``contact`` is
+    the operator's address as statements name it.
     """
 
     database: Database
@@ -81,6 +83,12 @@ class Desk:
     operator: str
     rendering: Rendering
     address_key: Callable[[int], bytes]
+    contact: str = ""
+
+    @property
+    def operator_party(self) -> Party:
+        """The operator, as statements name it."""
+        return Party(self.operator, None, (self.contact,) if self.contact else ())
 
 
 @dataclass(frozen=True, slots=True)

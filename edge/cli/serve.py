@@ -145,6 +145,7 @@ def _dashboard(settings: Settings, database: Database, sockets: dict[str, socket
         load_own_catalogue(settings.catalogue_file).catalogue().classify,
         public_url=settings.dashboard_url,
         operator=settings.operator,
+        contact=settings.contact or "",
         address_key=AddressKeys(settings.data_dir).at,
     )
     return [Listener("dashboard", app, sockets["dashboard"])]

@@ -14,9 +14,13 @@ from starlette.responses import Response, StreamingResponse
 
 from edge.core.month import InvalidMonth, Month
 from edge.core.report import CurrencyTotal, is_draft
-from edge.core.statement import Party, Statement
+from edge.core.statement import Statement
+from edge.core.summary_files import summary_csv
 from edge.files.formats import FORMATS, Sources
 from edge.files.needed import LibraryMissing
+from edge.files.tables import tables
+from edge.files.wording import figures, how_to_check, period
+from edge.store.closed_months import find_closed
 from edge.store.earnings import first_earning_at
 from edge.store.month_reading import Part
 from edge.store.month_totals import publisher_months
@@ -55,15 +59,35 @@ def show(visit: Visit) -> Response:
 
 
 def show_one(visit: Visit) -> Response:
-    """One month's lines and totals."""
-    report = _statement(visit).report
-    under_way = is_draft(report.month, visit.now_micros)
-    return visit.render("month.html", report=report, name=month_name(report.month), under_way=under_way)
+    """One month's statement: figures, lines, and what it lists beside them."""
+    statement = _statement(visit)
+    with visit.desk.database.read() as connection:
+        closed = find_closed(connection, statement.month)
+    return visit.render(
+        "month.html",
+        statement=statement,
+        report=statement.report,
+        name=month_name(statement.month),
+        under_way=is_draft(statement.month, visit.now_micros),
+        closed=closed,
+        summaries=[(currency, tuple(figures(statement, currency))) for currency in statement.currencies],
+        tables=tuple(tables(statement)),
+        period=period(statement.month),
+        how_to_check=how_to_check(statement),
+    )
 
 
 def download_csv(visit: Visit) -> Response:
     """The report as CSV."""
     return _file(visit, "csv")
+
+
+def download_summary(visit: Visit) -> Response:
+    """Everything that the statement says beside its lines, as CSV."""
+    made = _statement(visit)
+    content, _ = summary_csv(made)
+    headers = {"content-disposition": f'attachment; filename="{_file_name(made, "summary.csv")}"'}
+    return Response(content, media_type=FORMATS["csv"].media_type, headers=headers)
 
 
 def download_json_lines(visit: Visit) -> Response:
@@ -98,14 +122,17 @@ def _file(visit: Visit, name: str) -> Response:
         parts.close()
         raise Turned(HTTPStatus.NOT_FOUND, "This download is not installed here; ask the operator for it.") from why
     headers = {
-        "content-disposition": f'attachment; filename="farebox-{made.month.label}'
-        f'{"-draft" if made.draft else ""}.{form.ending}"',
+        "content-disposition": f'attachment; filename="{_file_name(made, form.ending)}"',
         "content-length": str(parts.tell()),
     }
     parts.seek(0)
     return StreamingResponse(
         _pieces(parts), media_type=form.media_type, headers=headers, background=BackgroundTask(parts.close)
     )
+
+
+def _file_name(made: Statement, ending: str) -> str:
+    return f"farebox-{made.month.label}{'-draft' if made.draft else ''}.{ending}"
 
 
 def _pieces(parts: BinaryIO) -> Iterator[bytes]:
@@ -126,7 +153,7 @@ def _statement(visit: Visit) -> Statement:
             connection,
             month,
             Part(publisher_id=visit.publisher.publisher_id),
-            operator=Party(visit.desk.operator),
+            operator=visit.desk.operator_party,
         )
 
 

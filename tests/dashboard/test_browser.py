@@ -21,11 +21,15 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
 from edge.core.catalogue import Catalogue
+from edge.core.month import Month
 from edge.store.database import Database
+from edge.store.month_close import close_month
 from edge.store.people import create_setup_link
+from edge.store.publishers import set_share
 from edge.store.rulesets import live_version
 from publisher_dashboard.app import create_app
 from tests.dashboard.conftest import Clock
+from tests.support.closing import closer
 from tests.support.newsroom import PASSWORD, Newsroom, quick_passwords
 
 pytestmark = pytest.mark.browser
@@ -63,6 +67,7 @@ class Served:
             f"{OURS}/charges/{self.newsroom.charge_ids[-1]}",
             f"{OURS}/months",
             f"{OURS}/months/2026-11",
+            f"{OURS}/months/2026-10",
             f"{OURS}/months/2026-01",
             f"{SITE}/rules",
             f"{SITE}/rules/new",
@@ -90,6 +95,7 @@ def served(newsroom_file: tuple[Path, Newsroom], tmp_path: Path, catalogue: Cata
     path = tmp_path / "served.db"
     shutil.copyfile(newsroom_file[0], path)
     database, clock, passwords = Database.open(f"sqlite:///{path}"), Clock(), quick_passwords()
+    close_autumn(database, tmp_path)
     app = create_app(database, catalogue.classify, operator="harbour", clock=clock, passwords=passwords)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
@@ -102,6 +108,14 @@ def served(newsroom_file: tuple[Path, Newsroom], tmp_path: Path, catalogue: Cata
     listening.close()
     passwords.close()
     database.close()
+
+
+def close_autumn(database: Database, keys: Path) -> None:
+    """September and October are closed, with the operator's share."""
+    with database.write() as connection:
+        set_share(connection, "Harbour Press", 125_000)
+    for month in (Month(2026, 9), Month(2026, 10)):
+        close_month(database, month, closer(keys, month))
 
 
 # For this module only: while it is open, the driver's event loop runs in this thread, and no other test could run one.

@@ -106,8 +106,9 @@ def test_a_closed_month_says_so_with_the_share_and_what_is_payable(quick_house: 
         assert close_month(quick_house.database, month, maker)[1]
     page = owner.get(f"{BASE}/2026-10").text
     assert ">closed<" in page
-    assert "Operator's share" in page
-    assert "Payable in USD" in page
+    assert "Operator&#39;s share" in page
+    assert '<tr class="subtotal"><th scope="row">Payable</th>' in page
+    assert "signed, and never changed again" in page
     assert owner.get(BASE).text.count(">closed<") >= 1
     answer = owner.get(f"{BASE}/2026-10/report.csv")
     assert answer.headers["content-disposition"] == 'attachment; filename="farebox-2026-10.csv"'
