@@ -171,6 +171,12 @@ class PriceRose(SpendingStopped):
     reason = "price_rose"
 
 
+class AlreadyBought(SpendingStopped):
+    """The page was bought before, and the policy is not to buy it again yet."""
+
+    reason = "already_bought"
+
+
 class PaymentInDoubt(EdgeError):
     """The transfer broke, and whether the page was charged is not known yet.
 

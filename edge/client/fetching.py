@@ -90,8 +90,8 @@ def fetch(wallet: Wallet, url: str, quoted: Money | None = None) -> Conversation
     """
     also: tuple[str, ...] = ()
     price = quoted
-    for _ in range(ROUNDS_MAX):
-        ready = wallet.prepare(url, price, also)
+    for number in range(ROUNDS_MAX):
+        ready = wallet.prepare(url, price, also, may_repeat=number == 0)
         verdict = wallet.judge(ready, (yield from _answer_to(wallet, ready)))
         match verdict:
             case Delivered():

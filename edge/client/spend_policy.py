@@ -44,7 +44,8 @@ class SpendPolicy:
     ``per_domain_day``, ``per_day`` and ``total`` bound what is spent at a host in a UTC day, in a UTC day, and at all
     with one spend store. ``allow_domains``, when given, are the only ones where money is spent; ``deny_domains`` are
     never. ``on_unknown_price``: ``ask`` learns the price first and offers that as the maximum, ``pay_up_to_cap`` offers
-    ``per_request`` at once and saves a round trip, ``skip`` buys only what was quoted. Raises ``BadPolicy``.
+    ``per_request`` at once and saves a round trip, ``skip`` buys only what was quoted. A page that was bought less than
+    ``buy_again_after_hours`` ago is not bought again. Raises ``BadPolicy``.
     """
 
     per_request: Amounts
@@ -54,6 +55,7 @@ class SpendPolicy:
     allow_domains: Iterable[str] | None = None
     deny_domains: Iterable[str] = ()
     on_unknown_price: OnUnknownPrice = "ask"
+    buy_again_after_hours: int = 0
     _request_caps: dict[str, Money] = field(init=False, repr=False)
     _caps: tuple[Cap, ...] = field(init=False, repr=False)
 
@@ -69,6 +71,8 @@ class SpendPolicy:
                 caps += [Cap(scope, amount) for amount in amounts.values()]
         if self.on_unknown_price not in ("ask", "pay_up_to_cap", "skip"):
             raise BadPolicy("on_unknown_price is ask, pay_up_to_cap or skip")
+        if self.buy_again_after_hours < 0:
+            raise BadPolicy("buy_again_after_hours is a number of hours, or 0 to buy again at any time")
         if self.on_unknown_price == "pay_up_to_cap" and len(request_caps) > 1:
             raise BadPolicy("pay_up_to_cap offers before the currency is known: give per_request in one currency")
         for name in ("allow_domains", "deny_domains"):

@@ -52,7 +52,7 @@ CREATE TABLE purchase (
     receipt_fault TEXT,
     CHECK ((state = 'settled') = (charged_micros IS NOT NULL))
 ) STRICT;
-CREATE INDEX purchase_open ON purchase (url) WHERE state = 'open';
+CREATE INDEX purchase_url ON purchase (url, state);
 CREATE TABLE spent (
     scope TEXT NOT NULL,
     currency TEXT NOT NULL,
@@ -217,6 +217,11 @@ class SpendStore:
                 (url,),
             ).fetchone()
         return None if row is None else _purchase(row)
+
+    def bought(self, url: str, since_micros: int) -> Purchase | None:
+        """The latest purchase of a page that was settled since then."""
+        rows = list(self.purchases("url = ? AND state = 'settled' AND made_micros > ?", url, since_micros))
+        return rows[-1] if rows else None
 
     def sent_again(self, number: int) -> None:
         """Count one more sending of the same signed request, after one that no answer came to."""

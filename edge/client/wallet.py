@@ -20,6 +20,7 @@ import orjson
 
 from edge.client.errors import (
     REFUSED,
+    AlreadyBought,
     CapReached,
     CrawlRefused,
     NotAllowed,
@@ -49,6 +50,7 @@ from edge.core.terms import (
 )
 
 PAUSES_SECONDS = (1.0, 3.0)
+REPEAT_MARGIN_MICROS = 5_000_000
 SCOPE_WORDS = {"total": "your total", "day": "your cap for a day", "domain_day": "your cap for this domain and day"}
 OWN_HEADERS = frozenset({"signature", "signature-input", "signature-agent", *(kind.value for kind in OfferKind)})
 """What is ours in a request: taken away before it is signed again."""
@@ -56,7 +58,10 @@ OWN_HEADERS = frozenset({"signature", "signature-input", "signature-agent", *(ki
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A request that may leave: its own headers to add, what it offers, and the purchase that was reserved for it."""
+    """A request that may leave: its own headers to add, what it offers, and the purchase that was reserved for it.
+
+    ``repeats`` is a purchase that was settled already: its signature gets the page again for nothing.
+    """
 
     url: str
     headers: tuple[tuple[str, str], ...]
@@ -64,6 +69,7 @@ class Ready:
     purchase: int | None = None
     expires_micros: int = 0
     quoted: Money | None = None
+    repeats: Purchase | None = None
     method: str = "GET"
     covered: frozenset[str] = frozenset()
 
@@ -80,13 +86,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """An answer for the caller: a page, paid or free, or whatever the site says that is not about money."""
+    """An answer for the caller: a page, paid or free, or whatever the site says that is not about money.
+
+    ``is_repeat`` says that ``charged`` was paid before, and nothing now.
+    """
 
     url: str
     status: int
     charged: Money | None = None
     charge_id: str | None = None
     purchase: int | None = None
+    is_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +146,9 @@ class Wallet:
 
     # Before a request
 
-    def prepare(self, url: str, quoted: Money | None = None, also: tuple[str, ...] = ()) -> Ready:
+    def prepare(
+        self, url: str, quoted: Money | None = None, also: tuple[str, ...] = (), *, may_repeat: bool = True
+    ) -> Ready:
         """Make a request ready; the money for it is reserved when this returns. ``quoted`` is a price known before.
 
         Raises ``SpendingStopped`` when the policy forbids to pay ``quoted``.
@@ -146,6 +158,11 @@ class Wallet:
             return self._taken_up(found, quoted)
         if not self.policy.allows_spending_at(url):
             return self.signed(url, also)
+        before = self._bought_before(url)
+        if before is not None and may_repeat and before.expires_micros > self.now_micros() + REPEAT_MARGIN_MICROS:
+            return Ready(url, before.headers, None, None, before.expires_micros, quoted, before)
+        if before is not None and self.policy.buy_again_after_hours:
+            raise AlreadyBought(url, f"bought before, for {before.charged}; your policy does not buy it again yet")
         if quoted is None and self.policy.on_unknown_price == "pay_up_to_cap":
             return self._reserved(url, self.policy.up_to_cap(), None, also)
         if quoted is None or quoted.amount_micros == 0:
@@ -154,6 +171,11 @@ class Wallet:
         if forbidden is not None:
             raise forbidden
         return self._reserved(url, quoted, quoted, also)
+
+    def _bought_before(self, url: str) -> Purchase | None:
+        """What was bought so lately that its signature still gets the page, or that the policy is content with it."""
+        back = max(self.policy.buy_again_after_hours * 3600, PAYING_SECONDS)
+        return self.store.bought(url, self.now_micros() - back * 1_000_000)
 
     def take_up(self, purchase: Purchase) -> Ready | None:
         """An open purchase to ask for again; None when it was resolved meanwhile."""
@@ -238,6 +260,9 @@ class Wallet:
             # With a receipt's number, this is the page of a purchase that was given back before.
             self._free(ready, for_certain=charge_id is not None)
             return Delivered(ready.url, answer.status)
+        before = ready.repeats
+        if before is not None and (charge_id, charged) == (before.charge_id, before.charged):
+            return Delivered(ready.url, answer.status, charged, charge_id, before.id, is_repeat=True)
         if ready.purchase is None or ready.offer is None:
             raise WrongCharge(ready.url, said, "nothing", charge_id)
         if charged is None or not ready.offer.accepts(charged):

@@ -12,6 +12,7 @@ from edge.client import errors
 from edge.client.errors import (
     REFUSED,
     AboveCap,
+    AlreadyBought,
     CapReached,
     CrawlRefused,
     CurrencyNotAllowed,
@@ -209,6 +210,40 @@ def test_a_wrong_charge_is_loud_and_counts_what_was_offered(wallet: Wallet, char
 def test_a_charge_without_an_offer_is_loud(wallet: Wallet) -> None:
     fails(fetch(wallet, URL), WrongCharge, sold())
     assert left_over(wallet) == 0
+
+
+def test_a_page_bought_a_moment_ago_is_fetched_again_for_nothing(wallet: Wallet, clock: Clock) -> None:
+    steps, first = talk(fetch(wallet, URL, CENT), sold())
+    again, second = talk(fetch(wallet, URL), sold())
+    assert sent(again) == sent(steps)
+    assert (first.is_repeat, second.is_repeat, second.charged) == (False, True, CENT)
+    assert left_over(wallet) == 10_000
+    clock.now += 296
+    later, _ = talk(fetch(wallet, URL, CENT), sold(number="ch_2"))
+    assert sent(later) != sent(steps)
+    assert left_over(wallet) == 20_000
+
+
+def test_one_signature_is_never_charged_twice_in_silence(wallet: Wallet) -> None:
+    talk(fetch(wallet, URL, CENT), sold())
+    fails(fetch(wallet, URL), WrongCharge, sold(number="ch_2"))
+    assert left_over(wallet) == 10_000
+
+
+def test_a_page_that_is_not_had_again_for_nothing_is_bought_anew(wallet: Wallet) -> None:
+    talk(fetch(wallet, URL, CENT), sold())
+    talk(fetch(wallet, URL), asked("USD 0.02", "InvalidCrawlerMaxPrice"), sold("USD 0.02", "ch_2"))
+    assert left_over(wallet) == 30_000
+
+
+def test_a_policy_may_be_content_with_what_was_bought(tmp_path: Path, clock: Clock) -> None:
+    wallet = wallet_of(tmp_path, clock, buy_again_after_hours=2)
+    talk(fetch(wallet, URL, CENT), sold())
+    clock.now += 7199
+    fails(fetch(wallet, URL), AlreadyBought)
+    clock.now += 2
+    talk(fetch(wallet, URL, CENT), sold(number="ch_2"))
+    assert left_over(wallet) == 20_000
 
 
 # Asking again

@@ -55,14 +55,14 @@ def wire_form(method: str, target: str, fields: Iterable[tuple[str, str]]) -> by
 
 
 @cache
-def _key() -> Ed25519PrivateKey:
+def crawler_key() -> Ed25519PrivateKey:
     """The crawler's key, the same in every run."""
     return Ed25519PrivateKey.from_private_bytes(b"a crawler of the system's tests.")
 
 
 @cache
 def _keyid() -> str:
-    return public_half(_key()).thumbprint
+    return public_half(crawler_key()).thumbprint
 
 
 def price_of(target: str) -> Money:
@@ -91,7 +91,7 @@ class Market:
             options = SiteOptions(origin=f"http://127.0.0.1:{origin_port}")
             site = add_site(connection, HOST, publisher.publisher_id, options, EdgeAddresses(), now)
             publish_rules(connection, site.site_id, rules(), 0, None, "owner@news.example", now)
-            keys = [public_key_to_jwk(public_half(_key()))]
+            keys = [public_key_to_jwk(public_half(crawler_key()))]
             crawler = add_crawler(connection, NewCrawler("Bot", AGENT, CrawlerKind.TRAINING, "", keys), now)
             number = open_crawler_account(connection, crawler.crawler_id, "USD")
         credit(database, crawler.crawler_id, funds, reference="invoice 1", author="operator")
@@ -108,7 +108,9 @@ class Market:
         fields = [("host", HOST), ("crawler-max-price", limit), *extra]
         request = Request.from_parts(method, f"http://{HOST}{target}", fields)
         now, nonce = int(time.time()), f"{next(self._number)}"
-        signature = sign_request(request, _key(), AGENT, COVERED, now, now + SIGNATURE_SECONDS, nonce, keyid=_keyid())
+        signature = sign_request(
+            request, crawler_key(), AGENT, COVERED, now, now + SIGNATURE_SECONDS, nonce, keyid=_keyid()
+        )
         return Purchase(target, wire_form(method, target, [*fields, *signature.items()]))
 
     def unsigned(self, path: str) -> bytes:

@@ -1,0 +1,17 @@
+"""The spend store as a receipt log: what `farebox reconcile`, and a statement, are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edge.client.spend_store import SpendStore, State
+from edge.core.receipt_log import log_line
+
+
+def log_lines(store: SpendStore, since_micros: int = 0) -> Iterator[bytes]:
+    """A line for each purchase that was settled since then; what was never charged, or is in doubt, has none."""
+    for purchase in store.purchases("state = ? AND ended_micros >= ?", State.SETTLED, since_micros):
+        assert purchase.charged is not None, "a settled purchase has an amount"
+        assert purchase.ended_micros is not None, "a settled purchase has ended"
+        if purchase.charged.amount_micros:
+            yield log_line(purchase.charge_id, purchase.ended_micros, purchase.url, purchase.charged)
