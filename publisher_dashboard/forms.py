@@ -13,8 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from edge.core.grants import FreePeriod
 from edge.core.identity import CrawlerKind, Rung
 from edge.core.money import InvalidPrice, Money, format_micros, parse_price
+from edge.core.rates import InvalidRate, Rate, parse_rate
 from edge.core.rule_fields import clock_text, parse_clock
 from edge.core.rules import EVERYWHERE, Action, InvalidRule, LedgerErrorChoice, Rule, Who, Window
 
@@ -30,6 +32,10 @@ LABELS: Mapping[str, str] = {
     "action": "Action",
     "price": "Price",
     "licence": "Licence",
+    "free_pages": "Free pages",
+    "recrawl_hours": "Free again for",
+    "recrawl_unchanged": "Free while unchanged",
+    "rate": "At most",
     "query": "Query parameters",
     "days": "When",
     "block_status": "Status",
@@ -54,7 +60,17 @@ _HARMLESS: Mapping[str, dict[str, Any]] = {
     "query": {"query": None},
     "licence": {"licence": None},
     "block_text": {"block_text": None},
-    "price": {"action": Action.ALLOW, "price": None},
+    "price": {
+        "action": Action.ALLOW,
+        "price": None,
+        "free_pages": 0,
+        "recrawl_hours": None,
+        "recrawl_unchanged": False,
+    },
+    "free_pages": {"free_pages": 0},
+    "recrawl_hours": {"recrawl_hours": None},
+    "recrawl_unchanged": {"recrawl_unchanged": False},
+    "rate": {"rate": None},
 }
 _Read = TypeVar("_Read")
 
@@ -99,6 +115,8 @@ def read_rule(form: Mapping[str, str], lists: Mapping[str, Sequence[str]], curre
         "on_ledger_error": reader.read("on_ledger_error", lambda: _ledger_error(form), LedgerErrorChoice.REFUSE),
         "block_status": 402 if action is Action.BLOCK and form.get("block_status") == "402" else 403,
         "block_text": (form.get("block_text", "").strip() or None) if action is Action.BLOCK else None,
+        "rate": reader.read("rate", lambda: _rate(form), None) if action is not Action.BLOCK else None,
+        **(_terms(form, reader) if action is Action.CHARGE else {}),
     }
     where = reader.read("address", lambda: _where(form), EVERYWHERE)
     typed: dict[str, Any] = {"name": form.get("name", "").strip(), "where": where, **values}
@@ -106,6 +124,35 @@ def read_rule(form: Mapping[str, str], lists: Mapping[str, Sequence[str]], curre
     if reader.errors:
         raise Mistakes(reader.errors)
     return rule
+
+
+def _terms(form: Mapping[str, str], reader: _Reader) -> dict[str, Any]:
+    """What makes pages of a charge free; another action leaves it behind."""
+    per = form.get("free_period") or FreePeriod.MONTH.value
+    return {
+        "free_pages": reader.read("free_pages", lambda: _count(form, "free_pages"), None) or 0,
+        "free_period": reader.read("free_pages", lambda: _choice(FreePeriod, per), FreePeriod.MONTH),
+        "recrawl_hours": reader.read("recrawl_hours", lambda: _count(form, "recrawl_hours"), None),
+        "recrawl_unchanged": form.get("recrawl_unchanged") == "on",
+    }
+
+
+def _count(form: Mapping[str, str], field: str) -> int | None:
+    """A whole number, with or without commas; None when nothing was typed. Raises ``InvalidRule``."""
+    text = form.get(field, "").strip().replace(",", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > _WHOLE_DIGITS_MAX + 1:
+        raise InvalidRule(field, f"“{text}” is not a whole number; write it like 100")
+    return int(text)
+
+
+def _rate(form: Mapping[str, str]) -> Rate | None:
+    number = _count(form, "rate")
+    try:
+        return None if number is None else parse_rate(f"{number}/{form.get('rate_per') or 'minute'}")
+    except InvalidRate as wrong:
+        raise InvalidRule("rate", str(wrong)) from wrong
 
 
 def _checked(typed: dict[str, Any], errors: dict[str, str]) -> Rule:
@@ -183,6 +230,12 @@ def rule_form(rule: Rule) -> dict[str, str]:
         "on_ledger_error": rule.on_ledger_error.value,
         "block_status": str(rule.block_status),
         "block_text": rule.block_text or "",
+        "free_pages": str(rule.free_pages) if rule.free_pages else "",
+        "free_period": rule.free_period.value,
+        "recrawl_hours": "" if rule.recrawl_hours is None else str(rule.recrawl_hours),
+        "recrawl_unchanged": "on" if rule.recrawl_unchanged else "",
+        "rate": str(rule.rate.requests) if rule.rate else "",
+        "rate_per": rule.rate.per if rule.rate else "minute",
     }
 
 

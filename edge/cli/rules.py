@@ -61,6 +61,7 @@ _RULE_COLUMNS = (
     Column("PRICE", "price", numeric=True),
     Column("NOTES", "notes"),
 )
+_TERMS = ("free_pages", "free_period", "recrawl_hours", "recrawl_unchanged", "rate")
 _HISTORY_COLUMNS = (
     Column("VERSION", "version", numeric=True),
     Column("LIVE", "live"),
@@ -258,7 +259,7 @@ def _rules_of(host: str, version: int | None, draft: bool) -> RuleSet:
 
 def _rule_row(position: int, fields: dict[str, Any]) -> dict[str, Any]:
     who = {name: value for name, value in (fields["who"] or {}).items() if value is not None}
-    rest = ("query", "when", "licence", "on_ledger_error", "block_status", "block_text")
+    rest = ("query", "when", "licence", "on_ledger_error", "block_status", "block_text", *_TERMS)
     notes = [f"{name} {fields[name]}" for name in rest if fields[name] is not None]
     return {
         **fields,

@@ -18,6 +18,7 @@ _COLUMNS = (
     Column("LICENCE", "licence"),
     Column("PAGES", "pages", numeric=True),
     Column("REVERSED", "reversed_pages", numeric=True),
+    Column("FREE", "free_pages", numeric=True),
     Column("AMOUNT", "amount", numeric=True),
 )
 
@@ -32,6 +33,8 @@ def show_statement(statement: Statement, as_json: bool) -> None:
     for total in made.totals:
         shown = format_signed(total.amount_micros, total.currency)
         say(f"total {shown}: {total.pages} pages, {total.reversed_pages} reversed, equal to the ledger's sums")
+        if total.free_pages:
+            say(f"free pages: {total.free_pages}")
         if total.fee_micros:
             fee, payable = (format_signed(each, total.currency) for each in (total.fee_micros, total.payable_micros))
             say(f"operator's fee {fee}, payable {payable}")
@@ -147,6 +150,7 @@ def _total(total: Any) -> dict[str, Any]:
         "currency": total.currency,
         "pages": total.pages,
         "reversed_pages": total.reversed_pages,
+        "free_pages": total.free_pages,
         "amount": format_signed(total.amount_micros, total.currency),
         "amount_micros": total.amount_micros,
         "fee_micros": total.fee_micros,

@@ -120,7 +120,7 @@ def check_readers(whole: Statement, publishers: Sequence[Statement], crawlers: S
         earned = [each.total(currency) for each in publishers]
         everything = whole.total(currency)
         left = sum(total.payable_micros + total.fee_micros for total in earned)
-        for name in ("amount_micros", "pages", "reversed_pages", "adjusted_micros", "suspended_micros"):
+        for name in ("amount_micros", "pages", "reversed_pages", "adjusted_micros", "suspended_micros", "free_pages"):
             sums = {sum(getattr(total, name) for total in totals) for totals in (paid, earned, [everything])}
             if len(sums) != 1 or (name == "amount_micros" and left not in sums):
                 raise ReportMismatch(

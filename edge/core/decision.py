@@ -7,17 +7,20 @@ there are funds is decided by the ledger, in the transaction that takes them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 
 from edge.core.budgets import BudgetExceeded
+from edge.core.grants import FreePages, Grant, Recrawl, SubscriptionPages
 from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler, Visitor
 from edge.core.ladder import identify
 from edge.core.money import Money
 from edge.core.policy import Account, Knowledge, Policy, SitePolicy
+from edge.core.rates import RateExceeded
 from edge.core.refusals import RefusalCode
 from edge.core.request import CrawlRequest
 from edge.core.rule_index import Match
-from edge.core.rules import Action
+from edge.core.rules import Action, Rule
 from edge.core.target import Target
 from edge.core.terms import Offer, OfferKind, OfferMistake, read_offer
 from edge.core.values import per_request
@@ -30,6 +33,18 @@ ALWAYS_FREE_PATHS = frozenset(
 
 OWN_PREFIXES = ("/.well-known/farebox/", "/.well-known/receipts/")
 """Where the edge answers by itself on every site: its keys, receipts and explanations."""
+
+_ABOUT_THE_OFFER = frozenset(
+    {
+        RefusalCode.CONFLICTING_PRICES,
+        RefusalCode.INVALID_PRICE,
+        RefusalCode.PAYMENT_REQUIRED,
+        RefusalCode.PRICE_NOT_SIGNED,
+        RefusalCode.MAX_PRICE_TOO_LOW,
+        RefusalCode.EXACT_PRICE_DIFFERS,
+    }
+)
+"""What a page that is free needs no answer to: it is asked first whether the page is free."""
 
 PRICED_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """What a bot may send to a priced page; only GET is ever charged."""
@@ -60,7 +75,10 @@ class Admit:
 
 @per_request
 class Refuse:
-    """Say no: one code of the closed list, the one reason, and when to come back if time will help."""
+    """Say no: one code of the closed list, the one reason, and when to come back if time will help.
+
+    ``rate`` is the one that the crawler has exceeded, where that is why.
+    """
 
     code: RefusalCode
     detail: str
@@ -69,6 +87,7 @@ class Refuse:
     match: Match | None = None
     retry_after_seconds: int | None = None
     status: int | None = None
+    rate: RateExceeded | None = None
 
 
 @per_request
@@ -93,15 +112,19 @@ class Charge:
     With ``otherwise`` set this request may only collect what it has paid for before (its signature has aged, or
     the price has changed since): the ledger is asked for a charge of the same key, and if there is none the
     answer is ``otherwise``.
+
+    With ``grants`` the page may be free: the ledger tries them in order before it takes the price, and with
+    ``otherwise`` instead of taking it (there is no offer, or not a sufficient one).
     """
 
     price: Money
-    offer: Offer
+    offer: Offer | None
     account: Account
     identity: SignedCrawler
     site: SitePolicy
     match: Match
     otherwise: Refuse | DemandPayment | None = None
+    grants: tuple[Grant, ...] = ()
 
 
 @per_request
@@ -148,7 +171,10 @@ def decide(
         case Action.BLOCK:
             return _blocked(site, identity, match)
         case Action.CHARGE:
-            return _priced(request, resource, site, identity, match, policy, now, content_price)
+            decision = _priced(request, resource, site, identity, match, policy, now, content_price)
+            if isinstance(identity, ClaimedCrawler):
+                return decision  # a name alone earns nothing
+            return _or_free(decision, request, resource, site, identity, match, policy, now, content_price)
 
 
 def _ambiguous(site: SitePolicy, identity: Identity, resource: Target, match: Match | None = None) -> Refuse:
@@ -218,6 +244,57 @@ def _offered(
     if request.method != "GET":
         return otherwise or Admit(site, AdmitReason.METHOD_NOT_CHARGED, identity, match)
     return Charge(price, offer, account, identity, site, match, otherwise)
+
+
+def _or_free(
+    decision: Decision,
+    request: CrawlRequest,
+    resource: Target,
+    site: SitePolicy,
+    identity: SignedCrawler,
+    match: Match,
+    policy: Policy,
+    now: float,
+    content_price: Money | None,
+) -> Decision:
+    """The same, unless the page may be free for who asks: then the ledger is asked for that first.
+
+    Free is a page for a registered crawler that has just signed for it, offer or none.
+    """
+    rule = match.rule
+    account = policy.accounts.get((identity.crawler.crawler_id, site.currency))
+    if account is None or not (rule.has_terms or account.subscriptions):
+        return decision
+    if account.suspended or identity.crawler.suspended or request.method != "GET" or not resource.exact:
+        return decision
+    if _stale(site, identity, match, now) is not None or (site.strict and not covers_target(identity.proof)):
+        return decision
+    grants = _grants(rule, account, site)
+    price = rule.price if content_price is None else content_price
+    if not grants or price is None or price.amount_micros == 0 or (site.in_band_pricing and content_price is None):
+        return decision
+    match decision:
+        case Charge(otherwise=None):
+            return replace(decision, grants=grants)
+        case Charge(otherwise=Refuse(code=code) | DemandPayment(code=code)) if code in _ABOUT_THE_OFFER:
+            return replace(decision, grants=grants)
+        case Refuse(code=code) | DemandPayment(code=code) if code in _ABOUT_THE_OFFER:
+            return Charge(price, None, account, identity, site, match, decision, grants)
+        case _:
+            return decision
+
+
+def _grants(rule: Rule, account: Account, site: SitePolicy) -> tuple[Grant, ...]:
+    """What may make the page free, in the order in which it is tried."""
+    found: list[Grant] = []
+    if rule.recrawl_hours is not None or rule.recrawl_unchanged:
+        found.append(Recrawl(rule.recrawl_hours, rule.recrawl_unchanged))
+    for one in account.subscriptions:
+        if one.covers(site.publisher_id, site.site_id, rule.licence):
+            found.append(SubscriptionPages(one.subscription_id))
+    if rule.free_pages:
+        found.append(FreePages(rule.free_pages, rule.free_period))
+    return tuple(found)
 
 
 def _not_for_sale(request: CrawlRequest, site: SitePolicy, identity: Identity, match: Match) -> Refuse:

@@ -1,9 +1,9 @@
 """The entries behind a statement, one row each, as CSV and JSON Lines: what its lines are the sum of.
 
 Rules of this file
-- One row for every sold page, and one more for whatever changed it later: given back, put into suspense, released,
-  corrected by a note. ``amount_micros`` is signed, so that its sum per currency is the statement's total. A fee is of
-  a month, not of a charge, and is not here.
+- One row for every page that was sold or free, and one more for whatever changed it later: given back, put into
+  suspense, released, corrected by a note. ``amount_micros`` is signed, so that its sum per currency is the statement's
+  total. A fee is of a month, not of a charge, and is not here.
 - Rows pass one by one and are added up on the way: a file that does not sum to the statement is never finished.
 """
 
@@ -34,7 +34,7 @@ COLUMNS = (
 _NAMED = ("publisher", "site", "crawler", "rule", "licence", "currency")
 _PARTS = (
     *(*_NAMED, "pages", "reversed_pages"),
-    *("earned_micros", "reversed_micros", "adjusted_micros", "suspended_pages", "suspended_micros"),
+    *("earned_micros", "reversed_micros", "adjusted_micros", "suspended_pages", "suspended_micros", "free_pages"),
 )
 
 

@@ -10,10 +10,12 @@ Rules of this file
 The life of a charge, in entries of one key (``attempt`` counts the openings)::
 
     step 1  POST    crawler -> publisher      or   HOLD  crawler -> holds
+            GRANT, amount 0: a page that a term made free (edge.core.grants); the reference names the term
     step 2                                         SETTLE  holds -> publisher   or   VOID  holds -> crawler
     step 3  SUSPEND publisher -> suspense     nobody knows whether the page arrived
     step 4  RELEASE suspense -> publisher     it was collected or confirmed, or its time is over
     step 5  REVERSE publisher or suspense -> crawler    a broken delivery, or a refund by an operator
+            WITHDRAW, amount 0: a granted page whose delivery broke is given back to what it was counted in
     step 6  REDELIVER, amount 0               the one fetch for nothing that a broken delivery gives
 
 CREDIT, ADJUST, FEE and NOTE open a key of their own and have no second step (``edge.core.ledger_corrections``).
@@ -31,6 +33,7 @@ from typing import NamedTuple
 
 from edge.core.budgets import BudgetExceeded
 from edge.core.errors import EdgeError
+from edge.core.grants import Grant
 from edge.core.money import Money
 from edge.core.values import per_request
 
@@ -51,11 +54,13 @@ class EntryKind(StrEnum):
 
     POST = "post"
     HOLD = "hold"
+    GRANT = "grant"
     SETTLE = "settle"
     VOID = "void"
     SUSPEND = "suspend"
     RELEASE = "release"
     REVERSE = "reverse"
+    WITHDRAW = "withdraw"
     REDELIVER = "redeliver"
     CREDIT = "credit"
     ADJUST = "adjust"
@@ -70,7 +75,7 @@ NOBODY_WAITED = "nobody waited for the answer any more"
 PROCESS_ENDED = "its process ended before its delivery was known"
 NOBODY_KNOWS = "the system could not tell whether everything was acknowledged"
 
-MOVES_NOTHING = frozenset({EntryKind.REDELIVER, EntryKind.NOTE})
+MOVES_NOTHING = frozenset({EntryKind.GRANT, EntryKind.WITHDRAW, EntryKind.REDELIVER, EntryKind.NOTE})
 """The kinds whose amount is 0; every other kind moves something."""
 
 
@@ -122,8 +127,10 @@ class Entry(NamedTuple):
 class ChargeOrder:
     """All that one charge needs and says: price, both accounts, and why it cost that.
 
-    ``offer`` is the accepted header as text, ``status`` the origin's, ``evidence`` what the delivery will be judged
-    by. With ``redelivery_only`` nothing new is ever charged: the order only collects what was paid for before.
+    ``offer`` is the accepted header as text, None without one, ``status`` the origin's, ``evidence`` what the delivery
+    will be judged by. With ``redelivery_only`` nothing new is ever charged: the order only collects what was paid for
+    before, or gets what is free. ``grants`` are the terms that may make the page free, tried in this order;
+    ``validator`` tells whether it is the page that was bought before.
     """
 
     key: bytes
@@ -137,11 +144,18 @@ class ChargeOrder:
     rule_version: int
     licence: str | None
     target: str
-    offer: str
+    offer: str | None
     request_id: str
     status: int
     evidence: str | None = None
     redelivery_only: bool = False
+    grants: tuple[Grant, ...] = ()
+    validator: str | None = None
+
+    @property
+    def collects_only(self) -> bool:
+        """Whether it can only get what an earlier one has paid for: its signature is old, or its offer too low."""
+        return self.redelivery_only and not self.grants
 
     def __post_init__(self) -> None:
         if len(self.key) != KEY_LENGTH:

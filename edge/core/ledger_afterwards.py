@@ -124,6 +124,8 @@ class Afterwards(ABC):
             return NotReversed("another attempt has been charged since")
         if self._corrected.get(operation.key, 0):
             return NotReversed("a credit note corrects it already; write another one for the rest")
+        if operation.author is not None and state.is_granted:
+            return NotReversed("the page was free: there is nothing to give back")
         if operation.author is None:
             return self._reverse_broken(state, posted, operation.reason)
         return self._pay_back(state, operation.reason, operation.author)
@@ -144,8 +146,11 @@ class Afterwards(ABC):
 
     def _pay_back(self, state: ChargeState, reason: str, author: str | None) -> Reversed:
         amount = amount_of(state.opening)
-        self._move(state.holder, state.opening.debit_account, amount)
-        self._note(self._page.reverse(state, reason, author))
+        if state.is_granted:
+            self._note(self._page.withdraw(state, reason))
+        else:
+            self._move(state.holder, state.opening.debit_account, amount)
+            self._note(self._page.reverse(state, reason, author))
         return Reversed(charge_id(state.opening.key), amount, True)
 
     def _suspend(self, operation: Suspend) -> SuspendOutcome:
@@ -163,6 +168,8 @@ class Afterwards(ABC):
         posted = posted_by(state, fresh=False)
         if self._delivered(posted.position):
             return NotSuspended(CONFIRMED)
+        if state.is_granted:
+            return NotSuspended("the page was free: there is no money that could wait")
         if state.suspension is not None:
             return NotSuspended("it was in suspense before")
         if self._corrected.get(state.opening.key, 0):
@@ -186,7 +193,7 @@ class Afterwards(ABC):
         """Note that the same signed request fetches what it paid for; a fresh signature needs no note."""
         if state.phase is Phase.SUSPENDED:
             return self._release(state, COLLECTED)
-        if order.redelivery_only:
+        if order.collects_only:
             return self._note(self._page.collect(state, COLLECTED))
         return state
 

@@ -62,6 +62,12 @@ class Page:
             )
         )
 
+    def grant(self, order: ChargeOrder, name: str, attempt: int) -> Entry:
+        """Write a GRANT: a page that the term of this name makes free; nothing moves."""
+        made = self.open(order, EntryKind.GRANT, order.publisher_account, 0, attempt)._replace(reference=name)
+        self.entries[-1] = made
+        return made
+
     def settle(self, opening: Entry, publisher_account: int) -> Entry:
         """Write a SETTLE: what was held is earned."""
         return self._follow(opening, EntryKind.SETTLE, Step.RESOLVE, opening.credit_account, publisher_account)
@@ -88,6 +94,12 @@ class Page:
         payment = state.payment or state.opening
         payer = state.opening.debit_account
         return self._follow(payment, EntryKind.REVERSE, Step.REVERSE, state.holder, payer, reason, author)
+
+    def withdraw(self, state: ChargeState, reason: str) -> Entry:
+        """Write a WITHDRAW: a page that was granted did not arrive."""
+        granted = state.opening
+        kind, step = EntryKind.WITHDRAW, Step.REVERSE
+        return self._follow(granted, kind, step, granted.credit_account, granted.debit_account, reason)
 
     def collect(self, state: ChargeState, reason: str) -> Entry:
         """Write the REDELIVER of a page that is paid for: nothing moves, and the right is used."""

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from edge.core.budget_plan import BudgetBook
+from edge.core.grant_plan import GrantBook
 from edge.core.ledger import (
     LEFT_EARLY,
     AccountSuspended,
@@ -82,7 +83,7 @@ def can_assume(operation: Operation) -> bool:
     """Whether ``assume`` knows what to write without reading; a shared hold or a reversal needs its entries."""
     match operation:
         case Post(order) | Hold(order):
-            return not order.redelivery_only
+            return not order.redelivery_only and not order.grants
         case Settle(held) | Void(held):
             return held.fresh
         case Credit():
@@ -137,7 +138,7 @@ class Planner(Afterwards):
     ``accounts`` and ``charges`` hold all that the operations can touch, as read under lock; ``delivered`` says
     whether the delivery of an entry was confirmed; ``holds_accounts`` maps a currency to its account, as
     ``suspense_accounts`` does; ``corrected`` a charge's key to the sum of its credit notes. ``budgets`` are
-    those of the accounts; it follows the plan, and knows afterwards what changed.
+    those of the accounts, ``grants`` what may make pages free; both follow the plan, and know afterwards what changed.
     """
 
     __slots__ = (
@@ -149,6 +150,7 @@ class Planner(Afterwards):
         "_page",
         "_suspense_accounts",
         "budgets",
+        "grants",
     )
 
     def __init__(
@@ -161,6 +163,7 @@ class Planner(Afterwards):
         budgets: BudgetBook | None = None,
         suspense_accounts: Mapping[str, int] | None = None,
         corrected: dict[bytes, int] | None = None,
+        grants: GrantBook | None = None,
     ) -> None:
         self._page = page
         self._accounts = accounts
@@ -168,6 +171,7 @@ class Planner(Afterwards):
         self._delivered = delivered
         self._holds_accounts = holds_accounts
         self.budgets = budgets or BudgetBook()
+        self.grants = grants or GrantBook()
         self._suspense_accounts = suspense_accounts or {}
         self._corrected = corrected or {}
 
@@ -223,7 +227,7 @@ class Planner(Afterwards):
             if state is not None and isinstance(earlier, Posted):
                 self._collected(state, order)
             return earlier
-        return self._open_post(order, state)
+        return self._granted(order, state) or self._open_post(order, state)
 
     def _hold(self, order: ChargeOrder) -> HoldOutcome:
         state = self._charges.get(order.key)
@@ -232,19 +236,24 @@ class Planner(Afterwards):
         earlier = self._earlier(order, state)
         if earlier is not None:
             return earlier
+        granted = self._granted(order, state)
+        if granted is not None:
+            return granted  # nothing to hold: a page that does not arrive is withdrawn
         holds = self._holds_accounts[order.price.currency]
         refusal = self._transfer(order, holds)
         if refusal is not None:
             return refusal
         attempt = 1 if state is None else state.attempt + 1
-        self._note(self._page.open(order, EntryKind.HOLD, holds, order.price.amount_micros, attempt))
+        entry = self._page.open(order, EntryKind.HOLD, holds, order.price.amount_micros, attempt)
+        self._note(entry)
+        self.grants.remember(order, entry)
         return Held(charge_id(order.key), order.price, order, attempt, True)
 
     def _earlier(self, order: ChargeOrder, state: ChargeState | None) -> Posted | Redelivery | NoRight | None:
         """What an earlier attempt of the same signed request gives this one; None when a new one must open."""
         if state is not None and state.is_paid:
             answer = posted_by(state, fresh=False)
-            return NoRight() if order.redelivery_only and self._is_used_up(state) else answer
+            return NoRight() if order.collects_only and self._is_used_up(state) else answer
         payer = self._accounts.get(order.crawler_account)
         if state is not None and state.may_redeliver and payer is not None and payer.redeliveries_left > 0:
             payer.redeliveries_left -= 1
@@ -252,6 +261,19 @@ class Planner(Afterwards):
             entry = self._page.open(order, EntryKind.REDELIVER, publisher, 0, state.attempt, Step.REDELIVER.value)
             self._note(entry)
             return Redelivery(charge_id(order.key))
+        return NoRight() if order.collects_only else None
+
+    def _granted(self, order: ChargeOrder, state: ChargeState | None) -> Posted | NoRight | AccountSuspended | None:
+        """The page for nothing, if one of the order's terms holds; without an offer there is no other way to it."""
+        if not order.grants:
+            return None
+        if state is None or state.is_over:
+            if self._account(order.crawler_account, order.price.currency).suspended:
+                return AccountSuspended()
+            if name := self.grants.holds(order, self._charges, self._page.recorded_at_micros):
+                entry = self._page.grant(order, name, 1 if state is None else state.attempt + 1)
+                self.grants.remember(order, entry)
+                return posted_by(self._note(entry), fresh=True)
         return NoRight() if order.redelivery_only else None
 
     def _open_post(self, order: ChargeOrder, state: ChargeState | None) -> Posted | ChargeRefusal:
@@ -260,6 +282,7 @@ class Planner(Afterwards):
             return refusal
         attempt = 1 if state is None else state.attempt + 1
         entry = self._page.open(order, EntryKind.POST, order.publisher_account, order.price.amount_micros, attempt)
+        self.grants.remember(order, entry)
         return posted_by(self._note(entry), fresh=True)
 
     def _settle(self, held: Held) -> SettleOutcome:
@@ -267,6 +290,9 @@ class Planner(Afterwards):
         state = self._charges.get(held.order.key)
         if state is None:
             return Lost("the hold is not in the books")
+        if state.is_over and held.amount.amount_micros == 0:
+            again = self._granted(held.order, state)
+            return again if isinstance(again, Posted) else Lost("the page was withdrawn, and is not free any more")
         if state.is_over and held.order.redelivery_only:
             return Lost("what it could collect was given back")
         if state.is_over:
@@ -277,7 +303,7 @@ class Planner(Afterwards):
             return Lost("the hold was voided, and a charge of another amount has taken its place")
         if state.phase is Phase.HELD:
             return self._settled(state, held.order.publisher_account)
-        if held.order.redelivery_only and self._is_used_up(state):
+        if held.order.collects_only and self._is_used_up(state):
             return Lost("the page was collected meanwhile")
         return posted_by(self._collected(state, held.order), fresh=False)
 
@@ -338,6 +364,7 @@ class Planner(Afterwards):
             self.budgets.take(entry)
         elif entry.kind in (EntryKind.VOID, EntryKind.REVERSE):
             self._give_back(state.opening, entry.amount_micros)
+        self.grants.follow(entry, state.opening)
         return state
 
     def _give_back(self, opening: Entry, amount_micros: int) -> None:

@@ -21,7 +21,7 @@ from edge.core.ledger import Entry, EntryKind, InvariantBroken, Step
 
 
 class Phase(StrEnum):
-    """Where a charge stands. Only ``LIVE`` means that the publisher has earned it.
+    """Where a charge stands. Only ``LIVE`` means that the publisher has earned it, or has granted it.
 
     ``SUSPENDED``: the crawler has paid, nobody knows whether the page arrived, and the same signed request may fetch
     it. ``RECORDED``: what opens a key and has no second step, but is no top-up.
@@ -40,6 +40,7 @@ class Phase(StrEnum):
 STEP_OF: dict[EntryKind, Step] = {
     EntryKind.POST: Step.OPEN,
     EntryKind.HOLD: Step.OPEN,
+    EntryKind.GRANT: Step.OPEN,
     EntryKind.CREDIT: Step.OPEN,
     EntryKind.ADJUST: Step.OPEN,
     EntryKind.FEE: Step.OPEN,
@@ -49,12 +50,14 @@ STEP_OF: dict[EntryKind, Step] = {
     EntryKind.SUSPEND: Step.SUSPEND,
     EntryKind.RELEASE: Step.RELEASE,
     EntryKind.REVERSE: Step.REVERSE,
+    EntryKind.WITHDRAW: Step.REVERSE,
     EntryKind.REDELIVER: Step.REDELIVER,
 }
 
 _OPENS: dict[EntryKind, Phase] = {
     EntryKind.POST: Phase.LIVE,
     EntryKind.HOLD: Phase.HELD,
+    EntryKind.GRANT: Phase.LIVE,
     EntryKind.CREDIT: Phase.CREDITED,
     EntryKind.ADJUST: Phase.RECORDED,
     EntryKind.FEE: Phase.RECORDED,
@@ -65,6 +68,7 @@ _CONTINUES: dict[tuple[Phase, EntryKind], Phase] = {
     (Phase.HELD, EntryKind.VOID): Phase.VOIDED,
     (Phase.LIVE, EntryKind.SUSPEND): Phase.SUSPENDED,
     (Phase.LIVE, EntryKind.REVERSE): Phase.REVERSED,
+    (Phase.LIVE, EntryKind.WITHDRAW): Phase.REVERSED,
     (Phase.LIVE, EntryKind.REDELIVER): Phase.LIVE,
     (Phase.SUSPENDED, EntryKind.RELEASE): Phase.LIVE,
     (Phase.SUSPENDED, EntryKind.REVERSE): Phase.REVERSED,
@@ -73,14 +77,14 @@ _CONTINUES: dict[tuple[Phase, EntryKind], Phase] = {
 }
 _PAID = frozenset({Phase.LIVE, Phase.SUSPENDED})
 _OVER = frozenset({Phase.VOIDED, Phase.REVERSED, Phase.REDELIVERED})
-_BACK_TO_PAYER = frozenset({EntryKind.VOID, EntryKind.REVERSE})
+_BACK_TO_PAYER = frozenset({EntryKind.VOID, EntryKind.REVERSE, EntryKind.WITHDRAW})
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeState:
     """The latest attempt of a key: its phase, and the entries that brought it there.
 
-    ``payment`` is the POST or SETTLE that was paid for, ``collection`` the REDELIVER.
+    ``payment`` is the POST or SETTLE that was paid for, or the GRANT; ``collection`` the REDELIVER.
     """
 
     phase: Phase
@@ -98,8 +102,13 @@ class ChargeState:
 
     @property
     def is_paid(self) -> bool:
-        """Whether the crawler's money is gone for it: earned, or in suspense."""
+        """Whether the crawler's money is gone for it, earned or in suspense; or the page was granted."""
         return self.phase in _PAID
+
+    @property
+    def is_granted(self) -> bool:
+        """Whether a term made the page free, so that nothing was taken."""
+        return self.opening.kind == EntryKind.GRANT
 
     @property
     def is_over(self) -> bool:
@@ -170,7 +179,7 @@ def _step(state: ChargeState, phase: Phase, entry: Entry, kind: EntryKind) -> Ch
             return replace(state, phase=phase, suspension=entry)
         case EntryKind.RELEASE:
             return replace(state, phase=phase, release=entry)
-        case EntryKind.REVERSE:
+        case EntryKind.REVERSE | EntryKind.WITHDRAW:
             over = Phase.REVERSED if state.collection is None else Phase.REDELIVERED
             return replace(state, phase=over, reversal=entry)
         case EntryKind.REDELIVER:
@@ -194,6 +203,8 @@ def _check_transfer(state: ChargeState, entry: Entry, kind: EntryKind) -> None:
         raise _broken(entry, f"{entry.currency} of a charge in {opening.currency}")
     if kind is EntryKind.REDELIVER:
         return
+    if (kind is EntryKind.WITHDRAW) != (opening.kind == EntryKind.GRANT):
+        raise _broken(entry, f"a {kind} of a {opening.kind}")
     if entry.amount_micros != opening.amount_micros or entry.debit_account != state.holder:
         raise _broken(entry, f"the {kind} does not move what was taken")
     if kind in _BACK_TO_PAYER and entry.credit_account != opening.debit_account:

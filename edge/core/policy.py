@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from edge.core.grants import Subscription
 from edge.core.identity import ClaimedCrawler, RegisteredCrawler, Rung
 from edge.core.keys import PublicKey
 from edge.core.rule_index import RuleIndex
@@ -13,11 +14,15 @@ from edge.core.web_bot_auth import KeyLookup
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A crawler's account in one currency. Balances are not here: only the ledger decides about funds."""
+    """A crawler's account in one currency. Balances are not here: only the ledger decides about funds.
+
+    ``subscriptions`` are those that run, and those that ended lately, so that its crawler can be told.
+    """
 
     account_id: int
     currency: str
     suspended: bool
+    subscriptions: tuple[Subscription, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

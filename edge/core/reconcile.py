@@ -22,7 +22,7 @@ from edge.core.ledger import EntryKind, InvariantBroken
 from edge.core.receipt_log import BadLine, LogLine
 
 DAY_MICROS = 86_400_000_000
-_SALES = (EntryKind.POST, EntryKind.SETTLE)
+_SALES = (EntryKind.POST, EntryKind.SETTLE, EntryKind.GRANT)
 
 
 class BookRow(NamedTuple):
@@ -128,6 +128,11 @@ class _Booked:
     net_micros: int
     state: _State
 
+    @property
+    def counts(self) -> bool:
+        """Whether the books count it: it costs something, or it was free and stands."""
+        return self.net_micros != 0 or self.state is _State.CHARGED
+
 
 _BACK = {
     _State.REVERSED: (DifferenceKind.REVERSED, "it was given back, and is counted there"),
@@ -190,7 +195,7 @@ class Reconciliation:
             total = self._total(line.currency)
             total.there += 1
             total.there_micros += line.amount_micros
-        if booked is not None and booked.net_micros:
+        if booked is not None and booked.counts:
             total = self._total(booked.sale.currency)
             total.here += 1
             total.here_micros += booked.net_micros
@@ -199,7 +204,7 @@ class Reconciliation:
                 yield _difference(DifferenceKind.MISSING_HERE, counted[0], None, says)
         elif counted:
             yield from self._compare(counted[0], booked)
-        elif booked.net_micros:
+        elif booked.counts:
             yield _uncounted(lines, booked)
         for line in counted[1:]:
             yield _difference(DifferenceKind.DUPLICATE, line, None, f"line {counted[0].line} counts it already")
@@ -256,6 +261,10 @@ def _fold(rows: list[BookRow], period: Period) -> _Booked | None:
 
 
 def _state(rows: list[BookRow], sale: BookRow, net_micros: int) -> _State:
+    if sale.kind == EntryKind.GRANT:
+        withdrawn = sum(row.kind == EntryKind.WITHDRAW for row in rows)
+        granted = sum(row.kind == EntryKind.GRANT for row in rows)
+        return _State.REVERSED if withdrawn == granted else _State.CHARGED
     if net_micros == sale.amount_micros:
         return _State.CHARGED
     if net_micros:

@@ -51,6 +51,8 @@ def refusal_fields(refusal: Refuse | DemandPayment) -> tuple[tuple[str, str], ..
         fields.append(("accept-signature", ACCEPT_SIGNATURE))
     if retry_after_seconds is not None:
         fields.append(("retry-after", str(retry_after_seconds)))
+    if isinstance(refusal, Refuse) and refusal.rate is not None:
+        fields += refusal.rate.fields
     if refusal.site is not None:
         fields.append(("link", _links(refusal.code, refusal.site)))
     return tuple(fields)

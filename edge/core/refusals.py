@@ -59,6 +59,7 @@ class RefusalCode(StrEnum):
     TOO_MANY_BAD_SIGNATURES = "too_many_bad_signatures"
     # The publisher's wish
     CRAWLER_BLOCKED = "crawler_blocked"
+    RATE_EXCEEDED = "rate_exceeded"
     # The offer
     PAYMENT_REQUIRED = "payment_required"
     CONFLICTING_PRICES = "conflicting_prices"
@@ -77,6 +78,7 @@ class RefusalCode(StrEnum):
     ACCOUNT_SUSPENDED = "account_suspended"
     INSUFFICIENT_CREDITS = "insufficient_credits"
     BUDGET_EXCEEDED = "budget_exceeded"
+    SUBSCRIPTION_EXPIRED = "subscription_expired"
     # The machinery
     INVALID_CONTENT_PRICE = "invalid_content_price"
     ORIGIN_UNREACHABLE = "origin_unreachable"
@@ -132,6 +134,12 @@ REFUSALS: dict[RefusalCode, RefusalText] = {
         _E.FORBIDDEN,
         "Crawler not welcome",
         "The publisher does not offer this page to your crawler at any price.",
+    ),
+    _C.RATE_EXCEEDED: RefusalText(
+        429,
+        None,
+        "Too many requests",
+        "The publisher limits how often each crawler may ask; ask again after the seconds of retry-after.",
     ),
     _C.PAYMENT_REQUIRED: RefusalText(
         402,
@@ -216,6 +224,12 @@ REFUSALS: dict[RefusalCode, RefusalText] = {
         _E.PAYMENT_FAILED,
         "Budget used up",
         "Wait until the budget resets, which retry-after says, or have it raised; topping up does not help.",
+    ),
+    _C.SUBSCRIPTION_EXPIRED: RefusalText(
+        402,
+        _E.PAYMENT_FAILED,
+        "No subscription pages left",
+        "The subscription has ended, or this month's pages are used up; offer the price, or have it renewed.",
     ),
     _C.INVALID_CONTENT_PRICE: RefusalText(
         502,

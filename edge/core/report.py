@@ -7,6 +7,7 @@ Rules of this file:
   top-up are no pages;
 - what goes into suspense is not earned any more, and is earned again when it is released, each in its month; a
   reversal out of suspense takes nothing from the publisher;
+- a page that was granted is counted apart, as free, and changes no amount;
 - a credit note takes from the publisher that pays it, and changes no number of pages; the operator's fee of the month
   is told apart and never part of a line's own amount;
 - a line is publisher x site x crawler x rule x licence in one currency; amounts of different currencies are
@@ -96,11 +97,17 @@ class Effect(NamedTuple):
     suspended: int = 0
     adjusted: int = 0
     fee: int = 0
+    free_pages: int = 0
 
     @property
     def amount(self) -> int:
         """The factor of what the line comes to: 1 where it grows, -1 where it falls."""
         return self.earned - self.reversed - self.adjusted
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the list of a statement's entries holds it: it changes an amount, or is a page for nothing."""
+        return bool(self.amount or self.free_pages)
 
 
 NOTHING = Effect()
@@ -110,6 +117,8 @@ EFFECTS: Mapping[str, Effect] = {
     "post": _SALE,
     "settle": _SALE,
     "hold": NOTHING,
+    "grant": Effect(free_pages=1),
+    "withdraw": Effect(free_pages=-1),
     "void": NOTHING,
     "suspend": Effect(pages=-1, suspended_pages=1, earned=-1, suspended=1),
     "release": Effect(pages=1, suspended_pages=-1, earned=1, suspended=-1),
@@ -134,7 +143,8 @@ class ReportLine:
     ``pages`` were earned and ``reversed_pages`` taken back this month, ``adjusted_micros`` given back by credit notes.
     Earned is without what went into suspense and with what came out of it, so that in a month that only suspends it is
     negative. ``suspended_pages`` and ``suspended_micros`` are how much more lies in suspense at the month's end than
-    at its beginning; nobody has earned or spent that. ``fee_micros`` is the operator's share.
+    at its beginning; nobody has earned or spent that. ``fee_micros`` is the operator's share. ``free_pages`` were had
+    for nothing by the rule's terms or a subscription, and are not among ``pages``.
     """
 
     publisher: str
@@ -151,6 +161,7 @@ class ReportLine:
     suspended_pages: int = 0
     suspended_micros: int = 0
     fee_micros: int = 0
+    free_pages: int = 0
 
     @property
     def amount_micros(self) -> int:
@@ -177,6 +188,7 @@ class CurrencyTotal:
     earned_micros: int = 0
     reversed_micros: int = 0
     fee_micros: int = 0
+    free_pages: int = 0
 
     @property
     def payable_micros(self) -> int:
@@ -208,6 +220,7 @@ class _Tally:
     suspended_pages: int = 0
     suspended_micros: int = 0
     fee_micros: int = 0
+    free_pages: int = 0
 
     def add(self, effect: Effect, entries: int, amount_micros: int) -> None:
         self.pages += effect.pages * entries
@@ -218,6 +231,7 @@ class _Tally:
         self.suspended_micros += effect.suspended * amount_micros
         self.adjusted_micros += effect.adjusted * amount_micros
         self.fee_micros += effect.fee * amount_micros
+        self.free_pages += effect.free_pages * entries
 
 
 def effect_of(kind: EntryKind, debits: str, publisher: str | None) -> Effect:
@@ -338,15 +352,11 @@ def _compare(publisher: str, currency: str, reported: _Tally, ledger: _Tally) ->
             f"the report's lines{whose} sum to {_shown(reported, ledger, currency)}, "
             f"the ledger's entries to {_shown(ledger, reported, currency)}"
         )
-    if reported.pages != ledger.pages:
-        raise ReportMismatch(
-            f"the report counts {reported.pages} pages in {currency}{whose}, the ledger {ledger.pages}"
-        )
-    if reported.reversed_pages != ledger.reversed_pages:
-        raise ReportMismatch(
-            f"the report counts {reported.reversed_pages} reversed pages in {currency}{whose}, "
-            f"the ledger {ledger.reversed_pages}"
-        )
+    for name in ("pages", "reversed_pages", "free_pages"):
+        ours, theirs = getattr(reported, name), getattr(ledger, name)
+        if ours != theirs:
+            words = name.replace("_", " ")
+            raise ReportMismatch(f"the report counts {ours} {words} in {currency}{whose}, the ledger {theirs}")
     if reported != ledger:
         raise ReportMismatch(f"the report and the ledger differ{whose} in the pages in suspense in {currency}")
 

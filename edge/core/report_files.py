@@ -23,7 +23,7 @@ from edge.core.report import CurrencyTotal, MonthReport, ReportLine
 CSV_COLUMNS = (
     "month", "publisher", "site", "crawler", "rule", "licence", "currency",
     "pages", "reversed_pages", "earned", "reversed", "adjusted", "amount", "fee", "payable",
-    "amount_micros", "fee_micros", "suspended_pages", "suspended_micros",
+    "amount_micros", "fee_micros", "suspended_pages", "suspended_micros", "free_pages",
 )  # fmt: skip
 LABEL_LENGTH_MAX = 100
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -90,6 +90,7 @@ def sums_document(total: CurrencyTotal) -> dict[str, int]:
         "amount_micros": total.amount_micros,
         "fee_micros": total.fee_micros,
         "payable_micros": total.payable_micros,
+        "free_pages": total.free_pages,
     }
 
 
@@ -150,6 +151,7 @@ def _csv_row(month: str, line: ReportLine) -> list[str | int]:
         line.fee_micros,
         line.suspended_pages,
         line.suspended_micros,
+        line.free_pages,
     ]
 
 
@@ -172,6 +174,7 @@ def _json_row(month: str, line: ReportLine) -> dict[str, str | int]:
         "amount_micros": line.amount_micros,
         "fee_micros": line.fee_micros,
         "payable_micros": line.payable_micros,
+        "free_pages": line.free_pages,
     }
 
 

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TypeVar
 
+from edge.core.grants import FreePeriod
 from edge.core.identity import CrawlerKind, Rung
 from edge.core.money import InvalidPrice, Money, parse_price
+from edge.core.rates import InvalidRate, Rate, parse_rate
 from edge.core.rules import (
     ANYONE,
     EVERYTHING_ELSE,
@@ -54,6 +56,11 @@ def rule_fields(rule: Rule) -> dict[str, object]:
         "on_ledger_error": None if rule.on_ledger_error is LedgerErrorChoice.REFUSE else rule.on_ledger_error.value,
         "block_status": None if rule.block_status == 403 else rule.block_status,
         "block_text": rule.block_text,
+        "free_pages": rule.free_pages or None,
+        "free_period": None if rule.free_period is FreePeriod.MONTH else rule.free_period.value,
+        "recrawl_hours": rule.recrawl_hours,
+        "recrawl_unchanged": True if rule.recrawl_unchanged else None,
+        "rate": None if rule.rate is None else str(rule.rate),
     }
 
 
@@ -96,6 +103,11 @@ def read_rule(entry: Entry, currency: str) -> Rule:
         on_ledger_error=_choice(LedgerErrorChoice, entry, "on_ledger_error") or LedgerErrorChoice.REFUSE,
         block_status=_status(entry),
         block_text=_text(entry, "block_text"),
+        free_pages=_number(entry, "free_pages") or 0,
+        free_period=_choice(FreePeriod, entry, "free_period") or FreePeriod.MONTH,
+        recrawl_hours=_number(entry, "recrawl_hours"),
+        recrawl_unchanged="recrawl_unchanged" in entry and _flag(entry, "recrawl_unchanged"),
+        rate=_rate(entry),
     )
 
 
@@ -172,6 +184,21 @@ def _flag(entry: Entry, key: str) -> bool:
     if not isinstance(value, bool):
         raise InvalidRule(key, "write true or false")
     return value
+
+
+def _number(entry: Entry, key: str) -> int | None:
+    value = entry.get(key)
+    if value is not None and type(value) is not int:
+        raise InvalidRule(key, f"write a whole number without quotes, not {value!r}")
+    return value
+
+
+def _rate(entry: Entry) -> Rate | None:
+    text = _text(entry, "rate")
+    try:
+        return None if text is None else parse_rate(text)
+    except InvalidRate as error:
+        raise InvalidRule("rate", str(error)) from error
 
 
 def _status(entry: Entry) -> int:

@@ -14,8 +14,10 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 from edge.core.errors import EdgeError
+from edge.core.grants import FreePeriod
 from edge.core.identity import CrawlerKind, Rung
 from edge.core.money import Money
+from edge.core.rates import parse_rate
 from edge.core.rule_fields import Entry, listed, price_text, read_default, read_rule, rule_fields
 from edge.core.rules import (
     ANYONE,
@@ -134,6 +136,11 @@ def _rule_document(rule: Rule) -> dict[str, Any]:
         "on_ledger_error": None if choice is LedgerErrorChoice.REFUSE else choice.value,
         "block_status": None if rule.block_status == 403 else rule.block_status,
         "block_text": rule.block_text,
+        "free_pages": rule.free_pages or None,
+        "free_period": None if rule.free_period is FreePeriod.MONTH else rule.free_period.value,
+        "recrawl_hours": rule.recrawl_hours,
+        "recrawl_unchanged": rule.recrawl_unchanged or None,
+        "rate": None if rule.rate is None else str(rule.rate),
     }
     return _kept(parts)
 
@@ -147,7 +154,7 @@ def _who_document(who: Who) -> dict[str, Any]:
 
 def _document_rule(entry: Mapping[str, Any], shared: dict[str, Any]) -> Rule:
     get = entry.get
-    when = get("when")
+    when, rate = get("when"), get("rate")
     return Rule(
         entry["name"],
         _document_who(get("who"), shared),
@@ -161,6 +168,11 @@ def _document_rule(entry: Mapping[str, Any], shared: dict[str, Any]) -> Rule:
         LedgerErrorChoice(get("on_ledger_error", LedgerErrorChoice.REFUSE)),
         get("block_status", 403),
         get("block_text"),
+        get("free_pages", 0),
+        FreePeriod(get("free_period", FreePeriod.MONTH)),
+        get("recrawl_hours"),
+        get("recrawl_unchanged", False),
+        None if rate is None else parse_rate(rate),
     )
 
 

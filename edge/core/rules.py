@@ -12,14 +12,18 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from edge.core.errors import EdgeError
+from edge.core.grants import FreePeriod
 from edge.core.identity import CrawlerKind, Rung
 from edge.core.money import Money
 from edge.core.query_terms import InvalidQuery, parse_query_terms
+from edge.core.rates import Rate
 from edge.core.where import InvalidWhere, parse_where
 
 RULES_MAX = 20_000
 NAME_CHARACTERS_MAX = 100
 BLOCK_TEXT_CHARACTERS_MAX = 500
+FREE_PAGES_MAX = 1_000_000_000
+RECRAWL_HOURS_MAX = 24 * 366
 EVERYWHERE = "*"
 EVERYTHING_ELSE = "everything else"
 
@@ -124,7 +128,9 @@ class Rule:
     """One row. ``where`` is a URLPattern pathname, ``query`` the parameters that must be there, ``when`` a window.
 
     ``price`` is per page and belongs to ``charge`` and ``monitor``; ``block_status`` and ``block_text`` to
-    ``block``. Raises ``InvalidRule``.
+    ``block``. Of a ``charge``, so many ``free_pages`` of each ``free_period`` cost a registered crawler nothing at the
+    site, and a page that it bought is free again for ``recrawl_hours``, or while it is unchanged. ``rate`` is how often
+    each crawler may ask. Raises ``InvalidRule``.
     """
 
     name: str
@@ -139,6 +145,11 @@ class Rule:
     on_ledger_error: LedgerErrorChoice = LedgerErrorChoice.REFUSE
     block_status: int = 403
     block_text: str | None = None
+    free_pages: int = 0
+    free_period: FreePeriod = FreePeriod.MONTH
+    recrawl_hours: int | None = None
+    recrawl_unchanged: bool = False
+    rate: Rate | None = None
 
     def __post_init__(self) -> None:
         if not _is_name(self.name):
@@ -157,6 +168,28 @@ class Rule:
             raise InvalidRule("block_status", "choose 403 or 402")
         if self.block_text is not None and not _is_block_text(self.block_text):
             raise InvalidRule("block_text", f"write one line of at most {BLOCK_TEXT_CHARACTERS_MAX} characters")
+        if self.free_pages or self.recrawl_hours is not None or self.recrawl_unchanged or self.rate is not None:
+            self._check_terms()
+
+    @property
+    def has_terms(self) -> bool:
+        """Whether some of its pages may be free."""
+        return self.free_pages > 0 or self.recrawl_hours is not None or self.recrawl_unchanged
+
+    def _check_terms(self) -> None:
+        if self.rate is not None and self.action is Action.BLOCK:
+            raise InvalidRule("rate", "block has no rate; leave it empty")
+        if not 0 <= self.free_pages <= FREE_PAGES_MAX:
+            raise InvalidRule("free_pages", f"write a number of pages from 0 to {FREE_PAGES_MAX}")
+        if self.recrawl_hours is not None and not 1 <= self.recrawl_hours <= RECRAWL_HOURS_MAX:
+            raise InvalidRule("recrawl_hours", f"write a number of hours from 1 to {RECRAWL_HOURS_MAX}")
+        if self.action is Action.CHARGE:
+            return
+        if self.free_pages:
+            raise InvalidRule("free_pages", f"only a charge has free pages; {self.action.value} asks for nothing")
+        if self.recrawl_hours is not None or self.recrawl_unchanged:
+            field = "recrawl_unchanged" if self.recrawl_unchanged else "recrawl_hours"
+            raise InvalidRule(field, f"only a charge can be free again; {self.action.value} asks for nothing")
 
 
 def audience(rule: Rule) -> Who:

@@ -33,6 +33,7 @@ LINE_TYPES: Mapping[str, str] = {
     **dict.fromkeys(("month", "publisher", "site", "crawler", "rule", "licence", "currency"), _TEXT),
     **dict.fromkeys(("pages", "reversed_pages", "earned_micros", "reversed_micros", "adjusted_micros"), _COUNT),
     **dict.fromkeys(("amount_micros", "fee_micros", "payable_micros", "suspended_pages", "suspended_micros"), _COUNT),
+    "free_pages": _COUNT,
 }
 DETAIL_TYPES: Mapping[str, str] = {
     **{"recorded_at_micros": _COUNT, "kind": _TEXT, "charge_id": _TEXT, "attempt": "SMALLINT"},

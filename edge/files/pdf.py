@@ -116,6 +116,8 @@ class _Page:
         pages = f"{total.pages:,} pages"
         if total.reversed_pages:
             pages += f", {total.reversed_pages:,} given back"
+        if total.free_pages:
+            pages += f", {total.free_pages:,} free"
         for place, figure in enumerate(shown):
             if figure.sum:
                 self._rule(light=True)

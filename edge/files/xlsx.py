@@ -47,6 +47,7 @@ _LINE_COLUMNS: tuple[tuple[str, str, float], ...] = (
     ("Fee", "fee_micros", 15),
     ("Payable", "payable_micros", 15),
     ("Into suspense", "suspended_micros", 15),
+    ("Free pages", "free_pages", 12),
 )
 _ACCOUNT_COLUMNS: tuple[tuple[str, float], ...] = (
     *(("Account", 24), ("What it is", 44), ("Currency", 9)),
@@ -156,7 +157,12 @@ def _summary(sheets: _Sheets, statement: Statement) -> None:
             row += 1
             sheets.text(sheet, row, 0, figure.name, "sum_text" if figure.sum else "text")
             sheets.amount(sheet, row, 1, figure.micros, "sum_amount" if figure.sum else "amount")
-        for name, pages in (("Number of pages", total.pages), ("Number of pages given back", total.reversed_pages)):
+        counts = (
+            ("Number of pages", total.pages),
+            ("Number of pages given back", total.reversed_pages),
+            ("Number of free pages", total.free_pages),
+        )
+        for name, pages in counts:
             row += 1
             sheets.text(sheet, row, 0, name, "label")
             sheet.write_number(row, 1, pages, sheets.style["count"])

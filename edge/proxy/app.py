@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import structlog
 from fastapi import APIRouter, FastAPI
 
+from edge.core.decision import Charge
 from edge.core.policy import Knowledge, Policy
 from edge.core.refusal_texts import RefusalTexts
 from edge.core.web_bot_auth import KeyAnswer, KeyLookup
@@ -37,7 +38,7 @@ from edge.proxy.payment_routes import payment_routes
 from edge.proxy.payment_secrets import read_payment_secrets
 from edge.proxy.protocol import EdgeProtocol, protocol_factory
 from edge.proxy.read_request import RequestReader
-from edge.proxy.sale import HasRight, Sale
+from edge.proxy.sale import HasRight, MayBeFree, Sale
 from edge.proxy.traffic import Flush, TrafficRecorder
 from edge.proxy.transfer_rates import TransferLimits
 from edge.proxy.upstream import Upstream, UpstreamLimits
@@ -50,6 +51,7 @@ from edge.store.charges import Ledger
 from edge.store.checkpoint_keeper import CheckpointKeeper
 from edge.store.database import Database, now_micros
 from edge.store.entries import was_charged
+from edge.store.grant_advice import may_be_free as may_be_free_in
 from edge.store.housekeeping import Retention, chores
 from edge.store.policy import current_version, load_policy
 from edge.store.receipts import receipt_of
@@ -149,7 +151,6 @@ def build_edge(
         )
     )
     deliveries = OpenDeliveries(ledger, _report)
-    evidence = "hop" if settings.trusted_proxies else "tcp"
     gate = Gate(
         live=live,
         knowledge=Knowledge(
@@ -159,7 +160,7 @@ def build_edge(
         reader=RequestReader(secrets.token_hex(4), [str(network) for network in settings.trusted_proxies]),
         refusals=Refusals(settings.operator, RefusalTexts.load(), settings.contact),
         upstream=upstream,
-        sale=Sale(ledger, deliveries, settings.body_buffer_bytes, evidence, _right_finder(database)),
+        sale=_sale(settings, database, ledger, deliveries),
         traffic=traffic,
         control=public_app(
             keys.jwks,
@@ -252,12 +253,27 @@ def _key_finder(live: LivePolicy, directories: KeyDirectories) -> KeyLookup:
     return find_key
 
 
+def _sale(settings: Settings, database: Database, ledger: Ledger, deliveries: OpenDeliveries) -> Sale:
+    evidence = "hop" if settings.trusted_proxies else "tcp"
+    asked = (_right_finder(database), _free_finder(database))
+    return Sale(ledger, deliveries, settings.body_buffer_bytes, evidence, *asked)
+
+
 def _right_finder(database: Database) -> HasRight:
     async def has_right(key: bytes) -> bool:
         """Whether this request was charged before; read outside the ledger's queue, because most were not."""
         return await asyncio.to_thread(was_charged, database, key)
 
     return has_right
+
+
+def _free_finder(database: Database) -> MayBeFree:
+    async def may_be_free(charge: Charge, target: str) -> bool:
+        """Whether a page may be free; read outside the ledger's queue, so that most refusals cost it nothing."""
+        place = (charge.account, charge.site.site_id, target, charge.grants)
+        return await asyncio.to_thread(may_be_free_in, database, *place, now_micros())
+
+    return may_be_free
 
 
 def _flusher(database: Database) -> Flush:

@@ -88,6 +88,11 @@ class OpenDeliveries:
         else:
             answered.connection.deliveries.expect(lambda verdict: self.ended(key, position, verdict))
 
+    def broke_off(self, key: bytes, sold: Posted) -> None:
+        """An answer that nothing was held for could not be completed: what its entry granted is taken back."""
+        self.begin(key)
+        self.ended(key, sold.position, Verdict.BROKEN)
+
     def ended(self, key: bytes, position: tuple[int, int], verdict: Verdict) -> None:
         """It is known what became of an answer that was waited for."""
         charge = self._open[key]

@@ -16,6 +16,8 @@ from edge.core.decision import Admit, AdmitReason, AskOrigin, Charge, Decision, 
 from edge.core.identity import ClaimedCrawler
 from edge.core.money import InvalidPrice, Money, parse_price
 from edge.core.policy import Knowledge, Policy
+from edge.core.rates import RateLimiter
+from edge.core.rationing import within_rate
 from edge.core.refusals import RefusalCode
 from edge.core.request import CrawlRequest
 from edge.core.target import Target
@@ -56,6 +58,7 @@ class Gate:
     request_body_bytes: int
     report: Callable[[str, BaseException], None]
     bad_signatures: BadSignatures = field(default_factory=BadSignatures)
+    rates: RateLimiter = field(default_factory=RateLimiter)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3, ``http`` scopes only)."""
@@ -106,9 +109,12 @@ class Gate:
             refusal = Refuse(RefusalCode.TOO_MANY_BAD_SIGNATURES, "", site, retry_after_seconds=wait)
             return self.say_no(refusal, request)
         decision = decide(request, policy, self.knowledge, now)
-        if isinstance(decision, Refuse | DemandPayment) and self._awaited_key(decision) is None:
-            return self.say_no(decision, request)
-        return Judged(request, decision, policy)
+        awaited = self._awaited_key(decision)
+        if awaited is None:
+            decision = within_rate(decision, self.rates, now)
+            if isinstance(decision, Refuse | DemandPayment):
+                return self.say_no(decision, request)
+        return Judged(request, decision, policy, awaited)
 
     def say_no(self, decision: DemandPayment | Refuse, request: CrawlRequest) -> Answer:
         """The answer for a refusal, counted."""
@@ -127,10 +133,10 @@ class Gate:
             if isinstance(decision, Admit) and decision.reason is AdmitReason.OWN_DOCUMENT:
                 await self.control(scope, receive, _with_request_id(send, request.request_id))
                 return
-            awaited = self._awaited_key(decision)
-            if awaited is not None:
-                await self.directories.ensure(*awaited)
-                decision = decide(request, judged.policy, self.knowledge, self.clock())
+            if judged.awaited is not None:
+                await self.directories.ensure(*judged.awaited)
+                now = self.clock()
+                decision = within_rate(decide(request, judged.policy, self.knowledge, now), self.rates, now)
             await self._carry_out(decision, exchange, receive, judged.policy)
         except OriginFault as fault:
             await self._give_up(fault.code, fault.detail, exchange, judged.policy)
@@ -225,11 +231,15 @@ class Gate:
 
 @per_request
 class Judged:
-    """A request that needs more than its decision: an origin, a key, the ledger, or one of our own documents."""
+    """A request that needs more than its decision: an origin, a key, the ledger, or one of our own documents.
+
+    ``awaited`` is the (agent, thumbprint) of a key that is on its way: then it is decided again.
+    """
 
     request: CrawlRequest
     decision: Decision
     policy: Policy
+    awaited: tuple[str, str] | None
 
 
 async def _relay_admitted(admit: Admit, answer: OriginAnswer, exchange: Exchange) -> None:

@@ -128,7 +128,7 @@ class Refusals:
         terms = (
             (refusal.price, refusal.budget)
             if isinstance(refusal, DemandPayment)
-            else (refusal.status, refusal.detail, refusal.retry_after_seconds)
+            else (refusal.status, refusal.detail, refusal.retry_after_seconds, refusal.rate)
         )
         where = (site.host, site.contact, site.error_detail) if site else None
         key = (refusal.code, terms, where, form, language)

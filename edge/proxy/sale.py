@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol, assert_never
 
 from edge.core.budgets import BudgetExceeded
 from edge.core.decision import Charge, DemandPayment, Refuse
+from edge.core.grants import SubscriptionPages, validator_of
 from edge.core.ledger import (
     AccountSuspended,
     ChargeOrder,
@@ -52,12 +53,15 @@ NO_CONTENT_STATUSES = frozenset({204, 205})
 
 Refusal = Refuse | DemandPayment
 HasRight = Callable[[bytes], Awaitable[bool]]
+MayBeFree = Callable[[Charge, str], Awaitable[bool]]
 
 
 class SaleEnd(StrEnum):
     """How a sale that was answered ended; counted with the traffic."""
 
     CHARGED = "charged"
+    GRANTED = "granted"
+    """Free, by the rule's terms or a subscription."""
     COLLECTED = "collected"
     """Delivered for nothing more: an earlier charge of the same signed request paid for it."""
     NOT_BILLABLE = "not_billable"
@@ -80,11 +84,17 @@ def is_billable(status: int) -> bool:
     return 200 <= status < 300 and status not in NO_CONTENT_STATUSES
 
 
+async def _always(charge: Charge, target: str) -> bool:
+    """Ask the ledger, whatever it may have."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Sale:
     """Sells pages through one ledger; ``evidence`` names what a delivery will be judged by.
 
-    ``has_right`` says whether a charge key may have something to collect; the ledger decides for sure.
+    ``has_right`` says whether a charge key may have something to collect, ``may_be_free`` whether one of a charge's
+    terms may make that target free; the ledger decides for sure.
     """
 
     ledger: SellingLedger
@@ -92,12 +102,15 @@ class Sale:
     buffer_bytes: int
     evidence: str
     has_right: HasRight
+    may_be_free: MayBeFree = _always
 
     async def refusal_before(self, charge: Charge, request: CrawlRequest) -> Refusal | None:
         """The refusal of a request that can buy nothing new and has nothing to collect: the origin is not asked."""
-        if charge.otherwise is None or await self.has_right(key_for(charge, request)):
+        if charge.otherwise is None:
             return None
-        return charge.otherwise
+        if charge.grants and await self.may_be_free(charge, forwarded_text(request)):
+            return None
+        return None if await self.has_right(key_for(charge, request)) else _not_free(charge, charge.otherwise)
 
     async def sell(self, charge: Charge, answer: OriginAnswer, exchange: Exchange) -> Refusal | SaleEnd:
         """Sell this answer, or say why not; a ``SaleEnd`` when the exchange has its answer.
@@ -108,7 +121,7 @@ class Sale:
             if not is_billable(answer.status):
                 await relay(answer, client_headers(answer.headers, exchange.request.request_id), exchange)
                 return SaleEnd.NOT_BILLABLE
-            order = order_for(charge, answer.status, exchange, self.evidence)
+            order = order_for(charge, answer, exchange, self.evidence)
             beginning, whole = await _begin(answer, self.buffer_bytes)
             if whole and not beginning:
                 # An empty page is worth nothing.
@@ -164,7 +177,7 @@ class Sale:
             settled = True
             with self.deliveries.handing_over(exchange, order.key, final):
                 await exchange.body(tail, last=True)
-            return _end_of(final)
+            return _end_of(outcome if isinstance(outcome, Posted) else final)
         except OriginFault:
             return SaleEnd.BROKEN_OFF
         except (LedgerUnavailable, InvariantBroken):
@@ -185,6 +198,9 @@ class Sale:
 
         ``left`` says that the client went, and has a part of the page; else it is our fault or the origin's.
         """
+        if isinstance(outcome, Posted) and outcome.fresh:
+            self.deliveries.broke_off(order.key, outcome)  # granted: nothing was held that could be voided
+            return
         try:
             if left and not isinstance(outcome, Redelivery):
                 await asyncio.shield(self.ledger.break_off(_to_settle(outcome, order)))
@@ -228,7 +244,7 @@ def forwarded_text(request: CrawlRequest) -> str:
     return request.resource.text
 
 
-def order_for(charge: Charge, status: int, exchange: Exchange, evidence: str) -> ChargeOrder:
+def order_for(charge: Charge, answer: OriginAnswer, exchange: Exchange, evidence: str) -> ChargeOrder:
     """All that the ledger must know about one sale."""
     request, rule, site = exchange.request, charge.match.rule, charge.site
     crawler = charge.identity.crawler
@@ -244,11 +260,13 @@ def order_for(charge: Charge, status: int, exchange: Exchange, evidence: str) ->
         rule_version=site.rule_version,
         licence=rule.licence,
         target=forwarded_text(request),
-        offer=str(charge.offer),
+        offer=None if charge.offer is None else str(charge.offer),
         request_id=request.request_id,
-        status=status,
+        status=answer.status,
         evidence=evidence if _is_followed(exchange) else None,
         redelivery_only=charge.otherwise is not None,
+        grants=charge.grants,
+        validator=validator_of(answer.headers) if charge.grants else None,
     )
 
 
@@ -265,7 +283,7 @@ def _refusal(outcome: NoRight | ChargeRefusal, charge: Charge) -> Refusal:
         case NoRight():
             if charge.otherwise is None:
                 raise AssertionError("only an order that may not charge can lack the right")
-            return charge.otherwise
+            return _not_free(charge, charge.otherwise)
         case InsufficientFunds():
             code = RefusalCode.INSUFFICIENT_CREDITS
             return DemandPayment(code, charge.price, charge.site, charge.identity, charge.match)
@@ -291,8 +309,18 @@ def _to_settle(outcome: Held | Posted, order: ChargeOrder) -> Held:
     return Held(outcome.charge_id, outcome.amount, order, 0, fresh=False)
 
 
+def _not_free(charge: Charge, otherwise: Refusal) -> Refusal:
+    """The refusal of a page that is not free any more; a subscription without pages is why there was no offer."""
+    subscribed = any(isinstance(grant, SubscriptionPages) for grant in charge.grants)
+    if subscribed and isinstance(otherwise, DemandPayment) and otherwise.code is RefusalCode.PAYMENT_REQUIRED:
+        return replace(otherwise, code=RefusalCode.SUBSCRIPTION_EXPIRED)
+    return otherwise
+
+
 def _end_of(outcome: Posted | Redelivery) -> SaleEnd:
-    return SaleEnd.CHARGED if isinstance(outcome, Posted) and outcome.fresh else SaleEnd.COLLECTED
+    if not isinstance(outcome, Posted) or not outcome.fresh:
+        return SaleEnd.COLLECTED
+    return SaleEnd.CHARGED if outcome.amount.amount_micros else SaleEnd.GRANTED
 
 
 def _sold_headers(answer: OriginAnswer, outcome: Posted | Held | Redelivery, exchange: Exchange) -> list[Header]:

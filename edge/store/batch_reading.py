@@ -13,6 +13,7 @@ from typing import assert_never
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from edge.core.budgets import DAY_MICROS
+from edge.core.grant_plan import GrantBook
 from edge.core.ledger import LEFT_EARLY, Entry, EntryKind, Step, charge_id
 from edge.core.ledger_afterwards import FREE_REDELIVERIES_PER_DAY, REVERSALS_PER_DAY, AccountState
 from edge.core.ledger_entries import Page
@@ -38,6 +39,7 @@ from edge.core.ledger_state import ChargeState, Phase, fold_charge
 from edge.store.account_rows import suspense_account
 from edge.store.budget_rows import read_book
 from edge.store.deliveries import Position
+from edge.store.grant_rows import read_grants, read_purchases
 from edge.store.tables import account, entry
 
 
@@ -74,8 +76,29 @@ def read_planner(
     openings = [state.opening for state in charges.values() if state is not None]
     budgets = read_book(connection, watched, page.recorded_at_micros, openings) if watched else None
     accounts |= _read_accounts(connection, others - accounts.keys(), lock=False)
-    ours = (holds_accounts, budgets, suspense_accounts, corrected)
+    grants = _read_grants(connection, operations, charges, page.recorded_at_micros)
+    ours = (holds_accounts, budgets, suspense_accounts, corrected, grants)
     return Planner(page, accounts, charges, is_delivered, *ours)
+
+
+def _read_grants(
+    connection: Connection,
+    operations: Sequence[Operation],
+    charges: dict[bytes, ChargeState | None],
+    at_micros: int,
+) -> GrantBook | None:
+    """What the orders may be granted by, and what granted pages may go back to; None where nothing is free.
+
+    The charges that re-crawls are held against are added to ``charges``: of the same accounts, so they stay as read.
+    """
+    orders = [one.order for one in operations if isinstance(one, Post | Hold) and one.order.grants]
+    orders += [one.held.order for one in operations if isinstance(one, Settle) and one.held.order.grants]
+    granted = [state.opening for state in charges.values() if state is not None and state.is_granted]
+    if not orders and not granted:
+        return None
+    bought = read_purchases(connection, orders)
+    charges |= read_charges(connection, {one.key for one in bought.values()} - charges.keys())
+    return read_grants(connection, orders, granted, bought, at_micros)
 
 
 def read_charges(connection: Connection, keys: set[bytes]) -> dict[bytes, ChargeState | None]:
@@ -149,11 +172,12 @@ def _read_corrections(
 
 
 def _paid_back(connection: Connection, payer: int, since_micros: int) -> int:
-    """How many deliveries that broke were paid back to an account: a small page reversed, a large one voided."""
+    """How many deliveries that broke were paid back to an account, by a reversal or a void, or given back to it."""
     own = entry.c.credit_account == payer
     reversed_ones = _count(connection, EntryKind.REVERSE, own & entry.c.author.is_(None), since_micros)
     left_early = own & (entry.c.reason == LEFT_EARLY)
-    return reversed_ones + _count(connection, EntryKind.VOID, left_early, since_micros)
+    withdrawn = _count(connection, EntryKind.WITHDRAW, own, since_micros)
+    return reversed_ones + withdrawn + _count(connection, EntryKind.VOID, left_early, since_micros)
 
 
 def _count(connection: Connection, kind: EntryKind, of_account: ColumnElement[bool], since_micros: int) -> int:

@@ -48,6 +48,7 @@ from edge.store.budget_rows import write_changes
 from edge.store.database import Database, now_micros
 from edge.store.database_errors import is_outage, is_storage_failure, is_transient, unavailable
 from edge.store.deliveries import Position, is_delivered, mark_delivered
+from edge.store.grant_rows import write_grants
 from edge.store.ledger_sql import ledger_statements
 
 READ_BACK_SECONDS = 5.0
@@ -57,7 +58,7 @@ TRIES = 5
 Answer = Outcome | OrderImpossible
 
 _CHARGES = frozenset({EntryKind.POST.value, EntryKind.HOLD.value})
-_PAYS = frozenset({EntryKind.POST.value, EntryKind.SETTLE.value})
+_PAYS = frozenset({EntryKind.POST.value, EntryKind.SETTLE.value, EntryKind.GRANT.value})
 _PAYS_BACK = frozenset({EntryKind.VOID.value, EntryKind.REVERSE.value, EntryKind.CREDIT.value})
 
 
@@ -194,6 +195,7 @@ class BatchWriter:
                 delivered = partial(self._is_delivered, connection)
                 planner = read_planner(connection, page, operations, holds_accounts, delivered)
                 answers = [_plan(planner, operation) for operation in operations]
+                write_grants(connection, planner.grants)
                 told = write_changes(connection, planner.budgets.changes(), page.recorded_at_micros)
                 tell_of_low(connection, planner, page.recorded_at_micros)
                 self._note_watched(operations, planner)

@@ -19,8 +19,8 @@ from edge.core.report import EFFECTS, effect_of
 from edge.store.month_reading import STREAM_CHUNK, Names
 from edge.store.tables import entry
 
-_COUNTED = [kind for kind, effect in EFFECTS.items() if kind == EntryKind.ADJUST or effect.amount]
-_SOLD = (EntryKind.POST.value, EntryKind.SETTLE.value)
+_COUNTED = [kind for kind, effect in EFFECTS.items() if kind == EntryKind.ADJUST or effect.is_listed]
+_SOLD = (EntryKind.POST.value, EntryKind.SETTLE.value, EntryKind.GRANT.value)
 
 
 def crawler_entries(connection: Connection, crawler_id: int, since_micros: int | None) -> Iterator[BookRow]:

@@ -42,7 +42,8 @@ class ChargeView:
     """One attempt of one charge. Times are microseconds since the epoch; names are None where the row is gone.
 
     ``state`` is the phase it is in; ``position`` the entry that paid, else the one that opened it; ``delivery`` what
-    became of the answer, None of one that was not paid. ``evidence`` says whose word that is.
+    became of the answer, None of one that was not paid. ``evidence`` says whose word that is. ``grant`` is the term
+    that made it free, None of what was charged.
     """
 
     charge_id: str
@@ -73,6 +74,7 @@ class ChargeView:
     author: str | None
     position: tuple[int, int]
     opening: tuple[int, int]
+    grant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class ChargeSum:
     """What the charges of a filter come to in one currency: live ones alone count, those given back are named.
 
     A page that is held is not earned yet, one that was reversed is not earned any more, and nobody knows of one that
-    is in suspense.
+    is in suspense. ``free`` pages are not among those that were paid.
     """
 
     currency: str
@@ -100,6 +102,7 @@ class ChargeSum:
     given_back: int
     amount_micros: int
     in_suspense: int = 0
+    free: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +165,14 @@ def sum_charges(connection: Connection, narrowed: ChargeFilter) -> list[ChargeSu
         & ~waits
         & ((found.c.kind == EntryKind.POST.value) | (found.c.resolved_as == EntryKind.SETTLE.value))
     )
+    granted = found.c.kind == EntryKind.GRANT.value
     query = select(
         found.c.currency,
         func.sum(case((live, 1), else_=0)),
-        func.sum(case((given_back, 1), else_=0)),
+        func.sum(case((given_back & ~granted, 1), else_=0)),
         func.sum(case((live, found.c.amount_micros), else_=0)),
         func.sum(case((waits, 1), else_=0)),
+        func.sum(case((granted & ~given_back, 1), else_=0)),
     ).group_by(found.c.currency)
     rows = connection.execute(query.order_by(found.c.currency))
     return [ChargeSum(currency, *(int(number) for number in numbers)) for currency, *numbers in rows]
@@ -196,6 +201,10 @@ _LATER_STEPS = (
     (_reversal, Step.REVERSE),
     (_redelivery, Step.REDELIVER),
 )
+
+
+_OPENS = (EntryKind.POST.value, EntryKind.HOLD.value, EntryKind.GRANT.value)
+_AT_ONCE = (EntryKind.POST.value, EntryKind.GRANT.value)
 
 
 def _charges(narrowed: ChargeFilter) -> Select[Any]:
@@ -229,7 +238,7 @@ def _charges(narrowed: ChargeFilter) -> Select[Any]:
             ).label("mark"),
         )
         .select_from(joined)
-        .where(entry.c.step == Step.OPEN.value, entry.c.kind.in_((EntryKind.POST.value, EntryKind.HOLD.value)))
+        .where(entry.c.step == Step.OPEN.value, entry.c.kind.in_(_OPENS))
     )
     return query.where(*_conditions(narrowed))
 
@@ -254,7 +263,7 @@ def _phase(row: Row[Any]) -> Phase:
         return Phase.REVERSED if row.redelivered_as is None else Phase.REDELIVERED
     if row.suspended_at is not None and row.released_at is None:
         return Phase.SUSPENDED
-    if row.kind == EntryKind.POST or row.resolved_as == EntryKind.SETTLE:
+    if row.kind in _AT_ONCE or row.resolved_as == EntryKind.SETTLE:
         return Phase.LIVE
     return Phase.HELD if row.resolved_as is None else Phase.VOIDED
 
@@ -271,7 +280,7 @@ def _delivery(row: Row[Any]) -> Evidence | None:
 def _view(row: Row[Any]) -> ChargeView:
     opening = (row.writer_id, row.number)
     settled = row.resolved_as == EntryKind.SETTLE
-    paid_at = row.recorded_at_micros if row.kind == EntryKind.POST else row.resolved_at if settled else None
+    paid_at = row.recorded_at_micros if row.kind in _AT_ONCE else row.resolved_at if settled else None
     return ChargeView(
         charge_id=charge_id(row.key),
         attempt=row.attempt,
@@ -287,7 +296,7 @@ def _view(row: Row[Any]) -> ChargeView:
         rule_version=row.rule_version,
         licence=row.licence,
         target=row.target,
-        offer=row.offer,
+        offer=row.offer or "",
         request_id=row.request_id,
         status=row.status,
         evidence=row.evidence,
@@ -301,6 +310,7 @@ def _view(row: Row[Any]) -> ChargeView:
         author=row.reversed_by,
         position=(row.resolved_by, row.resolved_as_number) if settled else opening,
         opening=opening,
+        grant=row.reference if row.kind == EntryKind.GRANT else None,
     )
 
 

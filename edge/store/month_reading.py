@@ -286,7 +286,7 @@ def _of(month: Month, part: Part) -> list[ColumnElement[bool]]:
 
 def _counts() -> ColumnElement[bool]:
     """Whether an entry is in a report at all: holds, top-ups and the like are not."""
-    return entry.c.kind.in_([kind for kind, effect in EFFECTS.items() if kind == "adjust" or effect.amount])
+    return entry.c.kind.in_([kind for kind, effect in EFFECTS.items() if kind == "adjust" or effect.is_listed])
 
 
 def _stream(connection: Connection, query: Any) -> Iterator[Any]:

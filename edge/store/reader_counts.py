@@ -19,7 +19,7 @@ from edge.store.month_reading import WHOLE, Move, Names, Part, recorded_in
 from edge.store.month_sums import Reading, suspended_by_parties
 from edge.store.tables import entry
 
-_PAID = frozenset({EntryKind.POST, EntryKind.SETTLE})
+_PAID = frozenset({EntryKind.POST, EntryKind.SETTLE, EntryKind.GRANT})
 _HOLDS = {EntryKind.HOLD: 1, EntryKind.VOID: -1, EntryKind.SETTLE: -1}
 
 

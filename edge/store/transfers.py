@@ -191,7 +191,7 @@ def _codes(way: Way) -> list[tuple[str, str]]:
     concerned = pays if way.publisher_id is None else earns
     kind = EntryKind(way.kind)
     match kind:
-        case EntryKind.POST | EntryKind.REDELIVER:
+        case EntryKind.POST | EntryKind.GRANT | EntryKind.REDELIVER:
             return [(pays, earns)]
         case EntryKind.HOLD:
             return [(pays, holds)]
@@ -205,6 +205,8 @@ def _codes(way: Way) -> list[tuple[str, str]]:
             return [(suspense, earns)]
         case EntryKind.REVERSE:
             return [(earns, pays), (suspense, pays)]
+        case EntryKind.WITHDRAW:
+            return [(earns, pays)]
         case EntryKind.CREDIT:
             return [(funding, pays)]
         case EntryKind.ADJUST:

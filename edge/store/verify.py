@@ -147,6 +147,7 @@ def _all_faults(
     for opening, credited_micros in reading.corrections.credited:
         reading.budgets.give_back(opening, credited_micros)
     yield from guarded("I5", "budgets", reading.budgets.faults(connection))
+    yield from guarded("I5", "granted pages", reading.grants.faults(connection))
 
 
 def _trigger_faults(connection: Connection) -> Iterator[Fault]:

@@ -22,6 +22,7 @@ from edge.store.batch_reading import entry_of
 from edge.store.budget_faults import BudgetSums
 from edge.store.corrections import Corrections
 from edge.store.faults import Fault, RowTypes
+from edge.store.grant_faults import GrantSums
 from edge.store.tables import entry
 from edge.store.transfers import Transfers
 
@@ -54,6 +55,7 @@ class EntryReading:
     in_suspense: Sums = field(default_factory=dict)
     transfers: Transfers = field(default_factory=Transfers)
     corrections: Corrections = field(default_factory=Corrections)
+    grants: GrantSums = field(default_factory=GrantSums)
     _types: RowTypes = field(default_factory=lambda: RowTypes(entry.columns))
     _faults: list[Fault] = field(default_factory=list)
 
@@ -86,6 +88,7 @@ class EntryReading:
             if _begins(one):
                 self._count(one, 1)
                 self.budgets.add((one,))
+                self.grants.add((one,))
                 if one.kind not in _OPENING_KINDS:
                     fold_charge((one,))  # says what is wrong with it
         except InvariantBroken as broken:
@@ -102,6 +105,9 @@ class EntryReading:
         self.budgets.add(life)
         self.charges += 1
         try:
+            for one in filter(_begins, life):
+                self.grants.add((one,), sign=-1)
+            self.grants.add(life)
             state = fold_charge(life)
         except InvariantBroken as broken:
             yield Fault("I2", charge_id(life[0].key), str(broken))

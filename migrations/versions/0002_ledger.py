@@ -136,7 +136,7 @@ def create_ledger() -> None:
         sa.Column("kind", sa.String(length=16), nullable=False, comment="what the transfer is for"),
         sa.Column("debit_account", sa.Integer(), nullable=False, comment="its balance falls"),
         sa.Column("credit_account", sa.Integer(), nullable=False, comment="its balance grows"),
-        sa.Column("amount_micros", sa.BigInteger(), nullable=False, comment="0 only for a redelivery or a note"),
+        sa.Column("amount_micros", sa.BigInteger(), nullable=False, comment="0 only where nothing moves"),
         sa.Column("currency", sa.String(length=3), nullable=False, comment="of the amount and of both accounts"),
         sa.Column("recorded_at_micros", sa.BigInteger(), nullable=False, comment="decides the month"),
         sa.Column("crawler_id", sa.Integer(), nullable=True, comment="who paid; reports group by it; null for fees"),
@@ -161,17 +161,23 @@ def create_ledger() -> None:
             comment="what the delivery is judged by; or what changed",
         ),
         sa.Column("reason", sa.Text(), nullable=True, comment="why, of all that is no sale"),
-        sa.Column("reference", sa.Text(), nullable=True, comment="name of the payment or document; a fee's month"),
+        sa.Column(
+            "reference",
+            sa.Text(),
+            nullable=True,
+            comment="name of the payment or document; a fee's month; why it was free",
+        ),
         sa.Column("author", sa.Text(), nullable=True, comment="the person or command; null for the machine"),
         sa.CheckConstraint(
-            "(step = 1 AND kind IN ('post', 'hold', 'credit', 'adjust', 'fee', 'note'))"
+            "(step = 1 AND kind IN ('post', 'hold', 'grant', 'credit', 'adjust', 'fee', 'note'))"
             " OR (step = 2 AND kind IN ('settle', 'void'))"
             " OR (step = 3 AND kind = 'suspend') OR (step = 4 AND kind = 'release')"
-            " OR (step = 5 AND kind = 'reverse') OR (step = 6 AND kind = 'redeliver')",
+            " OR (step = 5 AND kind IN ('reverse', 'withdraw')) OR (step = 6 AND kind = 'redeliver')",
             name=op.f("ck_entry_step"),
         ),
         sa.CheckConstraint(
-            "(amount_micros = 0) = (kind IN ('redeliver', 'note')) AND amount_micros >= 0", name=op.f("ck_entry_amount")
+            "(amount_micros = 0) = (kind IN ('grant', 'withdraw', 'redeliver', 'note')) AND amount_micros >= 0",
+            name=op.f("ck_entry_amount"),
         ),
         sa.CheckConstraint("debit_account <> credit_account", name=op.f("ck_entry_two_accounts")),
         sa.PrimaryKeyConstraint("writer_id", "number", name=op.f("pk_entry")),
@@ -193,6 +199,14 @@ def create_ledger() -> None:
         unique=False,
         sqlite_where=sa.text("kind = 'reverse'"),
         postgresql_where=sa.text("kind = 'reverse'"),
+    )
+    op.create_index(
+        "ix_entry_withdrawals",
+        "entry",
+        ["credit_account", "recorded_at_micros"],
+        unique=False,
+        sqlite_where=sa.text("kind = 'withdraw'"),
+        postgresql_where=sa.text("kind = 'withdraw'"),
     )
     op.create_index(
         "ix_entry_suspensions",

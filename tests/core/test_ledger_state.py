@@ -7,16 +7,20 @@ from itertools import product
 
 import pytest
 
-from edge.core.ledger import Entry, EntryKind, InvariantBroken
+from edge.core.ledger import MOVES_NOTHING, Entry, EntryKind, InvariantBroken
 from edge.core.ledger_state import STEP_OF, ChargeState, Phase, advance, fold_charge
 
 CRAWLER, PUBLISHER, HOLDS, FUNDING, SUSPENSE, ADJUSTMENTS, FEES = range(7, 14)
 BETWEEN = {
     EntryKind.POST: (CRAWLER, PUBLISHER),
     EntryKind.HOLD: (CRAWLER, HOLDS),
+    EntryKind.GRANT: (CRAWLER, PUBLISHER),
+    EntryKind.GRANT: (CRAWLER, PUBLISHER),
     EntryKind.SETTLE: (HOLDS, PUBLISHER),
     EntryKind.VOID: (HOLDS, CRAWLER),
     EntryKind.REVERSE: (PUBLISHER, CRAWLER),
+    EntryKind.WITHDRAW: (PUBLISHER, CRAWLER),
+    EntryKind.WITHDRAW: (PUBLISHER, CRAWLER),
     EntryKind.REDELIVER: (CRAWLER, PUBLISHER),
     EntryKind.CREDIT: (FUNDING, CRAWLER),
     EntryKind.SUSPEND: (PUBLISHER, SUSPENSE),
@@ -29,7 +33,7 @@ BETWEEN = {
 
 def entry(kind: EntryKind, attempt: int = 1, number: int = 1, **changes: object) -> Entry:
     debit, credit = BETWEEN[kind]
-    amount = 0 if kind is EntryKind.REDELIVER else 10_000
+    amount = 0 if kind in MOVES_NOTHING else 10_000
     made = Entry(
         1,
         number,
@@ -96,6 +100,11 @@ def phase_of(words: str) -> Phase:
         ("hold void 2hold 2settle", Phase.LIVE),
         ("hold void 2post 2reverse 3post", Phase.LIVE),
         ("post reverse redeliver 2hold", Phase.HELD),
+        ("grant", Phase.LIVE),
+        ("grant withdraw", Phase.REVERSED),
+        ("grant withdraw redeliver 2post", Phase.LIVE),
+        ("grant redeliver", Phase.LIVE),
+        ("post reverse 2grant", Phase.LIVE),
         ("credit", Phase.CREDITED),
         ("post suspend", Phase.SUSPENDED),
         ("hold settle suspend", Phase.SUSPENDED),
@@ -121,6 +130,12 @@ def test_a_life_comes_to_its_phase(words: str, phase: Phase) -> None:
         "reverse",
         "redeliver",
         "2post",
+        "grant reverse",
+        "grant suspend",
+        "grant settle",
+        "post withdraw",
+        "hold settle withdraw",
+        "grant withdraw withdraw",
         "post post",
         "post 2post",
         "hold 2hold",
@@ -171,7 +186,8 @@ def test_no_sequence_of_entries_has_two_live_charges() -> None:
                 balances[account] = balances.get(account, 0) + change
         if state.phase in (Phase.CREDITED, Phase.RECORDED):
             continue
-        where = {Phase.LIVE: PUBLISHER, Phase.SUSPENDED: SUSPENSE, Phase.HELD: HOLDS}.get(state.phase)
+        places = {Phase.LIVE: PUBLISHER, Phase.SUSPENDED: SUSPENSE, Phase.HELD: HOLDS}
+        where = None if state.is_granted else places.get(state.phase)
         for account in (PUBLISHER, SUSPENSE, HOLDS):
             assert balances[account] == (10_000 if account == where else 0), entries
         assert balances[CRAWLER] == (0 if where is None else -10_000), entries

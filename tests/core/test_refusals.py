@@ -61,4 +61,5 @@ def test_only_an_offer_or_an_account_can_be_answered_with_402() -> None:
         RefusalCode.EXACT_PRICE_DIFFERS,
         RefusalCode.INSUFFICIENT_CREDITS,
         RefusalCode.BUDGET_EXCEEDED,
+        RefusalCode.SUBSCRIPTION_EXPIRED,
     }

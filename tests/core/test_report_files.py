@@ -34,8 +34,8 @@ def report(publisher: str = "Daily", rule: str = "long reads") -> MonthReport:
 def test_csv_is_as_rfc_4180_says_with_exact_decimals() -> None:
     assert csv_file(report()).decode() == (
         ",".join(CSV_COLUMNS) + "\r\n"
-        "2026-11,Daily,daily.example,GPTBot,long reads,,EUR,1,0,0.000001,0.00,0.00,0.000001,0.00,0.000001,1,0,0,0\r\n"
-        "2026-11,Daily,daily.example,GPTBot,long reads,,USD,1,1,0.005,0.01,0.00,-0.005,0.00,-0.005,-5000,0,0,0\r\n"
+        "2026-11,Daily,daily.example,GPTBot,long reads,,EUR,1,0,0.000001,0.00,0.00,0.000001,0.00,0.000001,1,0,0,0,0\r\n"
+        "2026-11,Daily,daily.example,GPTBot,long reads,,USD,1,1,0.005,0.01,0.00,-0.005,0.00,-0.005,-5000,0,0,0,0\r\n"
     )
 
 
@@ -93,6 +93,7 @@ def test_the_manifest_pins_every_file_and_the_sums() -> None:
                 "payable_micros": -5_000,
                 "suspended_pages": 0,
                 "suspended_micros": 0,
+                "free_pages": 0,
             }
         },
         "lines_sha256": sha256(jsonl_file(made.report)).hexdigest(),

@@ -9,10 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.core.grants import FreePeriod
 from edge.core.identity import CrawlerKind, Rung
 from edge.core.money import Money
+from edge.core.rates import REQUESTS_MAX, Rate
 from edge.core.rule_file import InvalidRuleFile, from_document, parse_rules, to_document, to_toml
 from edge.core.rules import (
+    FREE_PAGES_MAX,
+    RECRAWL_HOURS_MAX,
     Action,
     LedgerErrorChoice,
     Rule,
@@ -30,6 +34,11 @@ where = "/articles/*"
 action = "charge"
 price = "USD 0.005"
 licence = "ai-train"
+free_pages = 100
+free_period = "day"
+recrawl_hours = 24
+recrawl_unchanged = true
+rate = "60/minute"
 
 [[rule]]
 name = "signed only"
@@ -57,6 +66,11 @@ EXPECTED = RuleSet(
             Action.CHARGE,
             Money(5_000, "USD"),
             "ai-train",
+            free_pages=100,
+            free_period=FreePeriod.DAY,
+            recrawl_hours=24,
+            recrawl_unchanged=True,
+            rate=Rate(60, "minute"),
         ),
         Rule(
             "signed only",
@@ -79,6 +93,7 @@ PRICES = st.integers(0, 10**12).map(lambda micros: Money(micros, "EUR"))
 WINDOWS = st.builds(
     Window, st.lists(st.integers(0, 6), min_size=1, unique=True).map(tuple), st.integers(0, 1439), st.integers(1, 1440)
 )
+RATES = st.builds(Rate, st.integers(1, REQUESTS_MAX), st.sampled_from(["second", "minute", "hour", "day"]))
 WHOS = st.builds(
     Who,
     st.none() | TEXTS,
@@ -92,6 +107,7 @@ WHOS = st.builds(
 def _rule(draw: st.DrawFn) -> Rule:
     action = draw(st.sampled_from(Action))
     priced = {Action.CHARGE: PRICES, Action.MONITOR: st.none() | PRICES}
+    sells, blocks = action is Action.CHARGE, action is Action.BLOCK
     return Rule(
         draw(TEXTS),
         draw(WHOS),
@@ -105,6 +121,11 @@ def _rule(draw: st.DrawFn) -> Rule:
         draw(st.sampled_from(LedgerErrorChoice)),
         draw(st.sampled_from([403, 402])),
         draw(st.none() | TEXTS),
+        draw(st.integers(0, FREE_PAGES_MAX)) if sells else 0,
+        draw(st.sampled_from(FreePeriod)),
+        draw(st.none() | st.integers(1, RECRAWL_HOURS_MAX)) if sells else None,
+        draw(st.booleans()) if sells else False,
+        None if blocks else draw(st.none() | RATES),
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from edge.core.identity import CrawlerKind, Rung
 from edge.core.money import Money
+from edge.core.rates import Rate
 from edge.core.rules import (
     Action,
     InvalidRule,
@@ -64,6 +65,15 @@ def test_a_rule_takes_everything_it_can_say() -> None:
         ("block_status", {"block_status": 404}),
         ("block_text", {"block_text": "a\r\nSet-Cookie: x"}),
         ("block_text", {"block_text": " "}),
+        ("free_pages", {"free_pages": -1}),
+        ("free_pages", {"free_pages": 10**9 + 1}),
+        ("free_pages", {"action": Action.ALLOW, "price": None, "free_pages": 1}),
+        ("free_pages", {"action": Action.MONITOR, "free_pages": 1}),
+        ("recrawl_hours", {"recrawl_hours": 0}),
+        ("recrawl_hours", {"recrawl_hours": 24 * 366 + 1}),
+        ("recrawl_hours", {"action": Action.ALLOW, "price": None, "recrawl_hours": 1}),
+        ("recrawl_unchanged", {"action": Action.ALLOW, "price": None, "recrawl_unchanged": True}),
+        ("rate", {"action": Action.BLOCK, "price": None, "rate": Rate(1, "second")}),
         ("block_text", {"block_text": "x" * 501}),
     ],
 )

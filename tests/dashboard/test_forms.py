@@ -6,9 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.core.grants import FreePeriod
 from edge.core.identity import CrawlerKind, Rung
 from edge.core.money import AMOUNT_MICROS_MAX, InvalidPrice, Money
-from edge.core.rules import Action, LedgerErrorChoice, Rule, Who, Window
+from edge.core.rates import Rate
+from edge.core.rules import (
+    FREE_PAGES_MAX,
+    RECRAWL_HOURS_MAX,
+    Action,
+    LedgerErrorChoice,
+    Rule,
+    Who,
+    Window,
+)
 from publisher_dashboard.forms import LABELS, Mistakes, blank_form, read_price, read_rule, rule_days, rule_form
 
 names = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
@@ -50,7 +60,7 @@ def rules(draw: st.DrawFn) -> Rule:
         Action.CHARGE: prices.filter(lambda price: price.amount_micros > 0),
         Action.MONITOR: st.none() | prices,
     }.get(action, st.none())
-    blocks = action is Action.BLOCK
+    blocks, sells = action is Action.BLOCK, action is Action.CHARGE
     return Rule(
         name=draw(names),
         who=draw(whos),
@@ -64,6 +74,11 @@ def rules(draw: st.DrawFn) -> Rule:
         on_ledger_error=draw(st.sampled_from(LedgerErrorChoice)),
         block_status=draw(st.sampled_from([402, 403])) if blocks else 403,
         block_text=draw(st.none() | names) if blocks else None,
+        free_pages=draw(st.sampled_from([0, 1, 100, FREE_PAGES_MAX])) if sells else 0,
+        free_period=draw(st.sampled_from(FreePeriod)) if sells else FreePeriod.MONTH,
+        recrawl_hours=draw(st.none() | st.integers(1, RECRAWL_HOURS_MAX)) if sells else None,
+        recrawl_unchanged=draw(st.booleans()) if sells else False,
+        rate=None if blocks else draw(st.sampled_from([None, Rate(60, "minute"), Rate(1, "day")])),
     )
 
 
@@ -170,6 +185,12 @@ def test_all_mistakes_are_said_at_once_each_with_its_field() -> None:
     ("changed", "field"),
     [
         ({"price": ""}, "price"),
+        ({"free_pages": "ten"}, "free_pages"),
+        ({"free_pages": "9999999999"}, "free_pages"),
+        ({"recrawl_hours": "0"}, "recrawl_hours"),
+        ({"recrawl_hours": "1.5"}, "recrawl_hours"),
+        ({"rate": "0"}, "rate"),
+        ({"rate": "6", "rate_per": "fortnight"}, "rate"),
         ({"action": ""}, "action"),
         ({"action": "sell"}, "action"),
         ({"from": "08:00"}, "days"),

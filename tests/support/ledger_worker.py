@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
+from edge.core.grants import FreePages, FreePeriod
 from edge.core.ledger import Held, Posted
 from edge.store.charges import Ledger
 from edge.store.database import Database
@@ -82,6 +84,15 @@ async def buy_all(ledger: Ledger, books: Books, number: int, accounts: list[int]
         for account in (accounts if number % 2 else reversed(accounts))
     ]
     answers = list(await asyncio.gather(*(ledger.post(order) for order in orders)))
+    _confirm(ledger, answers)
+    return answers
+
+
+async def take_free(ledger: Ledger, books: Books, number: int, account: int, tries: int) -> list[Any]:
+    """Ask for `tries` pages at once without an offer, where ten are free each month."""
+    terms = (FreePages(10, FreePeriod.MONTH),)
+    asked = [books.order(account, 1_000 * (number + 1) + copy, redelivery_only=True) for copy in range(tries)]
+    answers = list(await asyncio.gather(*(ledger.post(replace(order, grants=terms)) for order in asked)))
     _confirm(ledger, answers)
     return answers
 

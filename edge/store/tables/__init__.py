@@ -17,6 +17,7 @@ from edge.store.tables.configuration import (
 )
 from edge.store.tables.erasures import erasure
 from edge.store.tables.evidence import address_feed
+from edge.store.tables.grants import grant_count, purchase, subscription
 from edge.store.tables.housekeeping import housekeeping
 from edge.store.tables.ledger import account, batch, delivery, entry, writer
 from edge.store.tables.metadata import metadata
@@ -48,6 +49,7 @@ __all__ = [
     "delivery",
     "entry",
     "erasure",
+    "grant_count",
     "housekeeping",
     "key_directory",
     "membership",
@@ -60,12 +62,14 @@ __all__ = [
     "person",
     "policy_version",
     "publisher",
+    "purchase",
     "rule_draft",
     "rule_set",
     "session",
     "setup_link",
     "sign_in_attempt",
     "site",
+    "subscription",
     "traffic",
     "unmatched_payment",
     "webhook_cursor",

@@ -117,7 +117,7 @@ entry = Table(
     Column("kind", String(16), nullable=False, comment="what the transfer is for"),
     Column("debit_account", Integer, nullable=False, comment="its balance falls"),
     Column("credit_account", Integer, nullable=False, comment="its balance grows"),
-    Column("amount_micros", BigInteger, nullable=False, comment="0 only for a redelivery or a note"),
+    Column("amount_micros", BigInteger, nullable=False, comment="0 only where nothing moves"),
     Column("currency", String(3), nullable=False, comment="of the amount and of both accounts"),
     Column("recorded_at_micros", BigInteger, nullable=False, comment="decides the month"),
     Column("crawler_id", Integer, comment="who paid; reports group by it; null for fees"),
@@ -137,19 +137,22 @@ entry = Table(
     Column("status", SmallInteger, comment="the origin's status (D5)"),
     Column("evidence", Text, comment="what the delivery is judged by; or what changed"),
     Column("reason", Text, comment="why, of all that is no sale", info=personal(OnErase.KEPT)),
-    Column("reference", Text, comment="name of the payment or document; a fee's month"),
+    Column("reference", Text, comment="name of the payment or document; a fee's month; why it was free"),
     Column(
         "author", Text, comment="the person or command; null for the machine", info=personal(OnErase.KEPT, Finds.EMAIL)
     ),
     PrimaryKeyConstraint("writer_id", "number"),
     UniqueConstraint("key", "attempt", "step", name="uq_entry_step"),
-    CheckConstraint("(amount_micros = 0) = (kind IN ('redeliver', 'note')) AND amount_micros >= 0", name="amount"),
+    CheckConstraint(
+        "(amount_micros = 0) = (kind IN ('grant', 'withdraw', 'redeliver', 'note')) AND amount_micros >= 0",
+        name="amount",
+    ),
     CheckConstraint("debit_account <> credit_account", name="two_accounts"),
     CheckConstraint(
-        "(step = 1 AND kind IN ('post', 'hold', 'credit', 'adjust', 'fee', 'note'))"
+        "(step = 1 AND kind IN ('post', 'hold', 'grant', 'credit', 'adjust', 'fee', 'note'))"
         " OR (step = 2 AND kind IN ('settle', 'void'))"
         " OR (step = 3 AND kind = 'suspend') OR (step = 4 AND kind = 'release')"
-        " OR (step = 5 AND kind = 'reverse') OR (step = 6 AND kind = 'redeliver')",
+        " OR (step = 5 AND kind IN ('reverse', 'withdraw')) OR (step = 6 AND kind = 'redeliver')",
         name="step",
     ),
     Index("ix_entry_recorded", "recorded_at_micros", "writer_id", "number"),
@@ -176,6 +179,14 @@ entry = Table(
         "recorded_at_micros",
         sqlite_where=text("kind = 'void'"),
         postgresql_where=text("kind = 'void'"),
+    ),
+    # And how often a page that was granted.
+    Index(
+        "ix_entry_withdrawals",
+        "credit_account",
+        "recorded_at_micros",
+        sqlite_where=text("kind = 'withdraw'"),
+        postgresql_where=text("kind = 'withdraw'"),
     ),
     # What waits in suspense is looked for by age; small likewise.
     Index(

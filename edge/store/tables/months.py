@@ -7,7 +7,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, PrimaryKeyConstraint, String, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, PrimaryKeyConstraint, String, Table, Text, text
 
 from edge.store.tables.metadata import metadata
 from edge.store.tables.personal import Finds, OnErase, personal
@@ -92,5 +92,6 @@ month_line = Table(
     Column("suspended_pages", BigInteger, nullable=False, comment="more in suspense than at the beginning"),
     Column("suspended_micros", BigInteger, nullable=False, comment="for those"),
     Column("fee_micros", BigInteger, nullable=False, comment="the line's part of the operator's share"),
+    Column("free_pages", BigInteger, nullable=False, server_default=text("0"), comment="granted, less withdrawn"),
     PrimaryKeyConstraint("month", "position"),
 )
