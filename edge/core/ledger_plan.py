@@ -265,16 +265,14 @@ class Planner(Afterwards):
 
     def _granted(self, order: ChargeOrder, state: ChargeState | None) -> Posted | NoRight | AccountSuspended | None:
         """The page for nothing, if one of the order's terms holds; without an offer there is no other way to it."""
-        if not order.grants:
-            return None
-        if state is None or state.is_over:
+        if order.grants and (state is None or state.is_over):
             if self._account(order.crawler_account, order.price.currency).suspended:
                 return AccountSuspended()
             if name := self.grants.holds(order, self._charges, self._page.recorded_at_micros):
                 entry = self._page.grant(order, name, 1 if state is None else state.attempt + 1)
                 self.grants.remember(order, entry)
                 return posted_by(self._note(entry), fresh=True)
-        return NoRight() if order.redelivery_only else None
+        return NoRight() if order.grants and order.redelivery_only else None
 
     def _open_post(self, order: ChargeOrder, state: ChargeState | None) -> Posted | ChargeRefusal:
         refusal = self._transfer(order, order.publisher_account)

@@ -281,10 +281,7 @@ class Folding:
         return MonthReport(self._month, lines, totals_of(lines), self._count, draft)
 
     def _tally(self, key: _LineKey) -> _Tally:
-        tally = self._tallies.get(key)
-        if tally is None:
-            tally = self._tallies[key] = _Tally()
-        return tally
+        return self._tallies.setdefault(key, _Tally())
 
     def _shared_fees(self) -> dict[_LineKey, int]:
         """Each publisher's fee, split by what its lines came to; a fee without such lines has one of its own."""
@@ -381,14 +378,7 @@ def is_draft(month: Month, now_micros: int) -> bool:
 
 
 def _line_key(row: EntryRow) -> _LineKey:
-    return (
-        row.publisher or "",
-        row.site or "",
-        row.crawler or "",
-        row.rule or "",
-        row.licence or "",
-        row.currency,
-    )
+    return (row.publisher or "", row.site or "", row.crawler or "", row.rule or "", row.licence or "", row.currency)
 
 
 def _line(key: _LineKey, tally: _Tally) -> ReportLine:

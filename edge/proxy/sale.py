@@ -177,7 +177,8 @@ class Sale:
             settled = True
             with self.deliveries.handing_over(exchange, order.key, final):
                 await exchange.body(tail, last=True)
-            return _end_of(outcome if isinstance(outcome, Posted) else final)
+            granted = isinstance(outcome, Posted) and outcome.fresh
+            return SaleEnd.GRANTED if granted else _end_of(final)
         except OriginFault:
             return SaleEnd.BROKEN_OFF
         except (LedgerUnavailable, InvariantBroken):

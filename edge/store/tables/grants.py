@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from edge.store.tables.metadata import metadata
+from edge.store.tables.personal import Finds, OnErase, personal
 
 grant_count = Table(
     "grant_count",
@@ -63,7 +64,13 @@ subscription = Table(
     Column("since_micros", BigInteger, nullable=False, comment="when it began"),
     Column("until_micros", BigInteger, comment="when it ended or will end, else null"),
     Column("reference", Text, comment="how it was invoiced, outside of the books"),
-    Column("set_by", Text, nullable=False, comment="the person or command that began it"),
+    Column(
+        "set_by",
+        Text,
+        nullable=False,
+        comment="the person or command that began it",
+        info=personal(OnErase.RENAMED, Finds.EMAIL),
+    ),
     CheckConstraint("pages > 0", name="pages"),
     CheckConstraint("site_id IS NOT NULL OR licence IS NOT NULL", name="place"),
     CheckConstraint("until_micros IS NULL OR until_micros >= since_micros", name="until"),
