@@ -36,11 +36,11 @@ def within_rate(decision: Decision, limiter: RateLimiter, now: float) -> Decisio
 
 
 def _named(identity: Identity | None) -> Hashable:
-    """Who is counted: a crawler by its proof; who only claims a name never uses up what its owner may ask."""
+    """Who is counted: a crawler by its proof; whoever proves less never uses up what its owner may ask."""
     match identity:
         case SignedCrawler(crawler=crawler):
             return crawler.crawler_id
-        case ClaimedCrawler(name=name):
-            return name.casefold()
+        case ClaimedCrawler(name=name, rung=rung):
+            return name.casefold(), rung
         case _:
             return None
