@@ -36,8 +36,6 @@ from edge.core.errors import EdgeError
 from edge.core.fields import collect
 from edge.core.money import parse_price
 
-logger = logging.getLogger(__name__)
-
 ORDER = 950
 """After everything that changes requests or answers from a cache, next to the downloader."""
 META = "farebox"
@@ -88,6 +86,7 @@ class PayingMiddleware:
         self._wallet = wallet
         self._sent: WeakKeyDictionary[Request, Ready] = WeakKeyDictionary()
         self._is_closing = False
+        self._log = logging.getLogger(__name__)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> PayingMiddleware:
@@ -176,9 +175,9 @@ class PayingMiddleware:
     def _dropped(self, why: EdgeError) -> NotBought:
         """Count and tell why a page is not had; a full total ends the crawl."""
         self._count(f"dropped/{_reason(why)}")
-        logger.info("Not bought: %s", why, extra={"spider": self._crawler.spider})
+        self._log.info("Not bought: %s", why, extra={"spider": self._crawler.spider})
         if isinstance(why, WrongCharge):
-            logger.error("%s", why, extra={"spider": self._crawler.spider})
+            self._log.error("%s", why, extra={"spider": self._crawler.spider})
         if isinstance(why, CapReached) and why.scope == "total" and not self._is_closing:
             self._is_closing = True
             assert self._crawler.engine is not None, "requests come from a running engine"
