@@ -15,31 +15,27 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     ValidationError,
-    WithJsonSchema,
     model_validator,
 )
 
+from edge.core.addresses import AddressForm
 from edge.core.errors import EdgeError
+from edge.setting_values import Bind, BindAddress, Networks, check_database_url, check_web_url
 
 PREFIX = "FAREBOX_"
 CRAWLER_PREFIX = "FAREBOX_CRAWL_"
 """What `farebox-crawl` reads; on one machine with an edge it is no misspelt setting."""
 FILE_NAME = "farebox.toml"
-
-Network: TypeAlias = IPv4Network | IPv6Network
 
 
 class InvalidSettings(EdgeError):
@@ -50,75 +46,12 @@ class InvalidSettings(EdgeError):
         self.problems = problems
 
 
-class Bind(NamedTuple):
-    """Where to listen: ``host:port``, IPv6 in brackets. Port 0 lets the system choose."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def _read_bind(value: object) -> object:
-    if isinstance(value, Bind):
-        return value
-    host, separator, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
-    host = host.removeprefix("[").removesuffix("]")
-    if not separator or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ValueError("write it as host:port, such as 127.0.0.1:8402")
-    return Bind(host, int(port))
-
-
-def _read_networks(value: object) -> object:
-    """A list of addresses or ranges; in the environment, one text with commas."""
-    words = [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
-    if not isinstance(words, list | tuple) or not all(
-        isinstance(word, str | IPv4Network | IPv6Network) for word in words
-    ):
-        raise ValueError("list addresses or ranges, such as 10.0.0.0/8")
-    try:
-        return tuple(ip_network(word) for word in words)
-    except ValueError as why:
-        raise ValueError(f"{why}; list addresses or ranges, such as 10.0.0.0/8") from why
-
-
-def _check_database_url(url: str) -> str:
-    if url.startswith("postgresql://"):
-        url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
-    if url.startswith("postgresql+psycopg://"):
-        return url
-    if url.startswith("sqlite:///") and url.removeprefix("sqlite:///") not in ("", ":memory:"):
-        return url
-    raise ValueError("use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE")
-
-
-def _check_web_url(url: str | None) -> str | None:
-    if url is None or url == "":
-        return None
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("write it as https://host, without query or fragment")
-    return url.rstrip("/")
-
-
-BindAddress = Annotated[
-    Bind, BeforeValidator(_read_bind), PlainSerializer(str), WithJsonSchema({"type": "string", "pattern": ".+:[0-9]+"})
-]
-Networks = Annotated[
-    tuple[Network, ...],
-    BeforeValidator(_read_networks),
-    PlainSerializer(lambda networks: [str(network) for network in networks]),
-    WithJsonSchema({"type": "array", "items": {"type": "string"}}),
-]
-
-
 class Settings(BaseModel):
     """Every setting of edge and dashboard; times in seconds, sizes in bytes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    database_url: Annotated[str, AfterValidator(_check_database_url)] = Field(
+    database_url: Annotated[str, AfterValidator(check_database_url)] = Field(
         default="sqlite:///farebox.db",
         repr=False,
         description="The ledger's database: sqlite:///FILE for one process, postgresql+psycopg://... for several.",
@@ -174,7 +107,7 @@ class Settings(BaseModel):
         description="Development: published test keys, and http to this machine for key directories and webhooks, "
         "are allowed.",
     )
-    dashboard_url: Annotated[str | None, AfterValidator(_check_web_url)] = Field(
+    dashboard_url: Annotated[str | None, AfterValidator(check_web_url)] = Field(
         default=None, description="The dashboard's address as people type it, when a front stands before it."
     )
     contact: str | None = Field(
@@ -249,11 +182,28 @@ class Settings(BaseModel):
     webhook_retention_days: float = Field(
         default=30.0, ge=4, le=3650, description="How long events stay for lists and replay."
     )
+    addresses: AddressForm = Field(
+        default=AddressForm.TRUNCATE,
+        description="What is written of crawlers' addresses: truncate (the /24 or /48), hash (a key a day), or full.",
+    )
+    activity_rows_per_second: int = Field(
+        default=10,
+        ge=0,
+        le=100_000,
+        description="Requests of crawlers that a process writes down one by one, on average; of more an even sample, "
+        "0 for none.",
+    )
+    activity_days: int = Field(
+        default=30, ge=1, le=3650, description="How long single requests of crawlers are kept, in days."
+    )
+    traffic_minute_days: int = Field(
+        default=7, ge=1, le=3650, description="How long the sums of requests by the minute are kept, in days."
+    )
     traffic_months: int = Field(
         default=25,
         ge=1,
         le=240,
-        description="How many whole months the sums of requests are kept, beside the current one.",
+        description="How many whole months the sums by the hour and the day are kept, beside the current one.",
     )
     payment_webhook_secret_file: Path | None = Field(
         default=None,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.settings import Bind, InvalidSettings, Settings, check_settings, hide_password, load_settings, read_layers
+from edge.setting_values import Bind
+from edge.settings import InvalidSettings, Settings, check_settings, hide_password, load_settings, read_layers
 
 
 def write_file(directory: Path, text: str) -> None:

@@ -46,6 +46,7 @@ from edge.cli.reconcile import reconcile
 from edge.cli.reports import report
 from edge.cli.sample_origin import sample_origin
 from edge.cli.terminal import PartlyDone, ReaderLeft, WrongUsage, first_line, note, say
+from edge.cli.traffic import activity, traffic
 from edge.cli.verify import verify
 from edge.core.errors import EdgeError
 
@@ -108,6 +109,8 @@ def demo(
 
 
 app.command("charges", epilog="Example: farebox charges --site news.example --since 7d --format csv")(charges)
+app.command("traffic", epilog="Example: farebox traffic --site news.example --per day --since 30d")(traffic)
+app.command("activity", epilog="Example: farebox activity --site news.example --outcome payment_required")(activity)
 app.command("audit", epilog="Example: farebox audit --since 7d")(audit)
 app.command("refund", epilog='Example: farebox refund ch_0123456789abcdef0123456789abcdef --reason "wrong page"')(
     refund

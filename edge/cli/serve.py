@@ -18,7 +18,8 @@ from edge.proxy.app import build_edge, checkpoint_keeper
 from edge.proxy.own_catalogue import load_own_catalogue
 from edge.proxy.server import Listener, listen, run_listeners, run_workers
 from edge.proxy.webhook_sources import LedgerAlarms
-from edge.settings import Bind, Settings, load_settings
+from edge.setting_values import Bind
+from edge.settings import Settings, load_settings
 from edge.store import schema
 from edge.store.address_keys import AddressKeys
 from edge.store.charges import Ledger

@@ -9,17 +9,19 @@ import asyncio
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
 from fastapi import APIRouter, FastAPI
 
+from edge.core.addresses import AddressForm, kept_address
 from edge.core.decision import Charge
 from edge.core.policy import Knowledge, Policy
 from edge.core.refusal_texts import RefusalTexts
 from edge.core.web_bot_auth import KeyAnswer, KeyLookup
+from edge.proxy.activity import ActivityParts, ActivityRecorder
 from edge.proxy.addresses import Addresses, build_addresses
 from edge.proxy.checkpoint_rounds import CheckpointRounds
 from edge.proxy.connection_limits import ConnectionLimits, ConnectionRoom
@@ -46,6 +48,7 @@ from edge.proxy.watchman import LimitCounts, Watchman
 from edge.proxy.webhook_sources import LedgerAlarms
 from edge.proxy.webhooks import Webhooks, build_webhooks
 from edge.settings import Settings
+from edge.store.activity import Activity, UserAgents, write_activity
 from edge.store.address_keys import AddressKeys
 from edge.store.charges import Ledger
 from edge.store.checkpoint_keeper import CheckpointKeeper
@@ -72,6 +75,7 @@ class Edge:
     ledger: Ledger
     live: LivePolicy
     traffic: TrafficRecorder
+    activity: ActivityRecorder
     directories: KeyDirectories
     fetcher: AddressGuardedFetcher
     addresses: Addresses
@@ -93,6 +97,7 @@ class Edge:
             for name, job in (
                 ("policy", self.live.run()),
                 ("traffic", self.traffic.run()),
+                ("activity", self.activity.run()),
                 ("watchman", self.watchman.run()),
                 ("checkpoints", self.checkpoints.run()),
                 ("webhooks", self.webhooks.run()),
@@ -108,6 +113,7 @@ class Edge:
             await asyncio.gather(*work, return_exceptions=True)
             await self.deliveries.finish()
             await self.traffic.flush()
+            await self.activity.flush()
             await self.webhooks.finish()
             await self.directories.close()
             await self.fetcher.close()
@@ -142,6 +148,7 @@ def build_edge(
         fetcher, lambda: live.policy.crawlers, shelf=DatabaseShelf(database), allow_test_keys=settings.dev
     )
     traffic = TrafficRecorder(_flusher(database), time.time, _report)
+    activity = ActivityRecorder(_activity_parts(settings, database), settings.activity_rows_per_second)
     upstream = Upstream(
         UpstreamLimits(
             connections=settings.origin_connections,
@@ -170,6 +177,7 @@ def build_edge(
         clock=time.time,
         request_body_bytes=settings.request_body_bytes,
         report=_report,
+        activity=activity,
     )
     limit_counts = LimitCounts()
     room = ConnectionRoom(connection_limits(settings), gate.turn_away, limit_counts.at("edge"))
@@ -179,10 +187,13 @@ def build_edge(
     return Edge(
         gate=gate,
         protocol=protocol_factory(watchman, gate.answer_at_once, gate.answer_bad),
-        admin=admin_app(readiness.reason_against, lambda: _metrics(traffic, live, watchman, limit_counts, webhooks)),
+        admin=admin_app(
+            readiness.reason_against, lambda: _metrics(traffic, activity, live, watchman, limit_counts, webhooks)
+        ),
         ledger=ledger,
         live=live,
         traffic=traffic,
+        activity=activity,
         directories=directories,
         fetcher=fetcher,
         addresses=addresses,
@@ -216,7 +227,12 @@ def connection_limits(settings: Settings) -> ConnectionLimits:
 
 def housekeeper(settings: Settings, database: Database, report: Callable[[str, BaseException], None]) -> Housekeeper:
     """Who deletes what is over its time."""
-    retention = Retention(settings.traffic_months, settings.webhook_retention_days)
+    retention = Retention(
+        traffic_months=settings.traffic_months,
+        traffic_minute_days=settings.traffic_minute_days,
+        activity_days=settings.activity_days,
+        webhook_days=settings.webhook_retention_days,
+    )
     keys = AddressKeys(settings.data_dir)
     return Housekeeper(database, chores(retention), clock=now_micros, report=report, tidy=keys.sweep)
 
@@ -290,8 +306,27 @@ def _flusher(database: Database) -> Flush:
     return flush
 
 
+def _activity_parts(settings: Settings, database: Database) -> ActivityParts:
+    agents, keys = UserAgents(), AddressKeys(settings.data_dir)
+
+    def write(rows: Sequence[Activity]) -> None:
+        try:
+            with database.write() as connection:
+                write_activity(connection, agents, rows, now_micros())
+        except BaseException:
+            agents.forget()
+            raise
+
+    def kept(address: str, at_micros: int) -> str:
+        key = keys.at(at_micros) if settings.addresses is AddressForm.HASH else b""
+        return kept_address(address, settings.addresses, key)
+
+    return ActivityParts(write, time.time, kept, _report)
+
+
 def _metrics(
     traffic: TrafficRecorder,
+    activity: ActivityRecorder,
     live: LivePolicy,
     watchman: Watchman[EdgeProtocol],
     limit_counts: LimitCounts,
@@ -302,7 +337,7 @@ def _metrics(
         "sites": len(live.policy.sites),
         "connections": len(watchman.connections),
     }
-    return Metrics(traffic.totals, limit_counts.totals, gauges, webhooks.worker.totals)
+    return Metrics(traffic.totals, limit_counts.totals, gauges, webhooks.worker.totals, activity.totals)
 
 
 def _report(what: str, error: BaseException) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from edge.settings import Network
+from edge.setting_values import Network
 
 LINGER_SECONDS = 2.0
 """How long a connection that is turned away may take to ask, and to read why."""

@@ -34,13 +34,14 @@ ReceiptOf = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Counts since the start: requests by outcome, connections by port and limit, tries to deliver events by end; and
-    what is so now."""
+    """Counts since the start: requests by outcome, connections by port and limit, tries to deliver events by end,
+    rows of activity by what became of them; and what is so now."""
 
     requests: Mapping[str, int] = field(default_factory=dict)
     limits: Mapping[tuple[str, Limit], int] = field(default_factory=dict)
     gauges: Mapping[str, float] = field(default_factory=dict)
     webhook_tries: Mapping[str, int] = field(default_factory=dict)
+    activity_rows: Mapping[str, int] = field(default_factory=dict)
 
 
 def _bare_app(title: str) -> FastAPI:
@@ -134,7 +135,12 @@ class _EdgeCollector(Collector):
         tries = CounterMetricFamily("farebox_webhook_tries", "Tries to deliver events, by end.", labels=["then"])
         for then, number in metrics.webhook_tries.items():
             tries.add_metric([then], number)
-        found: list[Metric] = [requests, ended, tries]
+        rows = CounterMetricFamily(
+            "farebox_activity_rows", "Rows of activity, by what became of them.", labels=["then"]
+        )
+        for then, number in metrics.activity_rows.items():
+            rows.add_metric([then], number)
+        found: list[Metric] = [requests, ended, tries, rows]
         for name, value in metrics.gauges.items():
             found.append(GaugeMetricFamily(f"farebox_{name}", name.replace("_", " ").capitalize() + ".", value=value))
         return found

@@ -23,6 +23,7 @@ from edge.core.request import CrawlRequest
 from edge.core.target import Target
 from edge.core.values import per_request
 from edge.core.web_bot_auth import Unverified
+from edge.proxy.activity import ActivityRecorder
 from edge.proxy.bad_signatures import BadSignatures
 from edge.proxy.forwarding import client_headers, is_for_one_address, origin_headers, private_headers
 from edge.proxy.key_directories import KeyDirectories
@@ -57,6 +58,7 @@ class Gate:
     clock: Callable[[], float]
     request_body_bytes: int
     report: Callable[[str, BaseException], None]
+    activity: ActivityRecorder
     bad_signatures: BadSignatures = field(default_factory=BadSignatures)
     rates: RateLimiter = field(default_factory=RateLimiter)
 
@@ -121,7 +123,9 @@ class Gate:
         if decision.code is RefusalCode.SIGNATURE_INVALID:
             self.bad_signatures.note(request.peer, self.clock())
         self.traffic.count(decision)
-        return self.refusals.answer(decision, request)
+        answer = self.refusals.answer(decision, request)
+        self.activity.note(request, decision, decision.code.value, answer.status)
+        return answer
 
     # Acting
 
@@ -177,6 +181,7 @@ class Gate:
             headers.append(("content-length", request.fields["content-length"]))
         body = _incoming(receive, self.request_body_bytes, exchange) if request.has_body else None
         answer = await self.upstream.ask(admit.site.origin, request.method, forwarded_target(request), headers, body)
+        self.activity.note(request, admit, admit.reason.value, answer.status)
         await _relay_admitted(admit, answer, exchange)
 
     async def _ask_to_sell(self, decision: Charge | AskOrigin, request: CrawlRequest) -> OriginAnswer:
@@ -189,6 +194,7 @@ class Gate:
         end = await self.sale.sell(charge, answer, exchange)
         if isinstance(end, SaleEnd):
             self.traffic.count_sale(charge, end.value)
+            self.activity.note(exchange.request, charge, end.value, answer.status)
         else:
             await exchange.answer(self.say_no(end, exchange.request))
 
@@ -209,6 +215,7 @@ class Gate:
                 await self._sell(decision, answer, exchange)
             case Admit():
                 self.traffic.count(decision)
+                self.activity.note(request, decision, decision.reason.value, answer.status)
                 await _relay_admitted(decision, answer, exchange)
             case Refuse() | DemandPayment():
                 answer.release()

@@ -25,7 +25,8 @@ from edge.proxy.app import Edge, connection_limits, transfer_limits
 from edge.proxy.connection_limits import ConnectionRoom
 from edge.proxy.guarded_protocol import TOO_MANY, GuardedProtocol, guarded_protocol
 from edge.proxy.watchman import LimitCounts, Watchman
-from edge.settings import Bind, Settings
+from edge.setting_values import Bind
+from edge.settings import Settings
 
 log = structlog.get_logger("farebox.server")
 

@@ -10,18 +10,17 @@ from edge.core.identity import Identity, SignedCrawler, Visitor, rung_of
 from edge.core.policy import SitePolicy
 from edge.core.refusals import RefusalCode
 from edge.core.rule_index import Match
-from edge.store.traffic import TrafficKey
+from edge.store.traffic import Span, TrafficKey, start_of
 
 FLUSH_SECONDS = 1.0
 KEYS_MAX = 20_000
-HOUR_SECONDS = 3600
 OTHER_CRAWLERS = "(other)"
 
 Flush = Callable[[Mapping[TrafficKey, int]], None]
 
 
 class TrafficRecorder:
-    """Counts per hour, site, crawler, rung, rule and outcome; ``totals`` keeps outcomes since the start for metrics.
+    """Counts per minute, site, crawler, rung, rule and outcome; ``totals`` keeps outcomes since the start for metrics.
 
     Crawler names come from the catalogue and the register, so their number is bounded; the bound is kept anyway.
     """
@@ -69,8 +68,8 @@ class TrafficRecorder:
         if not self._counts:
             return
         counts, self._counts = self._counts, {}
-        hour = int(self._clock()) // HOUR_SECONDS * HOUR_SECONDS * 1_000_000
-        batch = {TrafficKey(hour, *key): number for key, number in counts.items()}
+        minute = start_of(Span.MINUTE, int(self._clock()) * 1_000_000)
+        batch = {TrafficKey(minute, *key): number for key, number in counts.items()}
         try:
             await asyncio.to_thread(self._flush, batch)
         except Exception as error:  # the store is down: traffic is not money, so keep counting and try again

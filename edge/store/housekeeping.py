@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, update
 
 from edge.core.month import Month
+from edge.store.activity import sweep_activity
 from edge.store.deletion import delete_some
 from edge.store.insertion import insert_new
 from edge.store.people import sweep_attempts
 from edge.store.sessions import ended_sessions
-from edge.store.tables import housekeeping, session, setup_link, traffic
+from edge.store.tables import housekeeping, session, setup_link, traffic, traffic_day, traffic_minute
 from edge.store.webhook_deliveries import sweep
 
 DAY_MICROS = 86_400_000_000
@@ -35,6 +36,8 @@ class Retention:
     """How long things are kept, as the settings say."""
 
     traffic_months: int
+    traffic_minute_days: int
+    activity_days: int
     webhook_days: float
 
 
@@ -46,8 +49,17 @@ def chores(retention: Retention) -> dict[str, Chore]:
             connection, setup_link, setup_link.c.expires_at_micros <= now
         ),
         "sign-in tries": sweep_attempts,
+        "activity": lambda connection, now: sweep_activity(connection, now - retention.activity_days * DAY_MICROS),
+        "traffic by the minute": lambda connection, now: delete_some(
+            connection,
+            traffic_minute,
+            traffic_minute.c.minute_micros < now - retention.traffic_minute_days * DAY_MICROS,
+        ),
         "traffic by the hour": lambda connection, now: delete_some(
             connection, traffic, traffic.c.hour_micros < months_before(now, retention.traffic_months)
+        ),
+        "traffic by the day": lambda connection, now: delete_some(
+            connection, traffic_day, traffic_day.c.day_micros < months_before(now, retention.traffic_months)
         ),
         "webhook events": lambda connection, now: sweep(connection, now - int(retention.webhook_days * DAY_MICROS)),
     }

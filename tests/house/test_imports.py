@@ -26,9 +26,10 @@ FLOORS: dict[str, set[str]] = {
         *{"alembic", "argon2", "cryptography", "orjson", "psycopg", "pysqlite3", "sqlalchemy", "structlog"},
     },
     "edge.files": {"edge.core", "edge.files"},
-    "edge.settings": {"edge.core", "edge.settings", "pydantic", "pydantic_settings"},
+    "edge.setting_values": {"pydantic"},
+    "edge.settings": {"edge.core", "edge.setting_values", "pydantic", "pydantic_settings"},
     "edge.proxy": {
-        *{"edge.core", "edge.store", "edge.proxy", "edge.settings"},
+        *{"edge.core", "edge.store", "edge.proxy", "edge.settings", "edge.setting_values"},
         *{"fastapi", "starlette", "pydantic", "uvicorn", "httptools", "uvloop", "aiohttp", "multidict", "yarl"},
         *{"httpx2", "http_sf", "cryptography", "orjson", "prometheus_client", "structlog", "jinja2"},
     },

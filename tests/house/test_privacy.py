@@ -15,7 +15,10 @@ from tests.support.source_tree import ROOT
 SOUNDS_PERSONAL = re.compile(
     r"email|mail|address|contact|phone|author|_by$|person|user_agent|password|csrf|subject_hash|reason|note$|(^|_)ip($|_)"
 )
-NOBODYS = {"unmatched_payment.reason": "a sentence of the program's own"}
+NOBODYS = {
+    "unmatched_payment.reason": "a sentence of the program's own",
+    "activity.user_agent_id": "a number; what it stands for is marked",
+}
 """Columns that sound so and are not, each with its reason."""
 
 

@@ -22,7 +22,7 @@ from edge.proxy.guarded_protocol import TOO_MANY, GuardedProtocol, guarded_proto
 from edge.proxy.server import QuietServer, listen
 from edge.proxy.transfer_rates import TransferLimits
 from edge.proxy.watchman import LimitCounts, Watchman
-from edge.settings import Bind
+from edge.setting_values import Bind
 from tests.support.wire import Broken, Wire
 
 GET = b"GET / HTTP/1.1\r\nHost: desk.example\r\n\r\n"

@@ -14,7 +14,7 @@ from tests.support.edge_under_test import NOW, POOR, RICH, EdgeUnderTest
 from tests.support.scripted_origin import page
 from tests.support.signing_crawler import browsed, claimed
 
-HOUR_MICROS = 3_600_000_000
+MINUTE_MICROS = 60_000_000
 
 
 @dataclass
@@ -56,7 +56,7 @@ def test_every_answer_is_counted_once_by_what_became_of_it(edge: EdgeUnderTest) 
     assert rows[7, "", "", "", "visitor"] == 1
     assert rows[0, "", "", "", "malformed_request"] == 1
     assert sum(rows.values()) == sum(edge.gate.traffic.totals.values())
-    assert {key.hour_micros for batch in edge.flushed for key in batch} == {NOW // 3600 * HOUR_MICROS}
+    assert {key.start_micros for batch in edge.flushed for key in batch} == {NOW // 60 * MINUTE_MICROS}
 
 
 def test_what_cannot_be_flushed_is_kept_and_counted_on() -> None:

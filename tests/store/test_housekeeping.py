@@ -27,7 +27,7 @@ from edge.store.tables import housekeeping, session, setup_link, sign_in_attempt
 from edge.store.traffic import TrafficKey, flush_traffic, hour_of
 
 NOW = Month(2026, 11).start_micros + 20 * DAY_MICROS
-KEPT = Retention(traffic_months=25, webhook_days=30)
+KEPT = Retention(traffic_months=25, traffic_minute_days=7, activity_days=30, webhook_days=30)
 
 
 def all_chores() -> Mapping[str, Chore]:

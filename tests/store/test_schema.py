@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import CheckConstraint, text
@@ -141,3 +142,25 @@ def test_the_books_are_append_only(empty: Database, table: str, change: str) -> 
         connection.exec_driver_sql(change.format(table=table))
     with empty.read() as connection:
         assert connection.exec_driver_sql("SELECT number FROM " + table).scalar_one() == 1
+
+
+def test_the_hours_that_were_there_become_days(empty: Database) -> None:
+    hour, day = 3_600_000_000, 86_400_000_000
+    rows = {(3 * day, "a"): 1, (3 * day + hour, "a"): 2, (3 * day + hour, "b"): 4, (4 * day, "a"): 8}
+    upgrade_to(empty, "0015")
+    with empty.write() as connection:
+        for (at, crawler), requests in rows.items():
+            values = f"({at}, 1, '{crawler}', 'claimed', 'r', 'allowed', {requests})"
+            connection.exec_driver_sql(f"INSERT INTO traffic VALUES {values}")
+    schema.upgrade(empty)
+    with empty.read() as connection:
+        days = connection.exec_driver_sql("SELECT day_micros, crawler, requests FROM traffic_day").all()
+    assert sorted(tuple(row) for row in days) == [(3 * day, "a", 3), (3 * day, "b", 4), (4 * day, "a", 8)]
+
+
+def upgrade_to(database: Database, revision: str) -> None:
+    """Bring an empty database to an older shape."""
+    with database.write() as connection:
+        config = schema._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)

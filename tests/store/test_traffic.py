@@ -5,7 +5,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from edge.store.database import Database
-from edge.store.traffic import HOUR_MICROS, TrafficKey, flush_traffic, hour_of, read_traffic
+from edge.store.traffic import (
+    DAY_MICROS,
+    HOUR_MICROS,
+    MINUTE_MICROS,
+    Span,
+    TrafficKey,
+    flush_traffic,
+    hour_of,
+    read_traffic,
+    start_of,
+    traffic_by,
+)
 
 HOUR = hour_of(1_795_000_000_000_000)
 
@@ -62,3 +73,36 @@ def test_processes_that_flush_at_once_wait_for_each_other_and_lose_nothing(datab
 
 def test_the_hour_of_a_time_is_where_it_starts() -> None:
     assert hour_of(HOUR) == hour_of(HOUR + HOUR_MICROS - 1) == HOUR
+
+
+def by(database: Database, span: Span, **wanted: object) -> dict[TrafficKey, int]:
+    with database.read() as connection:
+        found = traffic_by(connection, span, 0, 2 * HOUR, **wanted)  # type: ignore[arg-type]
+        return {one.key: one.requests for one in found}
+
+
+def test_minutes_hours_and_days_hold_the_same_requests(database: Database) -> None:
+    day = start_of(Span.DAY, HOUR)
+    minutes = [day, day + MINUTE_MICROS, day + HOUR_MICROS, day + DAY_MICROS]
+    flush(database, {key(hour=minute): 1 for minute in minutes})
+    flush(database, {key(hour=minutes[0]): 5})
+    assert by(database, Span.MINUTE) == {key(hour=at): 6 if at == day else 1 for at in minutes}
+    assert by(database, Span.HOUR) == {
+        key(hour=day): 7, key(hour=day + HOUR_MICROS): 1, key(hour=day + DAY_MICROS): 1,
+    }  # fmt: skip
+    assert by(database, Span.DAY) == {key(hour=day): 8, key(hour=day + DAY_MICROS): 1}
+
+
+def test_sums_are_found_by_site_and_crawler(database: Database) -> None:
+    flush(database, {key(site=1): 1, key(site=2): 2, key("Other", site=2): 3})
+    for span in Span:
+        assert sum(by(database, span).values()) == 6
+        assert list(by(database, span, site_id=2).values()) == [2, 3]
+        assert list(by(database, span, site_id=2, crawler="Other").values()) == [3]
+
+
+def test_a_time_lies_in_one_minute_hour_and_day() -> None:
+    for span in Span:
+        start = start_of(span, HOUR + 12_345_678)
+        assert start % span.micros == 0
+        assert start_of(span, start) == start_of(span, start + span.micros - 1) == start

@@ -26,6 +26,7 @@ from edge.core.policy import Account, Knowledge, Policy, SitePolicy
 from edge.core.refusal_texts import RefusalTexts
 from edge.core.rule_index import compile_rules
 from edge.core.rules import Action, Rule, RuleSet, everything_else
+from edge.proxy.activity import ActivityParts, ActivityRecorder
 from edge.proxy.connection_limits import ConnectionLimits, ConnectionRoom
 from edge.proxy.control import public_app
 from edge.proxy.deliveries import OpenDeliveries
@@ -41,7 +42,8 @@ from edge.proxy.traffic import TrafficRecorder
 from edge.proxy.transfer_rates import TransferLimits
 from edge.proxy.upstream import OriginAnswer, Upstream, UpstreamLimits
 from edge.proxy.watchman import LimitCounts, Watchman
-from edge.settings import Bind, Network
+from edge.setting_values import Bind, Network
+from edge.store.activity import Activity
 from edge.store.traffic import TrafficKey
 from tests.support.fake_fetch import FakeFetch
 from tests.support.memory_ledger import RICH_MICROS, MemoryLedger
@@ -96,6 +98,7 @@ class Setting:
     receipts: Mapping[str, str] = field(default_factory=dict)
     receipt_fault: Exception | None = None
     origin_url: str | None = None
+    activity_rows_per_second: int = 100
     routes: tuple[APIRouter, ...] = ()
 
 
@@ -146,6 +149,7 @@ class EdgeUnderTest:
         self.ledger = MemoryLedger(BALANCES, PUBLISHER_ACCOUNT)
         self.reports: list[tuple[str, BaseException]] = []
         self.flushed: list[Mapping[TrafficKey, int]] = []
+        self.noted: list[Activity] = []
         self.now = float(NOW)
         self.judging_fault: Exception | None = None
         self.port = 0
@@ -275,6 +279,10 @@ class EdgeUnderTest:
             clock=lambda: self.now,
             request_body_bytes=setting.request_body_bytes,
             report=self._report,
+            activity=ActivityRecorder(
+                ActivityParts(self.noted.extend, lambda: self.now, lambda address, at: address, self._report),
+                setting.activity_rows_per_second,
+            ),
         )
         limits = TransferLimits(
             setting.header_deadline_seconds, setting.stall_seconds, setting.bytes_per_second, setting.answer_seconds

@@ -24,7 +24,7 @@ from edge.store.tables.metadata import metadata
 from edge.store.tables.months import month_close, month_fee, month_line, month_share, month_statement
 from edge.store.tables.payments import unmatched_payment
 from edge.store.tables.people import membership, person, session, setup_link, sign_in_attempt
-from edge.store.tables.traffic import traffic
+from edge.store.tables.traffic import activity, traffic, traffic_day, traffic_minute, user_agent
 from edge.store.tables.webhooks import (
     crawler_sighting,
     webhook_cursor,
@@ -38,6 +38,7 @@ from edge.store.tables.webhooks import (
 __all__ = [
     "account",
     "account_alert",
+    "activity",
     "address_feed",
     "batch",
     "budget",
@@ -71,7 +72,10 @@ __all__ = [
     "site",
     "subscription",
     "traffic",
+    "traffic_day",
+    "traffic_minute",
     "unmatched_payment",
+    "user_agent",
     "webhook_cursor",
     "webhook_delivery",
     "webhook_endpoint",
