@@ -3,8 +3,8 @@
 Rules of this file
 - Amounts are 64-bit integers of micro-units, and beside them exact decimals in units; no column is a float.
 - Times are instants in UTC, to the microsecond.
-- One thread, rows in the order of the input, no dates inside: the same rows give the same bytes. DuckDB spills into
-  the scratch directory instead of growing.
+- One thread, rows in the order of the input, no dates inside, settings pinned: the same rows give the same bytes, with
+  the same version of DuckDB, which a Parquet file names. DuckDB spills into the scratch directory instead of growing.
 - Nothing is downloaded: extensions are neither installed nor loaded.
 
 Source: https://duckdb.org/docs/stable/sql/statements/copy and .../data/json/loading_json
@@ -28,6 +28,8 @@ _SETTINGS = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
+# What DuckDB would choose today, said, so that another version of it has to choose the same.
+_WRITTEN = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, ROW_GROUP_SIZE 122880, PARQUET_VERSION V1"
 _TEXT, _COUNT = "VARCHAR", "BIGINT"
 LINE_TYPES: Mapping[str, str] = {
     **dict.fromkeys(("month", "publisher", "site", "crawler", "rule", "licence", "currency"), _TEXT),
@@ -62,7 +64,7 @@ def _copy(lines: Path, types: Mapping[str, str], made: Path) -> str:
         f"maximum_object_size = {LINE_BYTES_MAX})"
     )
     selected = ", ".join(_selected(name) for name in types)
-    return f"COPY (SELECT {selected} FROM {reading}) TO {_quoted(str(made))} (FORMAT parquet, COMPRESSION zstd)"  # noqa: S608 - our own names, paths quoted
+    return f"COPY (SELECT {selected} FROM {reading}) TO {_quoted(str(made))} ({_WRITTEN})"  # noqa: S608 - our own names, paths quoted
 
 
 def _selected(name: str) -> str:
