@@ -105,6 +105,14 @@ class _Origin:
     idle: list[OriginConnection]
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A request in the line for a connection: told whether there is room, at the latest at ``last_moment``."""
+
+    told: asyncio.Future[bool]
+    last_moment: float
+
+
 class Upstream:
     """The pool of connections to all origins of one process."""
 
@@ -112,7 +120,7 @@ class Upstream:
         self._limits = limits
         self._origins: dict[str, _Origin] = {}
         self._busy: dict[OriginConnection, _Origin] = {}
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._tls: ssl.SSLContext | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -215,9 +223,9 @@ class Upstream:
             place.idle.append(connection)
         # All of them: who waits has a limit of its own, and the first in the line may still be over it.
         while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
+            told = self._waiting.popleft().told
+            if not told.done():
+                told.set_result(True)
 
     def stall_deadline(self) -> float:
         """When a body that makes no progress from now on is given up."""
@@ -239,14 +247,12 @@ class Upstream:
         """Wait until fewer than ``limit`` connections are in use; raises ``OriginFault`` when that takes too long."""
         if len(self._waiting) >= WAITING_MAX:
             raise OriginFault(RefusalCode.ORIGIN_TIMEOUT, "too many requests wait for the origin")
-        try:
-            async with asyncio.timeout(self._limits.connect_seconds):
-                while len(self._busy) >= limit:
-                    waiter = asyncio.get_running_loop().create_future()
-                    self._waiting.append(waiter)
-                    await waiter
-        except TimeoutError as error:
-            raise OriginFault(RefusalCode.ORIGIN_TIMEOUT, "all connections to origins are in use") from error
+        last_moment = self._now() + self._limits.connect_seconds
+        while len(self._busy) >= limit:
+            told = asyncio.get_running_loop().create_future()
+            self._waiting.append(_Waiting(told, last_moment))
+            if not await told:
+                raise OriginFault(RefusalCode.ORIGIN_TIMEOUT, "all connections to origins are in use")
 
     async def _connect(self, place: _Origin) -> OriginConnection:
         connection = OriginConnection(self._limits.header_bytes)
@@ -279,18 +285,25 @@ class Upstream:
         return place
 
     async def _sweep(self) -> None:
-        """Give up what is overdue, and close what has been idle for long."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            now = self._now()
-            for connection in tuple(self._busy):
-                if connection.deadline is not None and now > connection.deadline:
-                    connection.give_up()
-            for place in self._origins.values():
-                old = [kept for kept in place.idle if now - kept.idle_since > IDLE_SECONDS or not kept.is_open]
-                for connection in old:
-                    place.idle.remove(connection)
-                    connection.close()
+            self.look(self._now())
+
+    def look(self, now: float) -> None:
+        """Give up what is overdue at ``now`` (the event loop's clock), and close what has been idle for long."""
+        for connection in tuple(self._busy):
+            if connection.deadline is not None and now > connection.deadline:
+                connection.give_up()
+        for waiting in self._waiting:
+            if now > waiting.last_moment and not waiting.told.done():
+                waiting.told.set_result(False)
+        if self._waiting:
+            self._waiting = deque(waiting for waiting in self._waiting if not waiting.told.done())
+        for place in self._origins.values():
+            old = [kept for kept in place.idle if now - kept.idle_since > IDLE_SECONDS or not kept.is_open]
+            for connection in old:
+                place.idle.remove(connection)
+                connection.close()
 
     def _now(self) -> float:
         if self._loop is None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edge.core.ledger_state import Phase
-from tests.support.edge_under_test import RICH, EdgeUnderTest
+from tests.support.edge_under_test import PATIENT, RICH, EdgeUnderTest
 from tests.support.scripted_origin import page
 from tests.support.wire import Wire
 
@@ -52,7 +52,7 @@ def settled(edge: EdgeUnderTest) -> bool:
 def test_the_crawler_and_the_ledger_agree_wherever_the_connection_ends(
     make_edge: Any, boundary: str, how: str, size: int
 ) -> None:
-    edge: EdgeUnderTest = make_edge(stall_seconds=0.3)
+    edge: EdgeUnderTest = make_edge(limits=PATIENT)
     edge.origin.script["/sold"] = [page(b"x" * size)]
     request = RICH.paying("/sold")
     # A client with little room cannot have taken in what it did not read, except for a small page's few bytes.
@@ -62,6 +62,8 @@ def test_the_crawler_and_the_ledger_agree_wherever_the_connection_ends(
         edge.wait_until_asked()
     complete = take_until(wire, boundary, size)
     end(wire, how)
+    if how == "stall":
+        edge.let_pass_until(lambda: settled(edge), 31.0)
     edge.ledger.wait_until(lambda: settled(edge))
     charged = edge.ledger.charged_micros()
     arrived = bool(edge.ledger.confirmed)

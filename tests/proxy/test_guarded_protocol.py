@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import uvicorn
-import uvloop
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -23,6 +22,7 @@ from edge.proxy.server import QuietServer, listen
 from edge.proxy.transfer_rates import TransferLimits
 from edge.proxy.watchman import LimitCounts, Watchman
 from edge.setting_values import Bind
+from tests.support.still_clock import StillClock
 from tests.support.wire import Broken, Wire
 
 GET = b"GET / HTTP/1.1\r\nHost: desk.example\r\n\r\n"
@@ -31,7 +31,10 @@ EVERYTHING = 100_000_000
 
 
 class Desk:
-    """A small application behind the guarded protocol, in a thread of its own while the ``with`` block lasts."""
+    """A small application behind the guarded protocol, in a thread of its own while the ``with`` block lasts.
+
+    Time stands still but where a test says ``let_pass``.
+    """
 
     def __init__(self, limits: TransferLimits, places: ConnectionLimits) -> None:
         self.counts = LimitCounts()
@@ -45,6 +48,7 @@ class Desk:
             log_config=None, access_log=False, timeout_keep_alive=75,
         )  # fmt: skip
         self._server = QuietServer(config)
+        self._loop = StillClock()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Desk:
@@ -53,17 +57,28 @@ class Desk:
 
     def __exit__(self, *error: object) -> None:
         self._server.should_exit = self._server.force_exit = True
-        self._thread.join(10)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
     def connect(self, *, buffer_bytes: int | None = None) -> Wire:
         return Wire(self.port, buffer_bytes=buffer_bytes)
 
+    def let_pass(self, seconds: float) -> None:
+        """Let time pass, when what was sent by now has been read."""
+        asyncio.run_coroutine_threadsafe(self._loop.let_pass(seconds, self.watchman.look), self._loop).result(60)
+
+    def let_pass_until(self, holds: Callable[[], bool], seconds: float) -> None:
+        """Let time pass, so many seconds at a time, until it ``holds()``."""
+        patience = time.monotonic() + 60
+        while not holds():
+            assert time.monotonic() < patience
+            self.let_pass(seconds)
+
     def limits_met(self) -> dict[str, int]:
         return {limit.value: number for (_, limit), number in self.counts.totals.items()}
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._live())
 
     async def _live(self) -> None:
@@ -74,7 +89,7 @@ class Desk:
     async def _rounds(self) -> None:
         while True:
             await asyncio.sleep(0.01)
-            self.watchman.look(asyncio.get_running_loop().time())
+            self.watchman.look(self._loop.time())
 
 
 def _front(request: Request) -> Response:
@@ -107,9 +122,10 @@ def make_desk() -> Iterator[MakeDesk]:
 
 @pytest.mark.parametrize("beginning", [b"", b"GE", b"GET / HTTP/1.1\r\nHost: desk.example\r\nX-Slow"])
 def test_a_slow_head_is_refused_and_closed(make_desk: MakeDesk, beginning: bytes) -> None:
-    desk = make_desk(head=0.1)
+    desk = make_desk(head=30.0)
     with desk.connect() as wire:
         wire.send(beginning)
+        desk.let_pass_until(wire.has_more, 31.0)
         answer = wire.answer()
         assert (answer.status, answer.closes) == (408, True)
         assert wire.is_closed()
@@ -118,12 +134,13 @@ def test_a_slow_head_is_refused_and_closed(make_desk: MakeDesk, beginning: bytes
 
 @pytest.mark.parametrize("tease", [b"GET /", b"\r\n"])
 def test_a_byte_now_and_then_does_not_prolong_a_head_nor_a_pause(make_desk: MakeDesk, tease: bytes) -> None:
-    desk = make_desk(head=0.2)
+    desk = make_desk(head=30.0)
     with desk.connect() as wire:
         assert wire.ask(GET).body == b"front"
-        time.sleep(0.4)  # quiet is allowed
+        desk.let_pass(70.0)  # quiet is allowed
         assert wire.ask(GET).body == b"front"
         wire.send(tease)
+        desk.let_pass_until(wire.has_more, 31.0)
         assert wire.answer().status == 408
 
 
@@ -135,9 +152,10 @@ def test_a_head_has_a_largest_size(make_desk: MakeDesk) -> None:
 
 
 def test_a_slow_form_is_cut(make_desk: MakeDesk) -> None:
-    desk = make_desk(stall=0.2, rate=EVERYTHING)
+    desk = make_desk(head=1e9, rate=EVERYTHING)
     with desk.connect() as wire:
         wire.send(b"POST /form HTTP/1.1\r\nHost: desk.example\r\nContent-Length: 5\r\n\r\nh")
+        desk.let_pass_until(wire.has_more, 31.0)
         with pytest.raises(Broken):
             wire.answer()
     assert desk.limits_met() == {"slow_content": 1}
@@ -145,29 +163,31 @@ def test_a_slow_form_is_cut(make_desk: MakeDesk) -> None:
 
 def test_content_that_nobody_reads_has_to_come_too(make_desk: MakeDesk) -> None:
     """The answer is there at once; a connection that then owes content for ever is not kept."""
-    desk = make_desk(stall=0.2, rate=EVERYTHING)
+    desk = make_desk(head=1e9, rate=EVERYTHING)
     head = b"POST / HTTP/1.1\r\nHost: desk.example\r\nContent-Length: 5\r\n\r\n"
     with desk.connect() as wire:
         assert wire.ask(head).status == 405
+        desk.let_pass_until(wire.has_more, 31.0)
         assert wire.rest() == b""
     with desk.connect() as wire:
         assert wire.ask(head).status == 405
         wire.send(b"hello")
-        time.sleep(0.4)
+        _wait(lambda: not any(connection.content_owed for connection in tuple(desk.watchman.connections)))
+        desk.let_pass(31.0)
         assert wire.ask(GET).body == b"front"
     assert desk.limits_met() == {"slow_content": 1}
 
 
 def test_a_slow_reader_is_cut_and_a_fast_one_is_not(make_desk: MakeDesk) -> None:
-    desk = make_desk(stall=0.3, rate=EVERYTHING)
+    desk = make_desk(rate=EVERYTHING)
     with desk.connect() as wire:
         assert len(wire.ask(GET.replace(b"GET /", b"GET /large")).body) == LARGE
-        time.sleep(0.4)
+        desk.let_pass(31.0)
         assert wire.ask(GET).body == b"front"
     with desk.connect(buffer_bytes=4096) as wire:
         wire.send(GET.replace(b"GET /", b"GET /large"))
         assert wire.head()[0] == 200
-        time.sleep(0.6)
+        desk.let_pass_until(lambda: bool(desk.limits_met()), 31.0)
         with pytest.raises(Broken):
             wire.take(LARGE)
     assert desk.limits_met() == {"slow_reading": 1}
@@ -186,7 +206,7 @@ def test_one_address_has_so_many_connections_and_no_more(make_desk: MakeDesk) ->
 
 
 def _wait(holds: Callable[[], Any]) -> None:
-    patience = time.monotonic() + 10
+    patience = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < patience
         time.sleep(0.002)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.edge_under_test import RICH, EdgeUnderTest
+from tests.support.edge_under_test import PATIENT, RICH, EdgeUnderTest
 from tests.support.scripted_origin import Then, chunked, page
 from tests.support.signing_crawler import browsed, claimed, request
 from tests.support.wire import Broken
@@ -18,38 +18,41 @@ from tests.support.wire import Broken
 
 @pytest.mark.parametrize("beginning", [b"", b"GE", b"GET / HTTP/1.1\r\nHost: news.example\r\nUser-Ag"])
 def test_a_header_section_that_does_not_come_in_time_is_refused(make_edge: Any, beginning: bytes) -> None:
-    edge = make_edge(header_deadline_seconds=0.1)
+    edge = make_edge(header_deadline_seconds=10.0)
     with edge.connect() as wire:
         wire.send(beginning)
-        answer = wire.answer()
+        answer = edge.late_answer(wire, 11.0)
         assert (answer.status, answer.closes) == (408, True)
         assert wire.is_closed()
     assert edge.origin.seen == []
 
 
 def test_a_byte_now_and_then_does_not_prolong_the_deadline(make_edge: Any) -> None:
-    edge = make_edge(header_deadline_seconds=0.3)
+    edge = make_edge(header_deadline_seconds=9.5)
     with edge.connect() as wire:
-        for byte in request("/", "X-Endless: " + "x" * 100)[:60]:
+        edge.wait_until_a_head_is_owed()
+        for byte in request("/", "X-Endless: " + "x" * 100)[:10]:
             wire.send(bytes([byte]))
-            time.sleep(0.01)
+            edge.let_pass(1.0)
         assert wire.answer().status == 408
 
 
 def test_the_deadline_holds_for_the_next_request_of_a_kept_connection(make_edge: Any) -> None:
-    edge = make_edge(header_deadline_seconds=0.2)
+    edge = make_edge(header_deadline_seconds=10.0)
     for tease in (b"GET /", b"\r\n"):
         with edge.connect() as wire:
             assert wire.ask(claimed("/a")).status == 402
             wire.send(tease)
+            edge.wait_until_a_head_is_owed()
+            edge.let_pass(11.0)
             assert wire.answer().status == 408
 
 
 def test_a_kept_connection_may_be_quiet_between_requests(make_edge: Any) -> None:
-    edge = make_edge(header_deadline_seconds=0.1)
+    edge = make_edge(header_deadline_seconds=10.0)
     with edge.connect() as wire:
         assert wire.ask(claimed("/a")).status == 402
-        time.sleep(0.3)
+        edge.let_pass(70.0)
         assert wire.ask(claimed("/a")).status == 402
 
 
@@ -72,17 +75,17 @@ def test_a_kept_connection_that_stays_quiet_is_closed_and_one_that_waits_for_its
 
 
 def test_the_deadline_of_the_next_request_does_not_break_into_an_answer(make_edge: Any) -> None:
-    edge = make_edge(header_deadline_seconds=0.1)
+    edge = make_edge(header_deadline_seconds=10.0, limits=PATIENT)
     edge.origin.script["/slow"] = [b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n", b"a" * 1000, Then.WAIT,
                                    b"a" * 299_000]  # fmt: skip
     with edge.connect() as wire:
         wire.send(browsed("/slow") + b"GET /next HT")
         status, fields = wire.head()
         assert (status, fields["content-length"]) == (200, "300000")
-        time.sleep(0.3)
+        edge.let_pass(11.0)
         edge.origin.go_on()
         assert set(wire.take(300_000)) == {ord("a")}
-        assert wire.answer().status == 408
+        assert edge.late_answer(wire, 11.0).status == 408
 
 
 # Limits

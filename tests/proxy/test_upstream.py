@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 from edge.core.refusals import RefusalCode
-from edge.proxy.upstream import OriginAnswer, OriginFault, Upstream, UpstreamLimits
+from edge.proxy.upstream import OriginAnswer, OriginFault, Upstream
 from tests.support.scripted_origin import Play, ScriptedOrigin, Then, chunked, page
+from tests.support.upstream_stage import LIMITS, clock, keeps_any_open, run, until
 
-QUICK = UpstreamLimits(connections=4, connect_seconds=0.5, answer_seconds=0.3, stall_seconds=0.3, header_bytes=4096)
 HEADERS = [("host", "news.example")]
-Test = Callable[[Upstream, ScriptedOrigin], Awaitable[None]]
-
-
-def run(test: Test, limits: UpstreamLimits = QUICK) -> None:
-    """Run one test between an origin and a pool of its own."""
-
-    async def stage() -> None:
-        origin, upstream = ScriptedOrigin(), Upstream(limits)
-        await origin.start()
-        await upstream.open()
-        try:
-            await test(upstream, origin)
-        finally:
-            await upstream.close()
-            await origin.stop()
-        assert origin.faults == []
-
-    asyncio.run(stage())
 
 
 async def fetch(
@@ -154,7 +136,7 @@ def test_a_connection_that_the_origin_closed_meanwhile_is_replaced() -> None:
         origin.script["/last"] = [page(b"x"), Then.CLOSE]
         for method in ("GET", "HEAD", "OPTIONS"):
             await fetch(upstream, origin, "/last")
-            await asyncio.sleep(0.02)
+            await until(lambda: not keeps_any_open(upstream))
             assert (await fetch(upstream, origin, "/a", method))[0] == 200
 
     run(test)
@@ -176,11 +158,12 @@ def test_no_more_connections_than_allowed_are_open_at_once() -> None:
     async def test(upstream: Upstream, origin: ScriptedOrigin) -> None:
         origin.answer = lambda seen: [Then.WAIT, page(b"x")]
         asking = [asyncio.create_task(fetch(upstream, origin, f"/{number}")) for number in range(12)]
-        await asyncio.sleep(0.05)
-        assert len(origin.seen) == QUICK.connections
+        await until(lambda: len(origin.seen) == LIMITS.connections)
+        await clock().settle()
+        assert len(origin.seen) == LIMITS.connections
         origin.go_on()
         assert {status for status, _ in await asyncio.gather(*asking)} == {200}
-        assert origin.connections == QUICK.connections
+        assert origin.connections == LIMITS.connections
 
     run(test)
 
@@ -189,12 +172,16 @@ def test_visitors_leave_room_for_payers_and_do_not_wait_for_ever() -> None:
     async def test(upstream: Upstream, origin: ScriptedOrigin) -> None:
         origin.answer = lambda seen: [page(b"sold")] if seen.target == "/sold" else [Then.WAIT, page(b"x")]
         visits = [asyncio.create_task(fetch(upstream, origin, f"/{number}", sold=False)) for number in range(6)]
-        await asyncio.sleep(0.05)
+        await until(lambda: len(origin.seen) == 3)
+        await clock().settle()
         assert len(origin.seen) == 3
         assert await fetch(upstream, origin, "/sold") == (200, b"sold")
+        await clock().let_pass(LIMITS.connect_seconds + 1, upstream.look)
+        origin.go_on()
         outcomes = await asyncio.gather(*visits, return_exceptions=True)
-        faults = {outcome.code for outcome in outcomes if isinstance(outcome, OriginFault)}
-        assert faults == {RefusalCode.ORIGIN_TIMEOUT}
+        faults = [outcome.code for outcome in outcomes if isinstance(outcome, OriginFault)]
+        assert faults == [RefusalCode.ORIGIN_TIMEOUT] * 3
+        assert outcomes.count((200, b"x")) == 3
 
     run(test)
 
@@ -240,13 +227,15 @@ def test_content_that_breaks_off_ends_the_connection() -> None:
 def test_content_that_stalls_is_the_clients_fault_and_an_answer_that_stalls_the_origins() -> None:
     async def test(upstream: Upstream, origin: ScriptedOrigin) -> None:
         origin.script["/up"] = [Then.HANG]
-        for pieces, code in (
-            (_pieces(b"half", forever=True), RefusalCode.REQUEST_TIMEOUT),
-            (_pieces(b"all"), RefusalCode.ORIGIN_TIMEOUT),
-        ):
-            with pytest.raises(OriginFault) as fault:
-                await upstream.ask(origin.url, "POST", "/up", HEADERS, pieces)
-            assert fault.value.code is code
+        stalling = asyncio.create_task(upstream.ask(origin.url, "POST", "/up", HEADERS, _pieces(b"half", forever=True)))
+        while not stalling.done():
+            await clock().let_pass(60.0, upstream.look)
+        with pytest.raises(OriginFault) as fault:
+            await stalling
+        assert fault.value.code is RefusalCode.REQUEST_TIMEOUT
+        with pytest.raises(OriginFault) as fault:
+            await upstream.ask(origin.url, "POST", "/up", HEADERS, _pieces(b"all"))
+        assert fault.value.code is RefusalCode.ORIGIN_TIMEOUT
 
     run(test)
 
@@ -370,6 +359,7 @@ def test_patience_starts_anew_with_every_piece() -> None:
         answer.release()
 
     async def slowly(upstream: Upstream, origin: ScriptedOrigin) -> None:
+        origin.pause = lambda: clock().let_pass(LIMITS.stall_seconds * 0.7, upstream.look)
         steps: list[bytes | Then] = [b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n"]
         for _ in range(8):
             steps += [Then.PAUSE, b"x"]

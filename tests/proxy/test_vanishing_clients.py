@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import socket
-import time
 from typing import Any
 
 import pytest
 
-from tests.support.edge_under_test import RICH, EdgeUnderTest
+from tests.support.edge_under_test import PATIENT, RICH, EdgeUnderTest
 from tests.support.scripted_origin import Play, Then, page
 from tests.support.signing_crawler import browsed, claimed
 from tests.support.wire import Broken, Wire
@@ -21,24 +20,36 @@ def leave(wire: Wire, how: str) -> None:
     (wire.reset if how == "reset" else wire.close)()
 
 
+def pour(edge: EdgeUnderTest, wire: Wire, data: bytes) -> None:
+    """Send the same again and again until the edge ends the connection; time passes while it takes nothing."""
+    wire.socket.settimeout(0.05)
+    sent = 0
+    while True:
+        try:
+            sent = (sent + wire.socket.send(data[sent:])) % len(data)
+        except TimeoutError:
+            edge.let_pass(31.0)
+        except ConnectionError:
+            return
+
+
 def test_a_reader_that_stalls_is_cut_off(make_edge: Any) -> None:
-    edge = make_edge(stall_seconds=0.2)
+    edge = make_edge(limits=PATIENT)
     edge.origin.script["/sold"] = [page(b"x" * LARGE * 3)]
     with edge.connect(buffer_bytes=4096) as wire:
         wire.send(RICH.paying("/sold"))
         assert wire.head()[0] == 200
+        edge.let_pass_until(lambda: "void" in edge.ledger.kinds(), 31.0)
         edge.ledger.wait_for("hold", "void")
         with pytest.raises(Broken):
             wire.take(LARGE * 3)
 
 
 def test_who_asks_and_asks_but_never_reads_gets_no_more_to_read(make_edge: Any) -> None:
-    edge = make_edge(stall_seconds=0.5)
-    data = claimed("/a") * 100
+    edge = make_edge(limits=PATIENT)
     with edge.connect(buffer_bytes=4096) as wire:
         wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        while _sent(wire, data):
-            pass
+        pour(edge, wire, claimed("/a") * 100)
     # What fits into the kernels' buffers and one reading of the edge's, and not what the client would still send.
     assert edge.gate.traffic.totals["payment_required"] < 20_000
 
@@ -107,7 +118,7 @@ def test_a_slow_reader_that_asked_to_close_is_still_charged(edge: EdgeUnderTest,
         status, _ = wire.head()
         # Everything is in the kernels' hands now, and nobody has read it yet.
         edge.ledger.wait_until(lambda: edge.ledger.charged_micros() == 10_000)
-        time.sleep(0.3)
+        edge.let_pass(20.0)
         assert (status, len(wire.take(length)), wire.is_closed()) == (200, length, True)
     edge.ledger.wait_for_confirmation()
     assert edge.ledger.charged_micros() == 10_000
@@ -149,12 +160,3 @@ def test_a_visitor_that_leaves_ends_the_transfer(edge: EdgeUnderTest) -> None:
     leave(wire, "reset")
     edge.wait_until_alone()
     edge.wait_until(lambda: not edge.gate.upstream._busy)
-
-
-def _sent(wire: Wire, data: bytes) -> bool:
-    """Whether the edge still took this; it ends the connection when nothing was read for long."""
-    try:
-        wire.send(data)
-    except ConnectionError:
-        return False
-    return True

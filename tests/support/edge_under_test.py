@@ -1,7 +1,8 @@
 """A small real edge: the gate on uvicorn with our protocol on a loopback socket, an origin on another, a fake ledger.
 
 Everything between the client's socket and the origin's is the code that serves in production; only settings,
-database and clock are replaced.
+database and clocks are replaced. Time stands still: no limit is met because the machine is slow, only because a test
+says ``let_pass``. An origin that hangs is waited for in no time at all.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import uvicorn
-import uvloop
 from fastapi import APIRouter
 
 from edge.core.catalogue import Catalogue
@@ -49,6 +49,7 @@ from tests.support.fake_fetch import FakeFetch
 from tests.support.memory_ledger import RICH_MICROS, MemoryLedger
 from tests.support.scripted_origin import ScriptedOrigin
 from tests.support.signing_crawler import SigningCrawler
+from tests.support.still_clock import StillClock
 from tests.support.wire import PATIENCE_SECONDS, Received, Wire
 
 NOW = 1_800_000_000
@@ -57,6 +58,8 @@ PRICE = Money(10_000, "USD")
 PUBLISHER_ACCOUNT = 20
 ROUNDS_SECONDS = 0.01
 GRACE_SECONDS = 0.02
+PATIENT = UpstreamLimits(connect_seconds=60.0, answer_seconds=1e9, stall_seconds=1e9)
+"""For tests in which time passes and the origin may take as long as it likes."""
 T = TypeVar("T")
 
 RICH = SigningCrawler(1, NOW)
@@ -92,7 +95,7 @@ class Setting:
     per_address: int = 512
     connections: int = 10_000
     trusted: tuple[Network, ...] = ()
-    limits: UpstreamLimits = field(default_factory=lambda: UpstreamLimits(connect_seconds=5.0, answer_seconds=20.0))
+    limits: UpstreamLimits = field(default_factory=lambda: UpstreamLimits(connect_seconds=60.0, answer_seconds=20.0))
     buffer_bytes: int = 256 * 1024
     request_body_bytes: int = 1024 * 1024
     receipts: Mapping[str, str] = field(default_factory=dict)
@@ -161,13 +164,13 @@ class EdgeUnderTest:
         self._catalogue = catalogue or Catalogue.load()
         self._ready = threading.Event()
         self._stop: asyncio.Event
-        self._loop: asyncio.AbstractEventLoop
+        self._loop: StillClock
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="edge under test", daemon=True)
 
     def __enter__(self) -> EdgeUnderTest:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(PATIENCE_SECONDS)
         if self._failure is not None:
             raise self._failure
         return self
@@ -176,7 +179,7 @@ class EdgeUnderTest:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive()
 
     # What a test does
@@ -197,7 +200,21 @@ class EdgeUnderTest:
 
     def do(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine on the edge's loop."""
-        return asyncio.run_coroutine_threadsafe(work(), self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work(), self._loop).result(PATIENCE_SECONDS)
+
+    def let_pass(self, seconds: float) -> None:
+        """Let time pass for the edge, when it has read what was sent by now; it sees to its connections after it."""
+        self.do(lambda: self._let_pass(seconds))
+
+    def let_pass_until(self, holds: Callable[[], bool], seconds: float) -> None:
+        """Let time pass, so many seconds at a time, until it ``holds()``; fails the test when it never does."""
+
+        def holds_later() -> bool:
+            if not holds():
+                self.let_pass(seconds)
+            return holds()
+
+        self.wait_until(holds_later)
 
     def wait_until(self, holds: Callable[[], bool]) -> None:
         """Return as soon as ``holds()``; fails the test when it never does."""
@@ -210,14 +227,27 @@ class EdgeUnderTest:
         """Return when the origin has seen a request."""
         self.wait_until(lambda: bool(self.origin.seen))
 
+    def wait_until_a_head_is_owed(self) -> None:
+        """Return when the edge waits for the rest of a head."""
+        self.wait_until(
+            lambda: any(
+                connection.waiting_for_head_since is not None for connection in tuple(self.watchman.connections)
+            )
+        )
+
     def wait_until_alone(self) -> None:
         """Return when the edge knows that every client has gone."""
         self.wait_until(lambda: not self.watchman.connections)
 
+    def late_answer(self, wire: Wire, seconds: float) -> Received:
+        """Let time pass, so many seconds at a time, until the edge says or ends something; what it says."""
+        self.let_pass_until(wire.has_more, seconds)
+        return wire.answer()
+
     # Its life
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=StillClock) as runner:
             try:
                 runner.run(self._live())
             except BaseException as error:
@@ -225,7 +255,9 @@ class EdgeUnderTest:
                 self._ready.set()
 
     async def _live(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, StillClock)
+        self._loop = loop
         self._stop = asyncio.Event()
         self.origin = ScriptedOrigin()
         await self.origin.start()
@@ -255,6 +287,24 @@ class EdgeUnderTest:
         while True:
             await asyncio.sleep(ROUNDS_SECONDS)
             self.watchman.look(self._loop.time())
+            await self._loop.settle()
+            if self.origin.hanging:  # and not only until its end is read, which is so by now
+                self._pass_at_once(max(self.setting.limits.answer_seconds, self.setting.limits.stall_seconds) + 1)
+
+    async def _let_pass(self, seconds: float) -> None:
+        await self._loop.settle()
+        self._pass_at_once(seconds)
+
+    def _pass_at_once(self, seconds: float) -> None:
+        self._loop.pass_at_once(seconds, self.gate.upstream.look, self.watchman.look)
+
+    async def let_pass_when_taken(self, seconds: float) -> None:
+        """On the edge's loop: let time pass when every client's system has all that was sent to it."""
+        await self._loop.settle()
+        while not all(_has_taken_all(connection) for connection in self.watchman.connections):
+            await asyncio.sleep(ROUNDS_SECONDS)
+            await self._loop.settle()
+        self._pass_at_once(seconds)
 
     def _wire_up(self) -> None:
         setting = self.setting
@@ -302,6 +352,10 @@ class EdgeUnderTest:
 
     def _report(self, what: str, error: BaseException) -> None:
         self.reports.append((what, error))
+
+
+def _has_taken_all(connection: EdgeProtocol) -> bool:
+    return not connection.unsent() and connection.deliveries.acknowledged() in (None, connection.deliveries.written)
 
 
 class _PromptServer(QuietServer):

@@ -24,7 +24,7 @@ from edge.core.ledger_operations import BreakOff, Hold, Operation, Post, Reverse
 from edge.core.ledger_plan import Planner
 from edge.core.ledger_state import ChargeState, Phase, fold_charge
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 HOLDS_ACCOUNT = 30
 SUSPENSE_ACCOUNT = 31
 RICH_MICROS = 1_000_000_000

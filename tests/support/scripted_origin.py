@@ -9,14 +9,13 @@ import asyncio
 import re
 import socket
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
 _REQUEST_LINE = re.compile(r"([!-~]+) ([!-~\x80-\xff]+) HTTP/1\.1")
-PAUSE_SECONDS = 0.1
 _HEAD_BYTES_MAX = 1 << 20
 _ONCE = ("host", "content-length", "transfer-encoding")
 
@@ -26,9 +25,9 @@ class Then(Enum):
 
     CLOSE = "close in an orderly way"
     RESET = "break the connection off"
-    HANG = "say nothing more"
+    HANG = "say nothing more, until the edge gives up"
     WAIT = "wait until the test says go on"
-    PAUSE = "wait a tenth of a second"
+    PAUSE = "wait as long as the origin's ``pause`` takes"
 
 
 Step: TypeAlias = bytes | Then
@@ -72,6 +71,7 @@ class ScriptedOrigin:
     """Serves while its loop runs. ``script`` maps a target to what is played for it; ``answer`` decides the rest.
 
     ``early`` maps targets to bytes that are said before the request's content is read; ``hurried`` says that some were.
+    ``hanging`` counts the answers that hang just now, and ``pause`` is awaited at each PAUSE.
     """
 
     def __init__(self) -> None:
@@ -81,6 +81,8 @@ class ScriptedOrigin:
         self.early: dict[str, bytes] = {}
         self.answer: Callable[[Seen], Play] = default_answer
         self.hurried = False
+        self.hanging = 0
+        self.pause: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)
         self.connections = 0
         self.port = 0
         self._go_on = asyncio.Event()
@@ -127,7 +129,7 @@ class ScriptedOrigin:
                     self.seen.append(seen)
                     if seen.target in self.early:
                         continue
-                    if not await self._play(self.script.get(seen.target) or self.answer(seen), writer):
+                    if not await self._play(self.script.get(seen.target) or self.answer(seen), reader, writer):
                         return
         finally:
             writer.close()
@@ -160,7 +162,7 @@ class ScriptedOrigin:
         await reader.readexactly(2)
         return content
 
-    async def _play(self, play: Play, writer: asyncio.StreamWriter) -> bool:
+    async def _play(self, play: Play, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Play one answer; whether the connection goes on."""
         for step in play:
             match step:
@@ -174,12 +176,20 @@ class ScriptedOrigin:
                     writer.transport.abort()
                     return False
                 case Then.HANG:
-                    await asyncio.Event().wait()
+                    await self._hang(reader)
+                    return False
                 case Then.WAIT:
                     await self._go_on.wait()
                 case Then.PAUSE:
-                    await asyncio.sleep(PAUSE_SECONDS)
+                    await self.pause()
         return True
+
+    async def _hang(self, reader: asyncio.StreamReader) -> None:
+        self.hanging += 1
+        try:
+            await reader.read()  # ends with the connection
+        finally:
+            self.hanging -= 1
 
 
 def _set_to_reset(writer: asyncio.StreamWriter) -> None:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import selectors
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 AT_ONCE = 200
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
+QUIET_SECONDS = 0.05
 
 
-def volley(port: int, messages: Sequence[bytes]) -> list[bytes]:
-    """Send each message and collect what comes until the server has closed every connection, which it has to."""
+def volley(port: int, messages: Sequence[bytes], when_quiet: Callable[[], None]) -> list[bytes]:
+    """Send each message and collect what comes until the server has closed every connection, which it has to.
+
+    ``when_quiet`` is called whenever nothing comes for a moment.
+    """
     received: list[bytes] = []
     for start in range(0, len(messages), AT_ONCE):
-        received += _batch(port, messages[start : start + AT_ONCE])
+        received += _batch(port, messages[start : start + AT_ONCE], when_quiet)
     return received
 
 
-def _batch(port: int, messages: Sequence[bytes]) -> list[bytes]:
+def _batch(port: int, messages: Sequence[bytes], when_quiet: Callable[[], None]) -> list[bytes]:
     received = [b""] * len(messages)
     with selectors.DefaultSelector() as selector:
         for index, message in enumerate(messages):
@@ -26,9 +31,12 @@ def _batch(port: int, messages: Sequence[bytes]) -> list[bytes]:
             sock.sendall(message)
             sock.setblocking(False)
             selector.register(sock, selectors.EVENT_READ, index)
+        patience = time.monotonic() + PATIENCE_SECONDS
         while selector.get_map():
-            ready = selector.select(PATIENCE_SECONDS)
-            assert ready, [messages[key.data] for key in selector.get_map().values()]
+            ready = selector.select(QUIET_SECONDS)
+            if not ready:
+                assert time.monotonic() < patience, [messages[key.data] for key in selector.get_map().values()]
+                when_quiet()
             for key, _ in ready:
                 assert isinstance(key.fileobj, socket.socket)
                 data = _receive(key.fileobj)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import select
 import socket
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-9][0-9][0-9]) [ -~]*")
 _FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*)")
 
@@ -106,6 +107,10 @@ class Wire:
             self._more()
         data, self._received = self._received[:count], self._received[count:]
         return data
+
+    def has_more(self, patience_seconds: float = 0.05) -> bool:
+        """Whether anything is there to be read, or the end; waits a little for it."""
+        return bool(self._received) or bool(select.select([self.socket], [], [], patience_seconds)[0])
 
     def head(self) -> tuple[int, dict[str, str]]:
         """The head of the next answer alone."""
