@@ -205,6 +205,9 @@ class Settings(BaseModel):
         le=240,
         description="How many whole months the sums by the hour and the day are kept, beside the current one.",
     )
+    registration: bool = Field(
+        default=True, description="Whether crawlers may ask to be registered; a person approves them in any case."
+    )
     payment_webhook_secret_file: Path | None = Field(
         default=None,
         description="File with the secrets (whsec_..., one a line) that sign payment messages; none: none are taken.",

@@ -42,6 +42,9 @@ CaseSensitive = Annotated[
     bool | None, typer.Option("--case-sensitive/--case-insensitive", help="Whether rules tell /A from /a.")
 ]
 Contact = Annotated[str | None, typer.Option(help="Whom refusals name; '' for nobody.")]
+RegisterUrl = Annotated[
+    str | None, typer.Option(help="A page of yours where crawlers register; '' for the edge's own.")
+]
 KeepUnconfirmed = Annotated[
     bool | None,
     typer.Option(
@@ -67,11 +70,12 @@ def add(
     case_sensitive: CaseSensitive = None,
     contact: Contact = None,
     keep_unconfirmed: KeepUnconfirmed = None,
+    register_url: RegisterUrl = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Serve a host from now on; until rules are published everything passes for nothing."""
     flags = (strict, in_band_pricing, error_detail, case_sensitive)
-    options = SiteOptions(origin, currency, scheme, *flags, contact, keep_unconfirmed)
+    options = SiteOptions(origin, currency, scheme, *flags, contact, keep_unconfirmed, register_url)
     settings = settings_here()
     with opened(settings) as database, database.write() as connection:
         earns = find_publisher(connection, publisher)
@@ -108,11 +112,12 @@ def set_options(
     case_sensitive: CaseSensitive = None,
     contact: Contact = None,
     keep_unconfirmed: KeepUnconfirmed = None,
+    register_url: RegisterUrl = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Change what is named; the edge follows within a second."""
     flags = (strict, in_band_pricing, error_detail, case_sensitive)
-    options = SiteOptions(origin, currency, scheme, *flags, contact, keep_unconfirmed)
+    options = SiteOptions(origin, currency, scheme, *flags, contact, keep_unconfirmed, register_url)
     if options == SiteOptions():
         raise WrongUsage("nothing to set was named; `farebox site set --help` lists what can be")
     settings = settings_here()

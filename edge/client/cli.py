@@ -31,6 +31,7 @@ from edge.client.page_file import PageDropped, PageFile, PagePrint, PageSink
 from edge.client.page_url import authority, is_loopback, page_url
 from edge.client.receipt_file import ReceiptFile
 from edge.client.reconcile_command import reconcile
+from edge.client.register_command import register
 from edge.client.session import Progress as ReportProgress
 from edge.client.session import Route, Session
 from edge.core.directory import build_directory
@@ -161,6 +162,11 @@ def get(
     raise typer.Exit(exit_code(outcome))
 
 
+app.command(
+    "register",
+    epilog="Example: farebox-crawl register https://news.example --key bot.pem --agent https://bot.example"
+    " --contact bots@bot.example",
+)(register)
 app.command("reconcile", epilog="Example: farebox-crawl reconcile charges-2026-11.csv --log receipts.jsonl")(reconcile)
 
 

@@ -216,7 +216,7 @@ def _priced(
     if offer is None:
         return DemandPayment(RefusalCode.PAYMENT_REQUIRED, price, site, identity, match)
     if isinstance(identity, ClaimedCrawler):
-        return _unproved(site, identity, match)
+        return _unproved(site, identity, match, policy)
     if not resource.exact:
         return _ambiguous(site, identity, resource, match)
     return _offered(request, offer, price, site, identity, match, policy, now)
@@ -304,7 +304,7 @@ def _not_for_sale(request: CrawlRequest, site: SitePolicy, identity: Identity, m
     return Refuse(RefusalCode.BODY_NOT_ALLOWED, "send the request without content", site, identity, match)
 
 
-def _unproved(site: SitePolicy, identity: ClaimedCrawler, match: Match) -> Refuse:
+def _unproved(site: SitePolicy, identity: ClaimedCrawler, match: Match, policy: Policy) -> Refuse:
     """An offer to pay from somebody who has not proved who they are, and why what they sent proves nothing."""
     failure = identity.failure
     match failure:
@@ -314,6 +314,10 @@ def _unproved(site: SitePolicy, identity: ClaimedCrawler, match: Match) -> Refus
         case Invalid():
             detail = f"{failure.fault.sentence} ({failure.detail})" if failure.detail else failure.fault.sentence
             return Refuse(RefusalCode.SIGNATURE_INVALID, detail, site, identity, match)
+        case Unverified() if failure.agent_url is not None and failure.agent_url not in policy.crawlers:
+            # Nobody's keys are fetched for it, so nothing is proved; but what would help is known.
+            detail = "register this agent with the operator of this site"
+            return Refuse(RefusalCode.CRAWLER_UNREGISTERED, detail, site, identity, match)
         case Unverified():
             detail, later = failure.fault.sentence, failure.retry_after_seconds
             return Refuse(RefusalCode.KEY_UNAVAILABLE, detail, site, identity, match, later)

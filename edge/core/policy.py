@@ -32,7 +32,7 @@ class SitePolicy:
     ``scheme`` is what the public sees when it differs from the connection's (behind a TLS front), else None.
     ``strict`` asks that a paying signature covers the target. With ``in_band_pricing`` the origin's own
     ``crawler-price`` overrides the rule's. ``error_detail`` allows the ``crawler-error-detail`` header.
-    ``publisher_account`` is credited by each charge.
+    ``publisher_account`` is credited by each charge. ``register_url`` is where crawlers register, when it is elsewhere.
     """
 
     site_id: int
@@ -48,6 +48,7 @@ class SitePolicy:
     contact: str | None
     rules: RuleIndex
     rule_version: int
+    register_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

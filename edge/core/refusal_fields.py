@@ -11,6 +11,7 @@ from edge.core.policy import SitePolicy
 from edge.core.refusals import REFUSALS, RefusalCode
 
 PROBLEM_PATH = "/.well-known/farebox/problems/"
+REGISTER_PATH = "/.well-known/farebox/register"
 VARY = (
     "Accept, Accept-Language, User-Agent, Signature-Agent, Signature-Input, Signature, crawler-exact-price, "
     "crawler-max-price"
@@ -76,6 +77,8 @@ def _may_tell(refusal: Refuse | DemandPayment) -> bool:
 
 def _links(code: RefusalCode, site: SitePolicy) -> str:
     links = [f'<{problem_path(code)}>; rel="help"']
+    if code is RefusalCode.CRAWLER_UNREGISTERED:
+        links.append(f'<{register_link(site)}>; rel="register"')
     contact = site.contact or ""
     if code is RefusalCode.INSUFFICIENT_CREDITS and contact.isascii() and contact.startswith(_LINKABLE):
         links.append(f'<{contact}>; rel="payment"')
@@ -85,6 +88,11 @@ def _links(code: RefusalCode, site: SitePolicy) -> str:
 def problem_path(code: RefusalCode) -> str:
     """Where a site explains a refusal code."""
     return f"{PROBLEM_PATH}{code.value}"
+
+
+def register_link(site: SitePolicy) -> str:
+    """Where a crawler registers: the page that the publisher named, else our own."""
+    return site.register_url or REGISTER_PATH
 
 
 def field_text(text: str) -> str:

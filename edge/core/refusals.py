@@ -74,6 +74,7 @@ class RefusalCode(StrEnum):
     TARGET_NOT_SIGNED = "target_not_signed"
     SIGNATURE_STALE = "signature_stale"
     # The account
+    CRAWLER_UNREGISTERED = "crawler_unregistered"
     ACCOUNT_MISSING = "account_missing"
     ACCOUNT_SUSPENDED = "account_suspended"
     INSUFFICIENT_CREDITS = "insufficient_credits"
@@ -206,6 +207,12 @@ REFUSALS: dict[RefusalCode, RefusalText] = {
         _E.INVALID_SIGNATURE,
         "Signature too old",
         "Sign again: a paid request must be signed within the last 300 seconds.",
+    ),
+    _C.CRAWLER_UNREGISTERED: RefusalText(
+        403,
+        _E.PAYMENT_FAILED,
+        "Crawler not registered",
+        "The agent that signed is not registered here; register it where the link says, then send the request again.",
     ),
     _C.ACCOUNT_MISSING: RefusalText(
         403,

@@ -40,6 +40,8 @@ from edge.proxy.payment_routes import payment_routes
 from edge.proxy.payment_secrets import read_payment_secrets
 from edge.proxy.protocol import EdgeProtocol, protocol_factory
 from edge.proxy.read_request import RequestReader
+from edge.proxy.registrar import Registrar
+from edge.proxy.registration_routes import RegistrationOffice, registration_routes
 from edge.proxy.sale import HasRight, MayBeFree, Sale
 from edge.proxy.traffic import Flush, TrafficRecorder
 from edge.proxy.transfer_rates import TransferLimits
@@ -172,7 +174,10 @@ def build_edge(
         control=public_app(
             keys.jwks,
             lambda charge_id: receipt_of(database, keys, settings.operator, charge_id),
-            [_payments(settings, database, ledger)],
+            [
+                _payments(settings, database, ledger),
+                registration_routes(_registrations(settings, database, live, directories, fetcher)),
+            ],
         ),
         clock=time.time,
         request_body_bytes=settings.request_body_bytes,
@@ -247,6 +252,16 @@ def _payments(settings: Settings, database: Database, ledger: Ledger) -> APIRout
     node = settings.node or socket.gethostname()
     desk = PaymentDesk(database, ledger, node, now_micros, allow_dev=settings.dev)
     return payment_routes(desk, read_payment_secrets(settings), time.time, allow_test_mode=settings.dev)
+
+
+def _registrations(
+    settings: Settings, database: Database, live: LivePolicy, directories: KeyDirectories, fetch: AddressGuardedFetcher
+) -> RegistrationOffice:
+    find = _key_finder(live, directories)
+    registrar = Registrar(lambda: live.policy, find, directories.ensure, fetch, time.time, settings.dev)
+    return RegistrationOffice(
+        database, registrar, lambda: live.policy, settings.operator, settings.contact, settings.registration
+    )
 
 
 def _live_policy(settings: Settings, database: Database) -> LivePolicy:

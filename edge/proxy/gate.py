@@ -135,6 +135,7 @@ class Gate:
         exchange = Exchange(request, scope.get("edge.connection"), send, scope.pop("edge.cycle", None))
         try:
             if isinstance(decision, Admit) and decision.reason is AdmitReason.OWN_DOCUMENT:
+                scope["edge.request"] = request
                 await self.control(scope, receive, _with_request_id(send, request.request_id))
                 return
             if judged.awaited is not None:

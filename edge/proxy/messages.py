@@ -18,7 +18,7 @@ from edge.core.budgets import BudgetExceeded
 from edge.core.decision import DemandPayment, Refuse
 from edge.core.money import money_document
 from edge.core.policy import SitePolicy
-from edge.core.refusal_fields import problem_path, refusal_fields, refusal_status, told_detail
+from edge.core.refusal_fields import problem_path, refusal_fields, refusal_status, register_link, told_detail
 from edge.core.refusal_texts import RefusalTexts
 from edge.core.refusals import RefusalCode
 from edge.core.request import CrawlRequest
@@ -130,7 +130,7 @@ class Refusals:
             if isinstance(refusal, DemandPayment)
             else (refusal.status, refusal.detail, refusal.retry_after_seconds, refusal.rate)
         )
-        where = (site.host, site.contact, site.error_detail) if site else None
+        where = (site.host, site.contact, site.error_detail, site.register_url) if site else None
         key = (refusal.code, terms, where, form, language)
         known = self._templates.get(key)
         if known is None:
@@ -182,7 +182,7 @@ class Refusals:
                 problem["budget"] = _budget(refusal.budget)
             problem["accepts"] = [{"rail": "crawler-price", "headers": ["crawler-max-price", "crawler-exact-price"]}]
         if site is not None:
-            problem["links"] = _links(self._contact_of(site), code)
+            problem["links"] = _links(site, self._contact_of(site), code)
         return problem | {"instance": _INSTANCE}
 
 
@@ -198,8 +198,10 @@ def _budget(over: BudgetExceeded) -> dict[str, object]:
     }
 
 
-def _links(contact: str | None, code: RefusalCode) -> dict[str, str]:
-    links = {"help": problem_path(code), "keys": "/.well-known/farebox/jwks.json"}
-    if contact:
-        links |= {"register": contact, "top_up": contact}
-    return links
+def _links(site: SitePolicy, contact: str | None, code: RefusalCode) -> dict[str, str]:
+    links = {
+        "help": problem_path(code),
+        "keys": "/.well-known/farebox/jwks.json",
+        "register": register_link(site),
+    }
+    return links | {"top_up": contact} if contact else links

@@ -10,7 +10,6 @@ Rules of this file:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,14 +20,13 @@ from sqlalchemy.exc import IntegrityError
 
 from edge.core.identity import CrawlerKind
 from edge.core.keys import KeyFault, PublicKey, public_key_from_jwk, public_key_to_jwk
+from edge.core.registration import NAME
 from edge.core.signature_agent import normalise_agent_url
 from edge.core.signature_faults import Flaw
 from edge.store.policy_version import bump_policy_version
 from edge.store.problems import InvalidValue, NameTaken, UnknownName
 from edge.store.tables import account, crawler, crawler_key
 
-# The name goes into headers, rules and file names: plain ASCII, and nothing that needs quoting.
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._+-]{0,98}[A-Za-z0-9._+-])?")
 _OPERATOR_LENGTH_MAX = 200
 
 
@@ -157,7 +155,7 @@ def _insert_keys(connection: Connection, crawler_id: int, keys: Sequence[PublicK
 
 def _read_name(text: str) -> str:
     name = text.strip()
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise InvalidValue(f"{text!r} is not a crawler's name; use letters, digits, spaces and . _ + -", "name")
     return name
 

@@ -20,8 +20,9 @@ from edge.store.activity import sweep_activity
 from edge.store.deletion import delete_some
 from edge.store.insertion import insert_new
 from edge.store.people import sweep_attempts
+from edge.store.registrations import over
 from edge.store.sessions import ended_sessions
-from edge.store.tables import housekeeping, session, setup_link, traffic, traffic_day, traffic_minute
+from edge.store.tables import housekeeping, registration, session, setup_link, traffic, traffic_day, traffic_minute
 from edge.store.webhook_deliveries import sweep
 
 DAY_MICROS = 86_400_000_000
@@ -45,6 +46,7 @@ def chores(retention: Retention) -> dict[str, Chore]:
     """Everything that is deleted in time, by what people call it."""
     return {
         "sessions": lambda connection, now: delete_some(connection, session, ended_sessions(now)),
+        "registrations": lambda connection, now: delete_some(connection, registration, over(now)),
         "set-up links": lambda connection, now: delete_some(
             connection, setup_link, setup_link.c.expires_at_micros <= now
         ),

@@ -174,4 +174,5 @@ def _site(row: Row[tuple[Any, ...]], publisher_account: int, rules: RuleIndex) -
         contact=row.contact,
         rules=rules,
         rule_version=row.live_version or 0,
+        register_url=row.register_url,
     )

@@ -9,6 +9,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,12 +21,14 @@ from edge.store.problems import InvalidValue, NameTaken, UnknownName
 from edge.store.site_values import EdgeAddresses, read_currency, read_host, read_origin
 from edge.store.tables import publisher, site
 
+_WEB_ADDRESS = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(?:[/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?")
+
 
 @dataclass(frozen=True, slots=True)
 class SiteOptions:
     """What can be set about a site; None leaves it as it is, or at its default for a new one.
 
-    An empty ``scheme`` or ``contact`` takes the value away.
+    An empty ``scheme``, ``contact`` or ``register_url`` takes the value away.
     """
 
     origin: str | None = None
@@ -37,6 +40,7 @@ class SiteOptions:
     case_sensitive_paths: bool | None = None
     contact: str | None = None
     keep_unconfirmed: bool | None = None
+    register_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class Site:
     live_version: int | None
     created_at_micros: int
     keep_unconfirmed: bool = False
+    register_url: str | None = None
 
 
 _DEFAULTS: dict[str, Any] = {
@@ -70,6 +75,7 @@ _DEFAULTS: dict[str, Any] = {
     "case_sensitive_paths": False,
     "contact": None,
     "keep_unconfirmed": False,
+    "register_url": None,
 }
 
 
@@ -170,6 +176,8 @@ def _read_options(options: SiteOptions, edge: EdgeAddresses) -> dict[str, Any]:
         values["scheme"] = _read_scheme(options.scheme)
     if options.contact is not None:
         values["contact"] = _read_contact(options.contact)
+    if options.register_url is not None:
+        values["register_url"] = _read_register_url(options.register_url)
     return values
 
 
@@ -186,6 +194,17 @@ def _read_contact(text: str) -> str | None:
     if len(contact) > 320 or not contact.isprintable():
         raise InvalidValue("a contact is one line of at most 320 characters", "contact")
     return contact or None
+
+
+def _read_register_url(text: str) -> str | None:
+    """It stands in a header field between angle brackets, so nothing in it may end one."""
+    url = text.strip()
+    if not url:
+        return None
+    if not _WEB_ADDRESS.fullmatch(url) or len(url) > 2048:
+        message = f"{text!r} is not a page's address; write it like https://news.example/crawlers"
+        raise InvalidValue(message, "register_url")
+    return url
 
 
 def _query() -> Select[tuple[Any, ...]]:
@@ -210,4 +229,5 @@ def _site(row: Row[tuple[Any, ...]]) -> Site:
         live_version=row.live_version,
         created_at_micros=row.created_at_micros,
         keep_unconfirmed=row.keep_unconfirmed,
+        register_url=row.register_url,
     )

@@ -362,7 +362,7 @@ def test_a_directory_that_is_down_says_when_to_come_back() -> None:
 def test_an_agent_that_nobody_registered_is_told_to_register() -> None:
     decision = BUYING.but(crawler=None).decide()
     assert isinstance(decision, Refuse)
-    assert (decision.code, decision.retry_after_seconds) == ("key_unavailable", None)
+    assert (decision.code, decision.retry_after_seconds) == ("crawler_unregistered", None)
     assert "register" in decision.detail
 
 

@@ -95,7 +95,7 @@ def test_a_browser_passes_and_rules_are_not_asked() -> None:
     [
         (Scene(account=None), "account_missing"),
         (Scene(account=replace(ACCOUNT, suspended=True)), "account_suspended"),
-        (Scene(crawler=None), "key_unavailable"),
+        (Scene(crawler=None), "crawler_unregistered"),
     ],
 )
 def test_the_account_and_the_register_are_judged_too(scene: Scene, code: str) -> None:

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from edge.proxy.bad_signatures import ADDRESSES_MAX, BURST, PER_SECOND, BadSignatures
+from edge.proxy.bad_signatures import BURST, PER_SECOND, BadSignatures
+from edge.proxy.leaky_buckets import ADDRESSES_MAX
 from tests.support.edge_under_test import NOW, RICH, EdgeUnderTest
 from tests.support.signing_crawler import claimed
 

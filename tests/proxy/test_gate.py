@@ -125,7 +125,7 @@ def test_large_pages_are_charged_once_too(edge: EdgeUnderTest) -> None:
         (POOR, 402, "insufficient_credits"),
         (SUSPENDED, 403, "account_suspended"),
         (WITHOUT_ACCOUNT, 403, "account_missing"),
-        (SigningCrawler(99, NOW), 400, "key_unavailable"),
+        (SigningCrawler(99, NOW), 403, "crawler_unregistered"),
     ],
 )
 def test_who_cannot_pay_hears_why(edge: EdgeUnderTest, crawler: SigningCrawler, status: int, code: str) -> None:

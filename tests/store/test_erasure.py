@@ -31,6 +31,7 @@ from edge.store.tables import (
     month_close,
     person,
     publisher,
+    registration,
     site,
     unmatched_payment,
     webhook_event,
@@ -79,6 +80,11 @@ def newsroom(database: Database, tmp_path: Path) -> Newsroom:
         connection.execute(
             insert(unmatched_payment).values(kind="payment", source="stripe", **names, **times, **closed)
         )
+        asking = {"thumbprint": "x", "name": "x", "operator": "", "kind": "other", "host": "news.example"}
+        since = {"asked_at_micros": AT, "asked_again_at_micros": AT, "decided_at_micros": AT}
+        for agent, contact, author in (("a", OWNER, "root"), ("b", "bots@bot.example", OWNER)):
+            decided = {"agent_url": agent, "contact": contact, "decided_by": author, "state": "rejected"}
+            connection.execute(insert(registration).values(**asking, **since, **decided))
         erased = {"pseudonym": "erased-before", "erased_at_micros": AT, "reason": "", "done": "{}"}
         connection.execute(insert(erasure).values(erased_by=OWNER, **erased))
     return made

@@ -24,6 +24,7 @@ from edge.store.tables.metadata import metadata
 from edge.store.tables.months import month_close, month_fee, month_line, month_share, month_statement
 from edge.store.tables.payments import unmatched_payment
 from edge.store.tables.people import membership, person, session, setup_link, sign_in_attempt
+from edge.store.tables.registrations import registration
 from edge.store.tables.traffic import activity, traffic, traffic_day, traffic_minute, user_agent
 from edge.store.tables.webhooks import (
     crawler_sighting,
@@ -64,6 +65,7 @@ __all__ = [
     "policy_version",
     "publisher",
     "purchase",
+    "registration",
     "rule_draft",
     "rule_set",
     "session",

@@ -90,6 +90,7 @@ site = Table(
         server_default=false(),
         comment="what nobody collects in its time in suspense stays here",
     ),
+    Column("register_url", String(2048), comment="where crawlers register; null for our own page"),
     CheckConstraint("host = lower(host)", name="host_lower"),
     CheckConstraint("scheme IN ('http', 'https')", name="scheme"),
     CheckConstraint("length(currency) = 3", name="currency"),
