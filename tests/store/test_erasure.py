@@ -33,6 +33,7 @@ from edge.store.tables import (
     publisher,
     registration,
     site,
+    subscription,
     unmatched_payment,
     webhook_event,
 )
@@ -70,10 +71,10 @@ def newsroom(database: Database, tmp_path: Path) -> Newsroom:
         connection.execute(update(site).where(site.c.id == made.site.site_id).values(contact="Owner@Harbour.example"))
         connection.execute(update(publisher).where(publisher.c.id == made.publisher_id).values(email=OWNER))
         create_setup_link(connection, AT, email=OWNER, publisher_id=made.publisher_id)
+        began = {"account_id": 1, "publisher_id": made.publisher_id, "licence": "all", "pages": 1, "since_micros": AT}
+        connection.execute(insert(subscription).values(set_by=OWNER, **began))
         told = {"id": "evt_1", "event": "rules.published", "subject": "", "at_micros": AT}
         connection.execute(insert(webhook_event).values(body=f'{{"published_by":"{OWNER}"}}', **told))
-        month = {"month": "2026-10", "closed_at_micros": AT, "manifest": "{}", "token": "signed", "names": "{}"}
-        connection.execute(insert(month_close).values(closed_by=OWNER, **month))
         closed = {"closed_at_micros": AT, "closed_by": OWNER, "closing_reason": "sent back"}
         names = dict.fromkeys(("reference", "payment", "crawler", "stated", "reason"), "x")
         times = {"happened_at_micros": AT, "received_at_micros": AT}
@@ -90,6 +91,13 @@ def newsroom(database: Database, tmp_path: Path) -> Newsroom:
     return made
 
 
+def close_a_month(database: Database) -> None:
+    """Only the row that names a person: whether closed months hold is another test's."""
+    month = {"month": "2026-10", "closed_at_micros": AT, "manifest": "{}", "token": "signed", "names": "{}"}
+    with database.write() as connection:
+        connection.execute(insert(month_close).values(closed_by=OWNER, **month))
+
+
 def standing(database: Database, name: str) -> set[str]:
     """Every place of the whole database where a text holds the name."""
 
@@ -100,6 +108,11 @@ def standing(database: Database, name: str) -> set[str]:
                     yield from (f"{table.name}.{at}" for at, text in row.items() if name in str(text).lower())
 
     return set(found())
+
+
+def treated(*ways: OnErase) -> set[str]:
+    """The places that erasing treats so."""
+    return {f"{place.table.name}.{place.column.name}" for place in places() if place.mark.on_erase in ways}
 
 
 def person_id(database: Database, email: str) -> int:
@@ -122,12 +135,12 @@ def export(database: Database, name: str = OWNER) -> dict[str, dict[str, object]
 
 
 def test_an_export_holds_every_place_where_the_name_stands(database: Database, newsroom: Newsroom) -> None:
+    close_a_month(database)
     with database.write() as connection:
         open_session(connection, person_id(database, OWNER), "Firefox", AT)
     exported = export(database)
-    assert standing(database, OWNER) <= set(exported)
-    by_name = {f"{place.table.name}.{place.column.name}" for place in places()}
-    assert by_name <= set(exported), "the newsroom's owner has left a name in each of them"
+    assert standing(database, OWNER) | {"membership.person_id", "session.person_id"} == set(exported)
+    assert len(exported) > 15, "the newsroom's owner has left a name in nearly all of them"
     assert orjson.loads(orjson.dumps(exported)) == exported
 
 
@@ -158,11 +171,8 @@ def test_a_name_is_found_in_any_spelling_and_that_of_a_command_too(database: Dat
 
 
 def test_after_erasing_the_name_stands_in_the_books_alone(database: Database, newsroom: Newsroom) -> None:
-    kept = {
-        f"{place.table.name}.{place.column.name}"
-        for place in places()
-        if place.mark.on_erase in (OnErase.KEPT, OnErase.EXPIRES)
-    }
+    close_a_month(database)
+    kept = standing(database, OWNER) & treated(OnErase.KEPT, OnErase.EXPIRES)
     changed = erase(database)
     assert standing(database, OWNER) == kept | {"webhook_event.body"}
     assert changed["person.email"] == 1
@@ -171,11 +181,9 @@ def test_after_erasing_the_name_stands_in_the_books_alone(database: Database, ne
 
 
 def test_one_pseudonym_stands_for_the_person_everywhere(database: Database, newsroom: Newsroom) -> None:
+    expected = standing(database, OWNER) & treated(OnErase.RENAMED)
     done = erase_person(database, OWNER, author="root", reason="asked to", now_micros=AT, even_last_owner=True)
     renamed = standing(database, done.pseudonym)
-    expected = {
-        f"{place.table.name}.{place.column.name}" for place in places() if place.mark.on_erase is OnErase.RENAMED
-    }
     assert renamed == expected | {"erasure.pseudonym", "entry.evidence"}
 
 
