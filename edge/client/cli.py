@@ -1,4 +1,4 @@
-"""``farebox-crawl``: make a key, publish it, ask prices and buy pages.
+"""``farebox-crawl``: make a key, publish it, ask prices, buy pages and keep the books.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done (the page is elsewhere). What was asked for goes to stdout,
 everything else to stderr.
@@ -24,16 +24,22 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from typer.exceptions import Abort, TyperException
 
 from edge.client.advice import DONE, FAILED, WRONG_USAGE, document, exit_code, sentences
+from edge.client.crawl_options import BadWords
+from edge.client.doctor_command import doctor, quote
 from edge.client.flow import Headers, Sign, buy
 from edge.client.identity import NONCE_BYTES, Identity, check_agent, load_key, make_key_file, nonce_from
 from edge.client.outcomes import Outcome
 from edge.client.page_file import PageDropped, PageFile, PagePrint, PageSink
 from edge.client.page_url import authority, is_loopback, page_url
+from edge.client.plan_command import plan
 from edge.client.receipt_file import ReceiptFile
 from edge.client.reconcile_command import reconcile
 from edge.client.register_command import register
+from edge.client.run_command import run as run_list
 from edge.client.session import Progress as ReportProgress
 from edge.client.session import Route, Session
+from edge.client.spend_policy import BadPolicy
+from edge.client.spent_commands import receipts, resolve, spent
 from edge.core.directory import build_directory
 from edge.core.errors import EdgeError
 from edge.core.keys import public_half, public_keys_to_jwks
@@ -168,6 +174,17 @@ app.command(
     " --contact bots@bot.example",
 )(register)
 app.command("reconcile", epilog="Example: farebox-crawl reconcile charges-2026-11.csv --log receipts.jsonl")(reconcile)
+for _name, _command, _example in (
+    ("quote", quote, "https://news.example/a https://news.example/b --key bot.pem --agent https://bot.example"),
+    ("plan", plan, "urls.txt --key bot.pem --agent https://bot.example --max-each 'USD 0.02' --total 'USD 5'"),
+    ("run", run_list, "urls.txt --out pages --key bot.pem --agent https://bot.example --max-each 'USD 0.02'"),
+    ("spent", spent, "--since 7d"),
+    ("receipts", receipts, "--key bot.pem --agent https://bot.example"),
+    ("resolve", resolve, "--key bot.pem --agent https://bot.example"),
+    ("doctor", doctor, "--key bot.pem --agent https://bot.example --edge https://news.example/articles/1"),
+    ("reconcile", reconcile, "charges-2026-11.csv --store spend.db"),
+):
+    app.command(_name, epilog=f"Example: farebox-crawl {_name} {_example}")(_command)
 
 
 def main() -> None:
@@ -192,7 +209,7 @@ def run(words: Sequence[str]) -> int:
 
 def _ended_by(why: BaseException) -> int:
     match why:
-        case WrongUsage():
+        case WrongUsage() | BadWords() | BadPolicy():
             _complain(str(why))
             return WRONG_USAGE
         case EdgeError():

@@ -16,6 +16,7 @@ from edge.client.flow import NoAnswer, Send
 from edge.client.httpx_transport import DELIVERED, PRICE, AsyncPayingTransport, PayingTransport, no_answer
 from edge.client.plan import NoQuote, Plan, make_plan
 from edge.client.receipt_check import ReceiptProblem, collect_receipts
+from edge.client.site_signals import SiteSignals, read_signals
 from edge.client.wallet import Answer, Delivered, Wallet
 from edge.core.fields import collect
 from edge.core.money import Money
@@ -92,7 +93,11 @@ class PaidClient:
 
     def plan(self, urls: Iterable[str]) -> Plan:
         """Quote pages, and say what buying them would cost and what the policy would keep from it."""
-        return make_plan(self.wallet, [self._try_quote(url) for url in urls])
+        return make_plan(self.wallet, [self.try_quote(url) for url in urls])
+
+    def signals(self, url: str) -> SiteSignals:
+        """What the page's host says to crawlers in robots.txt: what is allowed, and its licences."""
+        return drive(read_signals(url), self.send)
 
     def resolve(self) -> list[Resolved]:
         """Find out about every purchase whose answer never came, such as after a crash."""
@@ -110,7 +115,8 @@ class PaidClient:
             return no_answer(why)
         return _answer(response)
 
-    def _try_quote(self, url: str) -> Quote | NoQuote:
+    def try_quote(self, url: str) -> Quote | NoQuote:
+        """As ``quote``, with the reason where there is none."""
         try:
             return self.quote(url)
         except UNQUOTED as why:
@@ -160,7 +166,11 @@ class AsyncPaidClient:
 
     async def plan(self, urls: Iterable[str]) -> Plan:
         """As ``PaidClient.plan``."""
-        return make_plan(self.wallet, [await self._try_quote(url) for url in urls])
+        return make_plan(self.wallet, [await self.try_quote(url) for url in urls])
+
+    async def signals(self, url: str) -> SiteSignals:
+        """As ``PaidClient.signals``."""
+        return await drive_async(read_signals(url), self.send)
 
     async def resolve(self) -> list[Resolved]:
         """As ``PaidClient.resolve``."""
@@ -178,7 +188,8 @@ class AsyncPaidClient:
             return no_answer(why)
         return _answer(response)
 
-    async def _try_quote(self, url: str) -> Quote | NoQuote:
+    async def try_quote(self, url: str) -> Quote | NoQuote:
+        """As ``PaidClient.try_quote``."""
         try:
             return await self.quote(url)
         except UNQUOTED as why:

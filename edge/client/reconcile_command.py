@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from itertools import chain
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Annotated
 
 import typer
 
 from edge.client.advice import DONE, PARTLY_DONE
+from edge.client.crawl_options import DEFAULT_STORE, StoreOption, store_at
 from edge.client.reconciling import differences, show, statement_rows
+from edge.client.spend_log import log_lines
 from edge.core.directory import parse_directory
 from edge.core.errors import EdgeError
 from edge.core.keys import PublicKey
@@ -28,20 +32,39 @@ class UnreadableKeys(EdgeError):
 
 def reconcile(
     statement: Annotated[Path, typer.Argument(help="The statement's file charges-YYYY-MM, .csv or .jsonl.")],
-    log: Annotated[Path, typer.Option("--log", envvar="FAREBOX_CRAWL_LOG", help="Your receipt log, from get --log.")],
+    log: Annotated[
+        Path | None, typer.Option("--log", envvar="FAREBOX_CRAWL_LOG", help="Your receipt log, from get --log.")
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
     month: Annotated[str | None, typer.Option(help="The statement's month; else that of its first row.")] = None,
     keys: Annotated[Path | None, typer.Option(help="The operator's key set, for a log of signed receipts.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="How many differences are printed; --json prints all.")] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """Hold your receipt log against an operator's statement, charge by charge. Exit code 3 when they differ."""
+    """Hold your books, or a receipt log, against an operator's statement. Exit code 3 when they differ.
+
+    Without --log, the spend store is the log.
+    """
     rows, period = _statement(statement, month)
     work = Reconciliation(period, _near_the_start(period))
-    show(work, differences(work, log, _keys(keys), rows), typer.echo, as_json=as_json, limit=limit)
+    with _log_of(log, store) as lines:
+        show(work, differences(work, lines, _keys(keys), rows), typer.echo, as_json=as_json, limit=limit)
     if not work.agrees:
         count = sum(work.kinds.values())
         typer.echo(f"farebox-crawl: the log and the statement differ in {count} places.", err=True)
     raise typer.Exit(DONE if work.agrees else PARTLY_DONE)
+
+
+@contextmanager
+def _log_of(log: Path | None, store: Path) -> Iterator[Path]:
+    """The log that was named, or the spend store's, written aside."""
+    if log is not None:
+        yield log
+        return
+    with closing(store_at(store)) as books, NamedTemporaryFile(suffix=".jsonl") as file:
+        file.writelines(log_lines(books))
+        file.flush()
+        yield Path(file.name)
 
 
 def _statement(path: Path, month: str | None) -> tuple[Iterator[BookRow], Period]:

@@ -63,8 +63,8 @@ def crawler_variables() -> set[str]:
 
 
 def test_what_the_crawlers_program_takes_from_the_environment_is_documented() -> None:
-    assert crawler_variables() == {"FAREBOX_CRAWL_LOG"}
-    assert names(page("commands.md"), "FAREBOX_CRAWL_LOG")
+    assert crawler_variables() == {"FAREBOX_CRAWL_LOG", "FAREBOX_CRAWL_STORE"}
+    assert all(names(page("commands.md"), name) for name in crawler_variables())
 
 
 # Refusals

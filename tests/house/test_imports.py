@@ -35,7 +35,7 @@ FLOORS: dict[str, set[str]] = {
     },
     "edge.client": {
         *{"edge.core", "edge.client"},
-        *{"httpx2", "typer", "rich", "cryptography", "orjson", "http_sf"},
+        *{"httpx2", "typer", "rich", "cryptography", "orjson", "http_sf", "protego"},
         # Each by the adapter to it, and by nothing else.
         *{"aiohttp", "requests", "urllib3", "scrapy", "twisted", "playwright"},
     },
