@@ -168,13 +168,8 @@ def get(
     raise typer.Exit(exit_code(outcome))
 
 
-app.command(
-    "register",
-    epilog="Example: farebox-crawl register https://news.example --key bot.pem --agent https://bot.example"
-    " --contact bots@bot.example",
-)(register)
-app.command("reconcile", epilog="Example: farebox-crawl reconcile charges-2026-11.csv --log receipts.jsonl")(reconcile)
 for _name, _command, _example in (
+    ("register", register, "https://news.example --key bot.pem --agent https://bot.example --contact b@bot.example"),
     ("quote", quote, "https://news.example/a https://news.example/b --key bot.pem --agent https://bot.example"),
     ("plan", plan, "urls.txt --key bot.pem --agent https://bot.example --max-each 'USD 0.02' --total 'USD 5'"),
     ("run", run_list, "urls.txt --out pages --key bot.pem --agent https://bot.example --max-each 'USD 0.02'"),
