@@ -63,6 +63,7 @@ _CSV_COLUMNS = (
     *("crawler", "rule", "rule_version", "licence", "offer", "currency", "amount", "amount_micros"),
     "earned_micros",
     *("status", "evidence", "delivery", "request_id", "reason", "author", "suspended_at", "released_at"),
+    "grant",
 )
 _MADE_BY_STRANGERS = (
     *("publisher", "site", "target", "crawler", "rule", "licence", "offer", "request_id", "reason", "author"),
@@ -184,6 +185,7 @@ def _row(charge: ChargeView) -> dict[str, Any]:
         "delivery": None if charge.delivery is None else charge.delivery.value,
         "suspended_at": exact_time_text(charge.suspended_at_micros),
         "released_at": exact_time_text(charge.released_at_micros),
+        "grant": charge.grant,
         "request_id": charge.request_id,
         "reason": charge.reason,
         "author": charge.author,

@@ -34,6 +34,7 @@ from edge.cli import (
     registrations,
     rules,
     sites,
+    subscriptions,
     users,
     webhooks,
 )
@@ -138,6 +139,7 @@ for _name, _group in (
     ("crawler", crawlers.app),
     ("account", accounts.app),
     ("registration", registrations.app),
+    ("subscription", subscriptions.app),
     ("receipt", receipts.app),
     ("keys", keys.app),
     ("directory", directories.app),

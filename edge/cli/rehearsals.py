@@ -140,6 +140,7 @@ def _report(rehearsal: Rehearsal) -> dict[str, Any]:
         "who": _who(rehearsal.identity),
         "rule": match.rule.name if match else None,
         "status": rehearsal.status,
+        "terms": list(rehearsal.terms),
         "chain": chain,
         "headers": [{"name": name, "value": value} for name, value in rehearsal.fields],
         "curl": rehearsal.curl,
@@ -183,6 +184,10 @@ def _print(report: dict[str, Any]) -> None:
     if report["chain"]:
         say("")
         show_rows(report["chain"], _CHAIN_COLUMNS, False, "")
+    if report["terms"]:
+        say("\nbefore that:")
+        for term in report["terms"]:
+            say(f"- {term}")
     if report["budgets"]:
         say("\nbudgets are decided with the charge; as they stand:")
         for budget in report["budgets"]:

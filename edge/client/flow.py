@@ -161,7 +161,7 @@ def _page(url: str, head: Head, body: Body, offer: Offer | None) -> Outcome:
     if text is None:
         return Free(url, head.status, body.received_bytes)
     charged = _money(text)
-    if charged is None or offer is None or not offer.accepts(charged):
+    if charged is None or (charged.amount_micros and (offer is None or not offer.accepts(charged))):
         return Overcharged(url, head.status, text, offer, receipt_id, body.received_bytes)
     return Bought(url, head.status, charged, receipt_id, body.received_bytes)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from edge.core.budgets import Per, window_of
 from edge.core.month import Month
@@ -124,6 +124,20 @@ def grant_words(name: str | None) -> str:
             return f"a page of subscription {(name or '').removeprefix(SUBSCRIPTION)}"
         case _:
             return "free"
+
+
+def grant_sentences(grant: Grant) -> list[str]:
+    """When the term makes the page free, in words."""
+    match grant:
+        case Recrawl(hours, unchanged):
+            within = [f"free within {hours} hours of the last paid delivery of this page"] if hours is not None else []
+            return [*within, *(["free while the page is what it was when it was bought"] if unchanged else [])]
+        case SubscriptionPages(number):
+            return [f"free while subscription {number} has pages left in this month"]
+        case FreePages(pages, per):
+            return [f"free while fewer than {pages} pages of this {per.value} were free for it at this site"]
+        case _:
+            assert_never(grant)
 
 
 def period_start(per: FreePeriod, at_micros: int) -> int:

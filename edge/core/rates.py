@@ -21,6 +21,8 @@ from typing import Literal
 
 BUCKETS_MAX = 50_000
 REQUESTS_MAX = 1_000_000
+_ROUNDING_SECONDS = 1e-5
+"""Times are floats: of two that should be equal, one may be a little later."""
 SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 
 RatePeriod = Literal["second", "minute", "hour", "day"]
@@ -82,28 +84,27 @@ class RateExceeded:
 
 
 class RateLimiter:
-    """The buckets of one process; ``take`` is asked once for each request."""
+    """The buckets of one process; ``take`` is asked once for each request.
 
-    __slots__ = ("_buckets", "_max")
+    A bucket is one number: the time at which it will be full again. A request moves it by the time of one token, and is
+    refused when that would be more than the rate's whole time ahead (the generic cell rate algorithm, ITU-T I.371).
+    """
+
+    __slots__ = ("_full_at", "_max")
 
     def __init__(self, buckets_max: int = BUCKETS_MAX) -> None:
-        self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+        self._full_at: OrderedDict[Hashable, float] = OrderedDict()
         self._max = buckets_max
 
     def take(self, who: Hashable, rate: Rate, now: float) -> RateExceeded | None:
         """Take a token of ``who`` at ``now`` (seconds since the epoch); say when to come again where there is none."""
         key = (who, rate)
-        tokens, then = self._buckets.pop(key, (float(rate.requests), now))
-        fills_at = rate.requests / rate.seconds
-        tokens = min(float(rate.requests), tokens + max(0.0, now - then) * fills_at)
-        latest = max(now, then)  # a clock that goes back fills nothing twice
-        if tokens < 1.0:
-            self._keep(key, tokens, latest)
-            return RateExceeded(rate, max(1, math.ceil((1.0 - tokens) / fills_at)))
-        self._keep(key, tokens - 1.0, latest)
-        return None
-
-    def _keep(self, key: Hashable, tokens: float, now: float) -> None:
-        if len(self._buckets) >= self._max:
-            self._buckets.popitem(last=False)
-        self._buckets[key] = (tokens, now)
+        # A clock that goes back fills nothing twice.
+        full_at = max(self._full_at.pop(key, now), now)
+        taken = full_at + rate.seconds / rate.requests
+        ahead = taken - now - rate.seconds
+        passes = ahead <= _ROUNDING_SECONDS
+        if len(self._full_at) >= self._max:
+            self._full_at.popitem(last=False)
+        self._full_at[key] = taken if passes else full_at
+        return None if passes else RateExceeded(rate, max(1, math.ceil(ahead - _ROUNDING_SECONDS)))

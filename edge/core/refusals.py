@@ -234,7 +234,7 @@ REFUSALS: dict[RefusalCode, RefusalText] = {
     ),
     _C.SUBSCRIPTION_EXPIRED: RefusalText(
         402,
-        _E.PAYMENT_FAILED,
+        _E.MISSING_PRICE,
         "No subscription pages left",
         "The subscription has ended, or this month's pages are used up; offer the price, or have it renewed.",
     ),

@@ -20,11 +20,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.core.decision import Admit, AskOrigin, Charge, Decision, DemandPayment, Refuse, decide
 from edge.core.errors import EdgeError
+from edge.core.grants import grant_sentences
 from edge.core.identity import ClaimedCrawler, Identity, RegisteredCrawler, Rung
 from edge.core.keys import public_half
 from edge.core.ladder import identify
 from edge.core.policy import Knowledge, Policy, SitePolicy, nothing_proved
 from edge.core.refusal_fields import refusal_fields, refusal_status
+from edge.core.refusals import RefusalCode
 from edge.core.request import CrawlRequest
 from edge.core.rule_index import Match, Skipped
 from edge.core.target import Target, read_target, split_absolute
@@ -77,9 +79,10 @@ class Rehearsal:
     """What would happen, and why.
 
     ``decision`` is final: a charge that could only collect an earlier one counts as its refusal, because nothing was
-    bought before. ``skipped`` are the rules before ``match`` with the first reason each did not decide; both are empty
-    where rules are not asked. ``status`` is None where the origin's own is passed on, and ``fields`` are what the edge
-    says or adds. ``curl`` is a command line that asks the same (a signature stands in it as a placeholder).
+    bought before. ``terms`` says in words what may answer before it: the ledger, where the page may be free, and the
+    rate. ``skipped`` are the rules before ``match`` with the first reason each did not decide; both are empty where
+    rules are not asked. ``status`` is None where the origin's own is passed on, and ``fields`` are what the edge says
+    or adds. ``curl`` is a command line that asks the same (a signature stands in it as a placeholder).
     """
 
     question: Question
@@ -90,6 +93,7 @@ class Rehearsal:
     status: int | None
     fields: tuple[tuple[str, str], ...]
     curl: str
+    terms: tuple[str, ...] = ()
 
 
 def read_address(text: str, host: str) -> tuple[str, str]:
@@ -138,12 +142,23 @@ def rehearse(
     knowledge = Knowledge(lambda agent_url, thumbprint: public, classify, allow_loopback_http=True, prove=prove)
     request = _request(question, policy, key, int(now))
     decision = decide(request, policy, knowledge, now)
+    terms = _terms(decision)
     if isinstance(decision, Charge) and decision.otherwise is not None:
         decision = decision.otherwise
     identity = identify(request, policy, knowledge, now) if request.host in policy.sites else None
     skipped, match = _chain(request, decision, identity, now)
     status, fields = _answer(decision)
-    return Rehearsal(question, identity, decision, skipped, match, status, fields, _curl(question, request))
+    return Rehearsal(question, identity, decision, skipped, match, status, fields, _curl(question, request), terms)
+
+
+def _terms(decision: Decision) -> tuple[str, ...]:
+    """What comes before the decision's answer: what may make the page free, in order, and the rate of the rule."""
+    grants = decision.grants if isinstance(decision, Charge) else ()
+    said = [sentence for grant in grants for sentence in grant_sentences(grant)]
+    rate = decision.match.rule.rate if decision.match is not None else None
+    if rate is not None and not (isinstance(decision, Refuse) and decision.code is RefusalCode.CRAWLER_BLOCKED):
+        said.append(f"429 for a crawler that asks more often than {rate}, counted by each process")
+    return tuple(said)
 
 
 def with_rules(policy: Policy, site: SitePolicy) -> Policy:

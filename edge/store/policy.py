@@ -15,8 +15,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, or_, select
 
+from edge.core.budgets import DAY_MICROS
+from edge.core.grants import Subscription
 from edge.core.identity import CrawlerKind, RegisteredCrawler
 from edge.core.keys import PublicKey, public_key_from_jwk
 from edge.core.ledger import InvariantBroken
@@ -24,15 +26,17 @@ from edge.core.policy import Account, Policy, SitePolicy
 from edge.core.rule_file import from_document
 from edge.core.rule_index import RuleIndex
 from edge.core.rules import Action, RuleSet, everything_else
-from edge.store.database import Database
+from edge.store.database import Database, now_micros
+from edge.store.grant_rows import subscription_of
 from edge.store.policy_version import read_policy_version
-from edge.store.tables import account, crawler, crawler_key, rule_set, site
+from edge.store.tables import account, crawler, crawler_key, rule_set, site, subscription
 
 UNPUBLISHED = RuleSet((), everything_else(Action.ALLOW))
 """Nothing is enforced before a publisher says so."""
 
 _READS_MAX = 5
 _ONE_BY_ONE_MAX = 200
+_ENDED_MICROS = 31 * DAY_MICROS
 
 _RulesKey = tuple[int, int, bool]
 
@@ -125,16 +129,27 @@ def _rules(connection: Connection, keys: set[_RulesKey], previous: Policy | None
 
 def _accounts(connection: Connection) -> tuple[dict[tuple[int, str], Account], dict[tuple[int, str], int]]:
     """The accounts of crawlers, and the ids of those of publishers, by (owner, currency)."""
+    subscribed = _subscriptions(connection)
     columns = (account.c.id, account.c.owner_kind, account.c.owner_id, account.c.currency, account.c.suspended)
     crawlers: dict[tuple[int, str], Account] = {}
     publishers: dict[tuple[int, str], int] = {}
     for row in connection.execute(select(*columns).where(account.c.owner_kind.in_(("crawler", "publisher")))):
         owner = (row.owner_id, row.currency)
         if row.owner_kind == "crawler":
-            crawlers[owner] = Account(row.id, row.currency, row.suspended)
+            crawlers[owner] = Account(row.id, row.currency, row.suspended, tuple(subscribed.get(row.id, ())))
         else:
             publishers[owner] = row.id
     return crawlers, publishers
+
+
+def _subscriptions(connection: Connection) -> dict[int, list[Subscription]]:
+    """What runs, and what ended lately, by account: whoever asks hears that it ended."""
+    own = subscription.c
+    lately = or_(own.until_micros.is_(None), own.until_micros > now_micros() - _ENDED_MICROS)
+    found: dict[int, list[Subscription]] = {}
+    for row in connection.execute(select(subscription).where(lately).order_by(own.id)):
+        found.setdefault(row.account_id, []).append(subscription_of(row))
+    return found
 
 
 def _keys(

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response, StreamingResponse
 
+from edge.core.grants import grant_words
 from edge.core.ledger_state import Phase
 from edge.core.money import format_micros
 from edge.core.report_files import safe_cell
@@ -215,6 +216,10 @@ def _csv_row(charge: ChargeView) -> list[str | int]:
 
 
 def _explain(charge: ChargeView) -> str:
+    if charge.grant is not None:
+        came = DELIVERIES[charge.delivery] if charge.delivery is not None else ""
+        given_back = charge.state is not Phase.LIVE
+        return f"Free: {grant_words(charge.grant)}. {'Given back: it did not arrive.' if given_back else came}".strip()
     match charge.state:
         case Phase.LIVE:
             return f"Paid. {DELIVERIES[charge.delivery]}" if charge.delivery is not None else "Paid."

@@ -64,6 +64,11 @@ def test_a_page_within_the_offer_is_bought() -> None:
     assert outcome == Bought(URL, 200, parse_price("USD 0.005"), "ch_1", 1000)
 
 
+@pytest.mark.parametrize("offer", [None, MAX, EXACT])
+def test_a_page_that_was_free_is_no_wrong_charge_whatever_was_offered(offer: Offer | None) -> None:
+    assert outcome_of(offer, sold("USD 0.00"), WHOLE) == Bought(URL, 200, parse_price("USD 0.00"), "ch_1", 1000)
+
+
 @pytest.mark.parametrize(
     ("offer", "charged"),
     [

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from edge.core.decision import Admit, AskOrigin, Charge, DemandPayment, Refuse
 from edge.core.identity import ClaimedCrawler, CrawlerKind, RegisteredCrawler, SignedCrawler, Visitor
 from edge.core.money import Money
+from edge.core.rates import Rate
 from edge.core.refusal_fields import refusal_fields
 from edge.core.rehearsal import (
     Announced,
@@ -74,6 +75,21 @@ def test_without_an_offer_the_price_is_said_as_the_gate_says_it(caller: Caller) 
     rehearsal = rehearsed(caller)
     assert isinstance(rehearsal.decision, DemandPayment)
     assert (rehearsal.status, rehearsal.fields) == (402, refusal_fields(rehearsal.decision))
+
+
+def test_what_may_be_free_is_said_before_the_answer_to_who_has_a_name_to_prove() -> None:
+    rule = Rule("news", action=Action.CHARGE, price=PRICE, free_pages=10, recrawl_hours=24, rate=Rate(60, "minute"))
+    scene = Scene(rules=(rule,))
+    signing, claiming = rehearsed(SIGNING, scene=scene), rehearsed(GPTBOT, scene=scene)
+    assert isinstance(signing.decision, DemandPayment)
+    assert signing.terms == (
+        "free within 24 hours of the last paid delivery of this page",
+        "free while fewer than 10 pages of this month were free for it at this site",
+        "429 for a crawler that asks more often than 60/minute, counted by each process",
+    )
+    assert claiming.terms == signing.terms[2:]
+    assert rehearsed(SIGNING, DEAR, scene=scene).terms == signing.terms
+    assert rehearsed(SIGNING, DEAR).terms == ()
 
 
 def test_who_only_announces_a_name_cannot_pay() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edge.core.grants import FreePeriod
+from edge.core.grants import FreePeriod, Subscription
 from edge.core.rates import Rate
 from edge.core.rules import Action, Rule, RuleSet, everything_else
 from tests.support.edge_under_test import POOR, PRICE, RICH, SUSPENDED, WITHOUT_ACCOUNT, EdgeUnderTest
@@ -162,6 +162,19 @@ def test_not_modified_is_never_charged_whatever_the_terms(edge: EdgeUnderTest) -
     answer = edge.ask(RICH.paying("/again/1", 'If-None-Match: "a"'))
     assert (answer.status, "crawler-charged" in answer.fields) == (304, False)
     assert edge.ledger.kinds() == ["post"]
+
+
+def test_a_subscription_without_pages_is_said_to_who_makes_no_offer_and_costs_the_price_with_one(
+    make_edge: Any,
+) -> None:
+    used_up = Subscription(1, 1, 7, None, 1, 0, 1)
+    edge: EdgeUnderTest = make_edge(rules=RULES, subscriptions=(used_up,))
+    refused = edge.ask(RICH.signed("/paid/1"))
+    assert (refused.status, refused.fields["crawler-error"]) == (402, "MissingCrawlerPrice")
+    assert refused.fields["crawler-price"] == "USD 0.01"
+    assert b'"code":"subscription_expired"' in refused.body
+    assert edge.ask(RICH.paying("/paid/1")).fields["crawler-charged"] == "USD 0.01"
+    assert b'"code":"payment_required"' in edge.ask(POOR.signed("/paid/1")).body
 
 
 def test_who_asks_too_often_hears_429_and_when_to_come_again(edge: EdgeUnderTest) -> None:

@@ -20,6 +20,7 @@ import uvicorn
 from fastapi import APIRouter
 
 from edge.core.catalogue import Catalogue
+from edge.core.grants import Subscription
 from edge.core.identity import ClaimedCrawler, RegisteredCrawler
 from edge.core.money import Money
 from edge.core.policy import Account, Knowledge, Policy, SitePolicy
@@ -102,6 +103,7 @@ class Setting:
     receipt_fault: Exception | None = None
     origin_url: str | None = None
     activity_rows_per_second: int = 100
+    subscriptions: tuple[Subscription, ...] = ()
     routes: tuple[APIRouter, ...] = ()
 
 
@@ -123,7 +125,11 @@ def policy_for(setting: Setting, origin_url: str, version: int = 1) -> Policy:
         rule_version=version,
     )
     registered: dict[str, RegisteredCrawler] = {crawler.agent_url: crawler.registered() for crawler in CRAWLERS}
-    accounts = {(number - 10, "USD"): Account(number, "USD", number == 13) for number in BALANCES}
+    subscribed = {RICH.number: setting.subscriptions}
+    accounts = {
+        (number - 10, "USD"): Account(number, "USD", number == 13, subscribed.get(number - 10, ()))
+        for number in BALANCES
+    }
     keys = {(crawler.agent_url, crawler.public_key.thumbprint): crawler.public_key for crawler in CRAWLERS}
     return Policy(version, {HOST: site}, registered, accounts, keys)
 
