@@ -4,8 +4,10 @@ Rules of this file
 - Every process that serves runs this; the database gives each delivery to one of them at a time
   (``edge.store.webhook_deliveries``). At least once: whoever dies between sending and writing it down is followed by
   another try under the same ``webhook-id``.
-- An endpoint has a few tries under way at most, and endpoints with none under way go first: a slow one waits for
-  itself alone.
+- An endpoint has two tries under way at most, and only one when half of the room is taken. Endpoints with none under
+  way go first: a slow one waits for itself alone.
+- An endpoint whose last try failed has one under way at most, goes after the others, and all such have a quarter of the
+  room between them: receivers that hang leave the rest to those that answer.
 - What is broken here never stops a sale: it is reported, and tried again with the next look.
 """
 
@@ -21,11 +23,12 @@ from edge.core.webhook_tries import Reply, after_try
 from edge.proxy.webhook_sender import SENDS_AT_ONCE
 from edge.store.database import Database
 from edge.store.service_keys import ServiceKeyProblem, ServiceKeys
-from edge.store.webhook_deliveries import Task, endpoints_due, note_try, take_due
+from edge.store.webhook_deliveries import DueEndpoint, Task, endpoints_due, note_try, take_due
 from edge.store.webhook_endpoints import SecretLost, secrets_in_force
 
 LOOK_EVERY_SECONDS = 1.0
 SENDS_PER_ENDPOINT = 2
+SENDS_TO_FAILING = SENDS_AT_ONCE // 4
 LEASE_MARGIN_SECONDS = 30.0
 FINISH_SECONDS = 2.0
 
@@ -71,7 +74,7 @@ class WebhookWorker:
         self._clock = clock
         self._draw = draw
         self._report = report
-        self._under_way: dict[asyncio.Task[None], int] = {}
+        self._under_way: dict[asyncio.Task[None], DueEndpoint] = {}
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
@@ -85,11 +88,12 @@ class WebhookWorker:
     async def look(self) -> int:
         """Begin whatever is due and has room here; return how many tries were begun."""
         begun = 0
-        for endpoint_id in self._by_load(await asyncio.to_thread(self._due)):
-            room = min(SENDS_PER_ENDPOINT - self._load(endpoint_id), SENDS_AT_ONCE - len(self._under_way))
+        due = await asyncio.to_thread(self._due)
+        for endpoint in sorted(due, key=lambda endpoint: (endpoint.is_failing, self._load(endpoint))):
+            room = self._room(endpoint)
             if room > 0:
-                for task in await asyncio.to_thread(self._take, endpoint_id, room):
-                    self._begin(task)
+                for task in await asyncio.to_thread(self._take, endpoint, room):
+                    self._begin(task, endpoint)
                     begun += 1
         return begun
 
@@ -106,23 +110,29 @@ class WebhookWorker:
             under_way.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
-    def _due(self) -> list[int]:
+    def _due(self) -> list[DueEndpoint]:
         with self._database.read() as connection:
             return endpoints_due(connection, self._clock())
 
-    def _take(self, endpoint_id: int, room: int) -> list[Task]:
+    def _take(self, endpoint: DueEndpoint, room: int) -> list[Task]:
         with self._database.write() as connection:
-            return take_due(connection, endpoint_id, room, self._clock(), self._limits.lease_seconds)
+            return take_due(connection, endpoint.endpoint_id, room, self._clock(), self._limits.lease_seconds)
 
-    def _by_load(self, endpoint_ids: list[int]) -> list[int]:
-        return sorted(endpoint_ids, key=self._load)
+    def _room(self, endpoint: DueEndpoint) -> int:
+        """How many more tries may be begun for an endpoint now; not more than 0 when there is no room."""
+        free = SENDS_AT_ONCE - len(self._under_way)
+        if endpoint.is_failing:
+            to_failing = sum(1 for busy in self._under_way.values() if busy.is_failing)
+            return min(1 - self._load(endpoint), SENDS_TO_FAILING - to_failing, free)
+        share = SENDS_PER_ENDPOINT if free > SENDS_AT_ONCE // 2 else 1
+        return min(share - self._load(endpoint), free)
 
-    def _load(self, endpoint_id: int) -> int:
-        return sum(1 for busy in self._under_way.values() if busy == endpoint_id)
+    def _load(self, endpoint: DueEndpoint) -> int:
+        return sum(1 for busy in self._under_way.values() if busy.endpoint_id == endpoint.endpoint_id)
 
-    def _begin(self, task: Task) -> None:
+    def _begin(self, task: Task, endpoint: DueEndpoint) -> None:
         under_way = asyncio.create_task(self._try(task), name=f"webhook {task.event_id}")
-        self._under_way[under_way] = task.endpoint_id
+        self._under_way[under_way] = endpoint
         under_way.add_done_callback(self._under_way.pop)
 
     async def _try(self, task: Task) -> None:

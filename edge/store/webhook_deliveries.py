@@ -25,6 +25,14 @@ TROUBLE_CHARACTERS_MAX = 300
 
 
 @dataclass(frozen=True, slots=True)
+class DueEndpoint:
+    """An endpoint for which something is to be sent; whether its last try failed."""
+
+    endpoint_id: int
+    is_failing: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One try to make; ``lease_micros`` proves whose it is. ``attempts`` counts this try."""
 
@@ -57,11 +65,11 @@ _delivery, _endpoint, _event = webhook_delivery.c, webhook_endpoint.c, webhook_e
 _PENDING = _delivery.state == literal_column("'pending'")
 
 
-def endpoints_due(connection: Connection, now_micros: int) -> list[int]:
+def endpoints_due(connection: Connection, now_micros: int) -> list[DueEndpoint]:
     """The endpoints for which something is to be sent now."""
     waits = exists().where(_delivery.endpoint_id == _endpoint.id, _PENDING, _delivery.due_at_micros <= now_micros)
-    found = select(_endpoint.id).where(_endpoint.state != "disabled", waits).order_by(_endpoint.id)
-    return list(connection.execute(found).scalars())
+    found = select(_endpoint.id, _endpoint.state).where(_endpoint.state != "disabled", waits).order_by(_endpoint.id)
+    return [DueEndpoint(row.id, row.state == "failing") for row in connection.execute(found)]
 
 
 def take_due(connection: Connection, endpoint_id: int, limit: int, now_micros: int, lease_seconds: float) -> list[Task]:

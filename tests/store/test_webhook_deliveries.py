@@ -54,7 +54,7 @@ def alarm(database: Database, at_micros: int = AT) -> str:
 
 def due(database: Database, at_micros: int) -> list[int]:
     with database.read() as connection:
-        return endpoints_due(connection, at_micros)
+        return [endpoint.endpoint_id for endpoint in endpoints_due(connection, at_micros)]
 
 
 def take(database: Database, endpoint: int, at_micros: int, limit: int = 10) -> list[Task]:
