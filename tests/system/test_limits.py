@@ -25,12 +25,12 @@ pytestmark = pytest.mark.system
 
 FAREBOX = Path(sys.executable).with_name("farebox")
 PORTS = ("edge", "dashboard", "admin")
-SIP_SECONDS = 0.02
+SIP_SECONDS = 0.05
 
 
 @pytest.mark.parametrize("path", ["/medium/1", "/large/1"])
 def test_a_slow_reader_of_a_sold_page_is_cut_pays_nothing_and_may_ask_again(stage: Stage, path: str) -> None:
-    edge = stage.edge(client_stall_seconds="0.4", client_bytes_per_second="1000000")
+    edge = stage.edge(client_stall_seconds="3", client_bytes_per_second="1000000")
     purchase = stage.market.purchase(path)
 
     async def sip_and_ask_again() -> None:
@@ -119,16 +119,18 @@ class Served:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    served = Served(tmp_path, header_deadline_seconds="0.5", connections_per_address="2", log_format="json")
+    served = Served(tmp_path, header_deadline_seconds="3", connections_per_address="2", log_format="json")
     yield served
     served.close()
 
 
 def test_every_port_refuses_a_slow_head_and_a_connection_too_many(served: Served) -> None:
     served.wait_until(lambda: served.asked("/readyz") == "ok\n" and bool(served.asked("/sign-in", "dashboard")))
-    for port in PORTS:
-        with Wire(served.ports[port]) as wire:
+    with ExitStack() as stack:
+        slow = {port: stack.enter_context(Wire(served.ports[port])) for port in PORTS}
+        for wire in slow.values():
             wire.send(b"GET / HT")
+        for port, wire in slow.items():
             answer = wire.answer()
             assert (port, answer.status, answer.closes) == (port, 408, True)
     for port in PORTS:
@@ -138,7 +140,7 @@ def test_every_port_refuses_a_slow_head_and_a_connection_too_many(served: Served
             assert 503 not in answers[:2], port
             assert answers[2] == 503, port
     served.wait_until(lambda: "farebox_" in served.asked("/metrics"))
-    counted = set(re.findall(r"farebox_limited_connections_total{(.*)} 1.0", served.asked("/metrics")))
+    counted = set(re.findall(r"farebox_limited_connections_total{(.*)} [1-9]", served.asked("/metrics")))
     expected = {f'limit="{limit}",port="{port}"' for limit in ("slow_head", "address_limit") for port in PORTS}
     assert expected - counted == set()
     assert served.stop() == 0

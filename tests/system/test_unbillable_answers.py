@@ -35,22 +35,27 @@ def test_head_costs_nothing_and_says_what_get_would_send(sqlite_stage: Stage, pa
     assert nothing_was_charged(sqlite_stage)
 
 
-@pytest.mark.parametrize(("path", "status"), [("/short/1", 502), ("/stalled/1", 504), ("/silent/1", 504)])
+@pytest.mark.parametrize(
+    ("path", "status", "timeout_seconds"),
+    [("/short/1", 502, "60"), ("/stalled/1", 504, "0.5"), ("/silent/1", 504, "0.5")],
+)
 def test_a_small_page_that_the_origin_does_not_finish_is_refused_whole(
-    sqlite_stage: Stage, path: str, status: int
+    sqlite_stage: Stage, path: str, status: int, timeout_seconds: str
 ) -> None:
-    sqlite_stage.edge(origin_timeout_seconds="0.5")
+    sqlite_stage.edge(origin_timeout_seconds=timeout_seconds)
     attempt, purchase = sqlite_stage.buy(path)
     assert (attempt.status, attempt.charged, attempt.is_complete) == (status, None, True)
     assert sqlite_stage.charges(purchase)[0].ids == set()
     assert nothing_was_charged(sqlite_stage)
 
 
-@pytest.mark.parametrize("path", ["/short-large/1", "/short-stream/1", "/stalled-large/1"])
+@pytest.mark.parametrize(
+    ("path", "timeout_seconds"), [("/short-large/1", "60"), ("/short-stream/1", "60"), ("/stalled-large/1", "3")]
+)
 def test_a_large_page_that_the_origin_does_not_finish_is_cut_and_its_hold_given_back(
-    sqlite_stage: Stage, path: str
+    sqlite_stage: Stage, path: str, timeout_seconds: str
 ) -> None:
-    sqlite_stage.edge(origin_timeout_seconds="0.5")
+    sqlite_stage.edge(origin_timeout_seconds=timeout_seconds)
     attempt, purchase = sqlite_stage.buy(path)
     assert (attempt.status, attempt.is_complete) == (200, False)
     assert attempt.body_bytes < LARGE_BYTES
