@@ -152,4 +152,5 @@ def _who_edits(before: Who, after: Who) -> tuple[tuple[str, object, object], ...
         ("operator", before.operator, after.operator),
         ("kind", before.kind, after.kind),
         ("least proof", before.least, after.least),
+        ("greatest proof", before.most, after.most),
     )

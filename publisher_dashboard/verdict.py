@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from edge.core.decision import Admit, AdmitReason, AskOrigin, Charge, Decision, DemandPayment, Refuse
-from edge.core.identity import ClaimedCrawler, Identity, Rung, SignedCrawler, Visitor
+from edge.core.identity import ClaimedCrawler, Identity, Rung, SignedCrawler, TokenCrawler, Visitor
 from edge.core.money import Money
 from edge.core.refusals import REFUSALS, RefusalCode
 from edge.core.rehearsal import Rehearsal
@@ -82,6 +82,8 @@ def _identified(identity: Identity | None) -> str:
     match identity:
         case SignedCrawler(crawler=crawler):
             return f"Taken for {crawler.name}, a {crawler.kind.value} crawler, proved by its signature."
+        case TokenCrawler(crawler=crawler):
+            return f"Taken for {crawler.name}, a {crawler.kind.value} crawler, proved by a token of ours."
         case ClaimedCrawler(name="", kind=kind):
             return f"Taken for a nameless bot ({kind.value})."
         case ClaimedCrawler(name=name, kind=kind, rung=rung):

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Connection
 
+from edge.cli import crawler_tokens
 from edge.cli.account_rows import account_row
 from edge.cli.nouns import noun
 from edge.cli.rules import author
@@ -36,6 +37,7 @@ from edge.store.directories import find_directory
 from edge.store.site_values import read_currency
 
 app = noun("Crawlers: the parties that can pay.")
+app.add_typer(crawler_tokens.app, name="token")
 
 _COLUMNS = (
     Column("NAME", "name"),

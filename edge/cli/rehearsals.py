@@ -18,7 +18,7 @@ from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_fields, sh
 from edge.cli.workplace import opened, settings_here
 from edge.core.address_book import read_address as read_ip_address
 from edge.core.decision import Admit, AskOrigin, Charge, Decision, DemandPayment, Refuse
-from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler, Visitor
+from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler, TokenCrawler, Visitor
 from edge.core.money import InvalidPrice, Money, parse_price
 from edge.core.policy import Policy, nothing_proved
 from edge.core.rehearsal import Announced, Caller, InvalidQuestion, Question, Rehearsal, Signing, read_address, rehearse
@@ -167,6 +167,8 @@ def _who(identity: Identity | None) -> str | None:
     match identity:
         case SignedCrawler(crawler=crawler):
             return f"{crawler.name}, signed"
+        case TokenCrawler(crawler=crawler):
+            return f"{crawler.name}, token"
         case ClaimedCrawler(name=name, rung=rung):
             return f"{name or 'an unnamed bot'}, {rung.label}"
         case Visitor():

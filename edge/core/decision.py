@@ -12,7 +12,16 @@ from enum import StrEnum
 
 from edge.core.budgets import BudgetExceeded
 from edge.core.grants import FreePages, Grant, Recrawl, SubscriptionPages
-from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler, Visitor
+from edge.core.identity import (
+    ClaimedCrawler,
+    Crawler,
+    Identity,
+    Payer,
+    SignedCrawler,
+    TokenCrawler,
+    TokenRefused,
+    Visitor,
+)
 from edge.core.ladder import identify
 from edge.core.money import Money
 from edge.core.policy import Account, Knowledge, Policy, SitePolicy
@@ -120,7 +129,7 @@ class Charge:
     price: Money
     offer: Offer | None
     account: Account
-    identity: SignedCrawler
+    identity: Payer
     site: SitePolicy
     match: Match
     otherwise: Refuse | DemandPayment | None = None
@@ -194,7 +203,7 @@ def _priced(
     request: CrawlRequest,
     resource: Target,
     site: SitePolicy,
-    identity: ClaimedCrawler | SignedCrawler,
+    identity: Crawler,
     match: Match,
     policy: Policy,
     now: float,
@@ -227,16 +236,23 @@ def _offered(
     offer: Offer,
     price: Money,
     site: SitePolicy,
-    identity: SignedCrawler,
+    identity: Payer,
     match: Match,
     policy: Policy,
     now: float,
 ) -> Admit | Charge | DemandPayment | Refuse:
-    """A registered crawler offers to pay: did it sign that, recently, is it enough, and is there an account?"""
-    unsigned = _not_covered(offer, identity.proof, site)
-    if unsigned is not None:
-        return Refuse(*unsigned, site, identity, match)
-    otherwise = _stale(site, identity, match, now) or _not_enough(offer, price, site, identity, match)
+    """A registered crawler offers to pay: does it mean that, now, is it enough, and is there an account?
+
+    A signature says itself what it covers and when it was made. A token says neither: whoever holds it means what it
+    sends, and what it has bought before is told by the name of the purchase.
+    """
+    otherwise: Refuse | DemandPayment | None = None
+    if not isinstance(identity, TokenCrawler):
+        unsigned = _not_covered(offer, identity.proof, site)
+        if unsigned is not None:
+            return Refuse(*unsigned, site, identity, match)
+        otherwise = _stale(site, identity, match, now)
+    otherwise = otherwise or _not_enough(offer, price, site, identity, match)
     crawler = identity.crawler
     account = policy.accounts.get((crawler.crawler_id, site.currency))
     if account is None or account.suspended or crawler.suspended:
@@ -251,7 +267,7 @@ def _or_free(
     request: CrawlRequest,
     resource: Target,
     site: SitePolicy,
-    identity: SignedCrawler,
+    identity: Payer,
     match: Match,
     policy: Policy,
     now: float,
@@ -259,7 +275,7 @@ def _or_free(
 ) -> Decision:
     """The same, unless the page may be free for who asks: then the ledger is asked for that first.
 
-    Free is a page for a registered crawler that has just signed for it, offer or none.
+    Free is a page for a registered crawler that has just signed for it, or sent its token, offer or none.
     """
     rule = match.rule
     account = policy.accounts.get((identity.crawler.crawler_id, site.currency))
@@ -267,7 +283,7 @@ def _or_free(
         return decision
     if account.suspended or identity.crawler.suspended or request.method != "GET" or not resource.exact:
         return decision
-    if _stale(site, identity, match, now) is not None or (site.strict and not covers_target(identity.proof)):
+    if isinstance(identity, SignedCrawler) and not _is_meant(identity, site, match, now):
         return decision
     grants = _grants(rule, account, site)
     price = rule.price if content_price is None else content_price
@@ -282,6 +298,11 @@ def _or_free(
             return Charge(price, None, account, identity, site, match, decision, grants)
         case _:
             return decision
+
+
+def _is_meant(identity: SignedCrawler, site: SitePolicy, match: Match, now: float) -> bool:
+    """Whether a signature is fresh and, where the site asks for that, made for this very address."""
+    return _stale(site, identity, match, now) is None and (not site.strict or covers_target(identity.proof))
 
 
 def _grants(rule: Rule, account: Account, site: SitePolicy) -> tuple[Grant, ...]:
@@ -318,6 +339,8 @@ def _unproved(site: SitePolicy, identity: ClaimedCrawler, match: Match, policy: 
             # Nobody's keys are fetched for it, so nothing is proved; but what would help is known.
             detail = "register this agent with the operator of this site"
             return Refuse(RefusalCode.CRAWLER_UNREGISTERED, detail, site, identity, match)
+        case TokenRefused():
+            return Refuse(RefusalCode.TOKEN_REFUSED, failure.detail, site, identity, match)
         case Unverified():
             detail, later = failure.fault.sentence, failure.retry_after_seconds
             return Refuse(RefusalCode.KEY_UNAVAILABLE, detail, site, identity, match, later)
@@ -336,16 +359,14 @@ def _stale(site: SitePolicy, identity: SignedCrawler, match: Match, now: float) 
     return Refuse(RefusalCode.SIGNATURE_STALE, fault.sentence, site, identity, match) if fault else None
 
 
-def _not_enough(
-    offer: Offer, price: Money, site: SitePolicy, identity: SignedCrawler, match: Match
-) -> DemandPayment | None:
+def _not_enough(offer: Offer, price: Money, site: SitePolicy, identity: Payer, match: Match) -> DemandPayment | None:
     if offer.accepts(price):
         return None
     code = RefusalCode.EXACT_PRICE_DIFFERS if offer.kind is OfferKind.EXACT else RefusalCode.MAX_PRICE_TOO_LOW
     return DemandPayment(code, price, site, identity, match)
 
 
-def _no_account(account: Account | None, site: SitePolicy, identity: SignedCrawler, match: Match) -> Refuse:
+def _no_account(account: Account | None, site: SitePolicy, identity: Payer, match: Match) -> Refuse:
     name = identity.crawler.name
     if account is None:
         return Refuse(RefusalCode.ACCOUNT_MISSING, f"{name} has no {site.currency} account", site, identity, match)

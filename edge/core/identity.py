@@ -1,8 +1,8 @@
 """Who asks: the identity ladder, where the type carries the trust.
 
-A ``SignedCrawler`` has proved its key; a ``ClaimedCrawler`` says a name, and its ``rung`` says how far its address
-bears that out; a ``Visitor`` is a person as far as anyone can tell. Only the first can pay. The rungs between are
-told apart because rules can ask for a least or a greatest rung.
+A ``SignedCrawler`` has proved its key, a ``TokenCrawler`` holds a secret of ours; a ``ClaimedCrawler`` says a name,
+and its ``rung`` says how far its address bears that out; a ``Visitor`` is a person as far as anyone can tell. Only the
+first two can pay. The rungs between are told apart because rules can ask for a least or a greatest rung.
 """
 
 from __future__ import annotations
@@ -70,6 +70,13 @@ class RegisteredCrawler:
 
 
 @per_request
+class TokenRefused:
+    """An API token was sent and does not count; ``detail`` says why, and what would."""
+
+    detail: str
+
+
+@per_request
 class SignedCrawler:
     """A registered crawler whose signature on this request verified.
 
@@ -79,6 +86,18 @@ class SignedCrawler:
     crawler: RegisteredCrawler
     proof: Verified
     expired: Invalid | None = None
+
+
+@per_request
+class TokenCrawler:
+    """A registered crawler that sent an API token which is in force here.
+
+    ``purchase`` names what it buys: two requests with the same name for one page are one charge.
+    """
+
+    crawler: RegisteredCrawler
+    token_id: int
+    purchase: bytes
 
 
 @per_request
@@ -93,7 +112,7 @@ class ClaimedCrawler:
     name: str
     operator: str
     kind: CrawlerKind
-    failure: Invalid | Unverified | None = None
+    failure: Invalid | Unverified | TokenRefused | None = None
     rung: Rung = Rung.CLAIMED
 
 
@@ -102,10 +121,18 @@ class Visitor:
     """Not a bot as far as anyone can tell: never asked to pay."""
 
 
-Crawler = SignedCrawler | ClaimedCrawler
+Payer = SignedCrawler | TokenCrawler
+Crawler = Payer | ClaimedCrawler
 Identity = Crawler | Visitor
 
 
 def rung_of(crawler: Crawler) -> Rung:
     """How well the name is proved."""
-    return crawler.rung if isinstance(crawler, ClaimedCrawler) else Rung.SIGNED
+    if isinstance(crawler, SignedCrawler):
+        return Rung.SIGNED
+    return Rung.TOKEN if isinstance(crawler, TokenCrawler) else crawler.rung
+
+
+def name_of(crawler: Crawler) -> str:
+    """The registered name of a payer, the claimed one of anybody else."""
+    return crawler.name if isinstance(crawler, ClaimedCrawler) else crawler.crawler.name

@@ -1,16 +1,26 @@
 """Climb the identity ladder: from what a request carries to who is asking (docs/protocol.md, "Who asks").
 
-Rules of this file: only a verified signature of a registered crawler gives a name that can pay. A signature that
-fails, or whose key cannot be had, leaves no more than the claim; the failure is kept, so that a crawler that
-offers to pay hears what was wrong. What the address says of a claimed name is looked up for claims alone, so a
-signed request pays nothing for it.
+Rules of this file: only a verified signature or a token of a registered crawler gives a name that can pay. A
+signature that fails, or whose key cannot be had, leaves no more than the next rung; the failure is kept, so that a
+crawler that offers to pay hears what was wrong. Tokens and addresses are looked up where no signature counts, so a
+signed request pays nothing for them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edge.core.identity import ClaimedCrawler, CrawlerKind, Identity, Rung, SignedCrawler, Visitor
+from edge.core.api_token import TokenFault, purchase_name, read_token, token_digest
+from edge.core.identity import (
+    ClaimedCrawler,
+    CrawlerKind,
+    Identity,
+    Rung,
+    SignedCrawler,
+    TokenCrawler,
+    TokenRefused,
+    Visitor,
+)
 from edge.core.policy import Knowledge, Policy
 from edge.core.request import CrawlRequest
 from edge.core.web_bot_auth import Invalid, SignatureFault, Unsigned, Unverified, Verified, examine
@@ -23,8 +33,20 @@ def identify(request: CrawlRequest, policy: Policy, knowledge: Knowledge, now: f
     """Say who asks, on the best evidence this request carries."""
     fields = request.fields
     if "signature" not in fields and "signature-input" not in fields:
+        if "authorization" in fields and (holder := _holder(request, policy, knowledge, now)) is not None:
+            return holder
         claimed = knowledge.classify(fields.get("user-agent", ""))
         return _weighed(claimed, request, knowledge) if claimed else _person_unless_automated(fields)
+    identity = _signed_or_claimed(request, policy, knowledge, now)
+    if isinstance(identity, ClaimedCrawler) and "authorization" in fields:
+        holder = _holder(request, policy, knowledge, now)
+        if isinstance(holder, TokenCrawler):
+            return holder  # the signature does not count, the token does: the next rung
+    return identity
+
+
+def _signed_or_claimed(request: CrawlRequest, policy: Policy, knowledge: Knowledge, now: float) -> Identity:
+    """What a signature proves, or what it leaves."""
     outcome = examine(request, knowledge.find_key, now, allow_loopback_http=knowledge.allow_loopback_http)
     match outcome:
         case Verified():
@@ -45,8 +67,22 @@ def identify(request: CrawlRequest, policy: Policy, knowledge: Knowledge, now: f
             raise AssertionError("a request with a signature field is not unsigned")
 
 
-def _claim(request: CrawlRequest, knowledge: Knowledge, failure: Invalid | Unverified) -> ClaimedCrawler:
-    """What is left when a signature does not count: the name that the User-Agent says, if any."""
+def _holder(
+    request: CrawlRequest, policy: Policy, knowledge: Knowledge, now: float
+) -> TokenCrawler | ClaimedCrawler | None:
+    """Whose token was sent; the claim that is left when it does not count; None when it is no token of ours."""
+    text = read_token(request.fields["authorization"])
+    if text is None:
+        return None
+    token = policy.tokens.get(token_digest(text))
+    fault = TokenFault.UNKNOWN if token is None else token.fault_at(request.host, now)
+    if token is None or fault is not None:
+        return _claim(request, knowledge, TokenRefused((fault or TokenFault.UNKNOWN).sentence))
+    return TokenCrawler(token.crawler, token.token_id, purchase_name(request.fields, request.request_id))
+
+
+def _claim(request: CrawlRequest, knowledge: Knowledge, failure: Invalid | Unverified | TokenRefused) -> ClaimedCrawler:
+    """What is left when a signature or a token does not count: the name that the User-Agent says, if any."""
     claimed = knowledge.classify(request.fields.get("user-agent", ""))
     if claimed is None:
         return ClaimedCrawler("", "", CrawlerKind.OTHER, failure)

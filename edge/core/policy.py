@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from edge.core.api_token import ApiToken
 from edge.core.grants import Subscription
 from edge.core.identity import ClaimedCrawler, RegisteredCrawler, Rung
 from edge.core.keys import PublicKey
@@ -53,13 +54,15 @@ class SitePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Every site, registered crawler and account of one version of the configuration."""
+    """Every site, registered crawler, account and API token of one version of the configuration."""
 
     version: int
     sites: Mapping[str, SitePolicy]
     crawlers: Mapping[str, RegisteredCrawler]
     accounts: Mapping[tuple[int, str], Account]
     registered_keys: Mapping[tuple[str, str], PublicKey]
+    tokens: Mapping[str, ApiToken] = field(default_factory=dict)
+    """By ``token_digest``; those that were revoked are not here."""
 
 
 def nothing_proved(name: str, address: str) -> Rung:

@@ -13,8 +13,8 @@ from edge.core.refusals import REFUSALS, RefusalCode
 PROBLEM_PATH = "/.well-known/farebox/problems/"
 REGISTER_PATH = "/.well-known/farebox/register"
 VARY = (
-    "Accept, Accept-Language, User-Agent, Signature-Agent, Signature-Input, Signature, crawler-exact-price, "
-    "crawler-max-price"
+    "Accept, Accept-Language, User-Agent, Authorization, Signature-Agent, Signature-Input, Signature, "
+    "crawler-exact-price, crawler-max-price"
 )
 ACCEPT_SIGNATURE = (
     'sig1=("@method" "@authority" "@target-uri" "signature-agent";key="sig1" "crawler-max-price")'

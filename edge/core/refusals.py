@@ -73,6 +73,8 @@ class RefusalCode(StrEnum):
     PRICE_NOT_SIGNED = "price_not_signed"
     TARGET_NOT_SIGNED = "target_not_signed"
     SIGNATURE_STALE = "signature_stale"
+    TOKEN_REFUSED = "token_refused"  # noqa: S105 a word of this list, no password
+    IDEMPOTENCY_KEY_SPENT = "idempotency_key_spent"
     # The account
     CRAWLER_UNREGISTERED = "crawler_unregistered"
     ACCOUNT_MISSING = "account_missing"
@@ -213,6 +215,18 @@ REFUSALS: dict[RefusalCode, RefusalText] = {
         _E.PAYMENT_FAILED,
         "Crawler not registered",
         "The agent that signed is not registered here; register it where the link says, then send the request again.",
+    ),
+    _C.TOKEN_REFUSED: RefusalText(
+        400,
+        _E.STRONG_AUTH_REQUIRED,
+        "Token not accepted",
+        "Send a token that is in force for this site, or sign the request; the detail header says what is wrong.",
+    ),
+    _C.IDEMPOTENCY_KEY_SPENT: RefusalText(
+        409,
+        None,
+        "Idempotency key used up",
+        "This Idempotency-Key, or request id, paid for this page more than a day ago; send a new one to buy it again.",
     ),
     _C.ACCOUNT_MISSING: RefusalText(
         403,

@@ -121,7 +121,7 @@ class _Compiled:
             folded if self._names and (folded := crawler.name.casefold()) in self._names else None,
             folded if self._operators and (folded := crawler.operator.casefold()) in self._operators else None,
             id(crawler.kind),  # a member of an enumeration is one object; its hash is a Python call
-            id(identity.rung) if isinstance(identity, ClaimedCrawler) else 0,
+            id(identity.rung if isinstance(identity, ClaimedCrawler) else type(identity)),
         )
         groups = self._listeners.get(listener)
         if groups is None:

@@ -17,6 +17,7 @@ import structlog
 from fastapi import APIRouter, FastAPI
 
 from edge.core.addresses import AddressForm, kept_address
+from edge.core.api_token import IDEMPOTENCY_SECONDS
 from edge.core.decision import Charge
 from edge.core.policy import Knowledge, Policy
 from edge.core.refusal_texts import RefusalTexts
@@ -55,7 +56,7 @@ from edge.store.address_keys import AddressKeys
 from edge.store.charges import Ledger
 from edge.store.checkpoint_keeper import CheckpointKeeper
 from edge.store.database import Database, now_micros
-from edge.store.entries import was_charged
+from edge.store.entries import was_charged, was_had_before
 from edge.store.grant_advice import may_be_free as may_be_free_in
 from edge.store.housekeeping import Retention, chores
 from edge.store.policy import current_version, load_policy
@@ -286,7 +287,7 @@ def _key_finder(live: LivePolicy, directories: KeyDirectories) -> KeyLookup:
 
 def _sale(settings: Settings, database: Database, ledger: Ledger, deliveries: OpenDeliveries) -> Sale:
     evidence = "hop" if settings.trusted_proxies else "tcp"
-    asked = (_right_finder(database), _free_finder(database))
+    asked = (_right_finder(database), _free_finder(database), _spent_finder(database))
     return Sale(ledger, deliveries, settings.body_buffer_bytes, evidence, *asked)
 
 
@@ -305,6 +306,15 @@ def _free_finder(database: Database) -> MayBeFree:
         return await asyncio.to_thread(may_be_free_in, database, *place, now_micros())
 
     return may_be_free
+
+
+def _spent_finder(database: Database) -> HasRight:
+    async def is_spent(key: bytes) -> bool:
+        """Whether what this key names was bought, and had, more than a day ago."""
+        before_micros = now_micros() - IDEMPOTENCY_SECONDS * 1_000_000
+        return await asyncio.to_thread(was_had_before, database, key, before_micros)
+
+    return is_spent
 
 
 def _flusher(database: Database) -> Flush:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from edge.core.identity import Identity, Rung, SignedCrawler, Visitor, rung_of
+from edge.core.api_token import read_token
+from edge.core.identity import Identity, Rung, Visitor, name_of, rung_of
 from edge.core.request import CrawlRequest
 
 Header = tuple[bytes, bytes]
@@ -78,6 +79,8 @@ _NOT_FORWARDED_WHEN_SOLD = _NOT_FORWARDED | {
     "crawler-max-price",
     "crawler-exact-price",
 }
+# A token is money until it is revoked, whether it counted or not; it names the purchase together with the key.
+_ONLY_OURS = frozenset({"authorization", "idempotency-key"})
 _NOT_RETURNED = frozenset(
     name.encode()
     for name in _HOP_BY_HOP | _OURS_TO_SAY | {"content-length", "x-request-id", "date", "accept-signature"}
@@ -86,7 +89,7 @@ _SHARED_CACHE_FIELDS = frozenset({b"cache-control", b"expires", b"surrogate-cont
 _SHARED_DIRECTIVE = re.compile(r"^(?:public|private|s-maxage|proxy-revalidate)\b", re.I)
 
 VARY_OF_PRICED_SITES = (
-    b"User-Agent, Signature-Agent, Signature-Input, Signature, crawler-exact-price, crawler-max-price"
+    b"User-Agent, Authorization, Signature-Agent, Signature-Input, Signature, crawler-exact-price, crawler-max-price"
 )
 
 
@@ -97,6 +100,8 @@ def origin_headers(request: CrawlRequest, identity: Identity | None, via: str, *
     connection = fields.get("connection")
     if connection is not None:
         dropped = dropped | {token.strip().lower() for token in connection.split(",")}
+    if "authorization" in fields and read_token(fields["authorization"]) is not None:
+        dropped = dropped | _ONLY_OURS
     headers = [("host", request.authority)]
     for name, value in fields.items():
         if name not in dropped:
@@ -110,16 +115,16 @@ def origin_headers(request: CrawlRequest, identity: Identity | None, via: str, *
         ("via", f"{fields['via']}, {via}" if "via" in fields else via),
     ]
     if identity is not None and not isinstance(identity, Visitor):
-        name = identity.crawler.name if isinstance(identity, SignedCrawler) else identity.name
-        headers += [("farebox-crawler", _octets(name)), ("farebox-trust", rung_of(identity).label)]
+        headers += [("farebox-crawler", _octets(name_of(identity))), ("farebox-trust", rung_of(identity).label)]
     return headers
 
 
 def is_for_one_address(identity: Identity | None) -> bool:
-    """Whether an answer is owed to where the client comes from, which no ``Vary`` can name: not for shared caches."""
+    """Whether an answer is owed to who holds a token, or to an address, which no ``Vary`` can name: not for shared
+    caches."""
     if identity is None or isinstance(identity, Visitor):
         return False
-    return rung_of(identity) in (Rung.ADDRESS, Rung.REVERSE_DNS)
+    return rung_of(identity) in (Rung.TOKEN, Rung.ADDRESS, Rung.REVERSE_DNS)
 
 
 def client_headers(raw_headers: Iterable[Header], request_id: str) -> list[Header]:

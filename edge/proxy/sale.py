@@ -22,6 +22,7 @@ from typing import Protocol, assert_never
 from edge.core.budgets import BudgetExceeded
 from edge.core.decision import Charge, DemandPayment, Refuse
 from edge.core.grants import SubscriptionPages, validator_of
+from edge.core.identity import TokenCrawler
 from edge.core.ledger import (
     AccountSuspended,
     ChargeOrder,
@@ -89,12 +90,18 @@ async def _always(charge: Charge, target: str) -> bool:
     return True
 
 
+async def never_spent(key: bytes) -> bool:
+    """Where nothing is remembered of earlier days."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Sale:
     """Sells pages through one ledger; ``evidence`` names what a delivery will be judged by.
 
     ``has_right`` says whether a charge key may have something to collect, ``may_be_free`` whether one of a charge's
-    terms may make that target free; the ledger decides for sure.
+    terms may make that target free; the ledger decides for sure. ``is_spent`` says whether what a
+    token's holder named was bought so long ago that it is no retry any more.
     """
 
     ledger: SellingLedger
@@ -103,6 +110,7 @@ class Sale:
     evidence: str
     has_right: HasRight
     may_be_free: MayBeFree = _always
+    is_spent: HasRight = never_spent
 
     async def refusal_before(self, charge: Charge, request: CrawlRequest) -> Refusal | None:
         """The refusal of a request that can buy nothing new and has nothing to collect: the origin is not asked."""
@@ -122,6 +130,9 @@ class Sale:
                 await relay(answer, client_headers(answer.headers, exchange.request.request_id), exchange)
                 return SaleEnd.NOT_BILLABLE
             order = order_for(charge, answer, exchange, self.evidence)
+            if isinstance(charge.identity, TokenCrawler) and await self.is_spent(order.key):
+                code = RefusalCode.IDEMPOTENCY_KEY_SPENT
+                return Refuse(code, "send a new Idempotency-Key", charge.site, charge.identity, charge.match)
             beginning, whole = await _begin(answer, self.buffer_bytes)
             if whole and not beginning:
                 # An empty page is worth nothing.
@@ -233,9 +244,13 @@ class Sale:
 
 
 def key_for(charge: Charge, request: CrawlRequest) -> bytes:
-    """The charge key of this request: the same for every retry of it."""
-    signature = charge.identity.proof.signature
-    return charge_key(charge.account.account_id, signature, request.method, request.authority, forwarded_text(request))
+    """The charge key of this request: the same for every retry of it.
+
+    A signature names the purchase by itself; who pays with a token names it (decision 0043).
+    """
+    payer = charge.identity
+    name = payer.purchase if isinstance(payer, TokenCrawler) else payer.proof.signature
+    return charge_key(charge.account.account_id, name, request.method, request.authority, forwarded_text(request))
 
 
 def forwarded_text(request: CrawlRequest) -> str:

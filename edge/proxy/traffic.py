@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from edge.core.decision import Admit, Charge, DemandPayment, Refuse
-from edge.core.identity import Identity, SignedCrawler, Visitor, rung_of
+from edge.core.identity import Identity, Visitor, name_of, rung_of
 from edge.core.policy import SitePolicy
 from edge.core.refusals import RefusalCode
 from edge.core.rule_index import Match
@@ -81,5 +81,4 @@ class TrafficRecorder:
 def _who(identity: Identity | None) -> tuple[str, str]:
     if identity is None or isinstance(identity, Visitor):
         return "", ""
-    name = identity.crawler.name if isinstance(identity, SignedCrawler) else identity.name
-    return name, rung_of(identity).label
+    return name_of(identity), rung_of(identity).label

@@ -131,6 +131,25 @@ def was_charged(database: Database, key: bytes) -> bool:
         return connection.execute(select(entry.c.key).where(entry.c.key == key).limit(1)).first() is not None
 
 
+_HAD = tuple(
+    kind.value for kind in (EntryKind.POST, EntryKind.SETTLE, EntryKind.RELEASE, EntryKind.REDELIVER, EntryKind.GRANT)
+)
+"""After one of these the answer was paid for, or free, and delivered, as far as is known."""
+
+
+def was_had_before(database: Database, key: bytes, before_micros: int) -> bool:
+    """Whether a charge key paid for an answer before that time, and nothing of it is left to collect."""
+    newest = (
+        select(entry.c.kind, entry.c.recorded_at_micros)
+        .where(entry.c.key == key)
+        .order_by(entry.c.attempt.desc(), entry.c.step.desc())
+        .limit(1)
+    )
+    with database.read() as connection:
+        last = connection.execute(newest).first()
+    return last is not None and last.kind in _HAD and last.recorded_at_micros < before_micros
+
+
 def list_charges(
     connection: Connection, narrowed: ChargeFilter, cursor: str | None = None, limit: int = PAGE_LENGTH
 ) -> ChargePage:

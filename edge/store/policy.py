@@ -26,6 +26,7 @@ from edge.core.policy import Account, Policy, SitePolicy
 from edge.core.rule_file import from_document
 from edge.core.rule_index import RuleIndex
 from edge.core.rules import Action, RuleSet, everything_else
+from edge.store.crawler_tokens import tokens_in_force
 from edge.store.database import Database, now_micros
 from edge.store.grant_rows import subscription_of
 from edge.store.policy_version import read_policy_version
@@ -94,6 +95,7 @@ def _load(connection: Connection, version: int, previous: Policy | None, allow_t
         crawlers={known.agent_url: known for known in crawlers.values()},
         accounts=by_crawler,
         registered_keys=_keys(connection, crawlers, previous, allow_test_keys),
+        tokens=tokens_in_force(connection, crawlers),
     )
 
 

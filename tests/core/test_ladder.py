@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge.core.identity import ClaimedCrawler, CrawlerKind, Identity, Rung, SignedCrawler, Visitor
+from edge.core.identity import ClaimedCrawler, CrawlerKind, Identity, Rung, SignedCrawler, TokenRefused, Visitor
 from edge.core.keys import public_half
 from edge.core.ladder import identify
 from edge.core.policy import Knowledge
@@ -27,6 +27,7 @@ def identity_of(scene: Scene) -> Identity:
 
 def failure_of(identity: Identity) -> Invalid | Unverified | None:
     assert isinstance(identity, ClaimedCrawler)
+    assert not isinstance(identity.failure, TokenRefused)
     return identity.failure
 
 

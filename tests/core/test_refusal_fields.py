@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge.core.accept_signature import parse_accept_signature
 from edge.core.decision import Charge, DemandPayment, Refuse
-from edge.core.identity import Visitor
+from edge.core.identity import SignedCrawler, Visitor
 from edge.core.money import AMOUNT_MICROS_MAX, Money
 from edge.core.refusal_fields import (
     ACCEPT_SIGNATURE,
@@ -119,6 +119,7 @@ def test_a_crawler_that_signs_what_accept_signature_names_can_pay_even_a_strict_
     covers = tuple(name for name in wanted.components if "signature-agent" not in name)
     decision = Scene(covers=(*covers, "signature-agent"), strict=True).decide()
     assert isinstance(decision, Charge)
+    assert isinstance(decision.identity, SignedCrawler)
     assert set(wanted.components) == decision.identity.proof.covered
 
 

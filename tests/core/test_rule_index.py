@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.core.identity import ClaimedCrawler, CrawlerKind, Identity, RegisteredCrawler, Rung, SignedCrawler, Visitor
+from edge.core.identity import (
+    ClaimedCrawler,
+    CrawlerKind,
+    Identity,
+    RegisteredCrawler,
+    Rung,
+    SignedCrawler,
+    TokenCrawler,
+    Visitor,
+)
 from edge.core.money import Money
 from edge.core.path_table import covers_path, path_key
 from edge.core.query_terms import QueryTest, parse_query_terms
@@ -40,6 +49,11 @@ def position_of(rules: list[Rule], path: str, identity: Identity, query: str | N
     return compile_rules(RuleSet(tuple(rules), DEFAULT)).match(path, query, identity, now).position
 
 
+def holding(name: str, operator: str = "", kind: CrawlerKind = CrawlerKind.OTHER) -> TokenCrawler:
+    return TokenCrawler(RegisteredCrawler(1, name, operator, kind, "https://bot.example/"), 7, b"purchase")
+
+
+PAYING = {SignedCrawler: Rung.SIGNED, TokenCrawler: Rung.TOKEN}
 GPTBOT = claimed("GPTBot", "OpenAI", CrawlerKind.TRAINING)
 
 
@@ -81,6 +95,10 @@ def test_everything_else_comes_after_the_last_rule() -> None:
         (Who(most=Rung.CLAIMED), claimed("x"), True),
         (Who(most=Rung.ADDRESS), signed("x"), False),
         (Who(most=Rung.SIGNED), signed("x"), True),
+        (Who(least=Rung.TOKEN), holding("x"), True),
+        (Who(least=Rung.SIGNED), holding("x"), False),
+        (Who("X", least=Rung.ADDRESS), holding("x"), True),
+        (Who(most=Rung.TOKEN), signed("x"), False),
     ],
 )
 def test_a_rule_is_for_the_crawlers_it_names(who: Who, identity: Identity, matches: bool) -> None:
@@ -214,6 +232,7 @@ IDENTITIES = st.one_of(
         st.sampled_from([Rung.IMPOSTOR, Rung.CLAIMED, Rung.REVERSE_DNS, Rung.ADDRESS]),
     ),
     st.builds(signed, st.sampled_from(NAMES), st.sampled_from(OPERATORS), st.sampled_from(CrawlerKind)),
+    st.builds(holding, st.sampled_from(NAMES), st.sampled_from(OPERATORS), st.sampled_from(CrawlerKind)),
 )
 REQUESTS = st.lists(
     st.tuples(
@@ -245,8 +264,8 @@ def walk(rules: tuple[Rule, ...], path: str, query: str | None, identity: Identi
 
 def _is_for(who: Who, identity: Identity) -> bool:
     assert not isinstance(identity, Visitor)
-    crawler = identity.crawler if isinstance(identity, SignedCrawler) else identity
-    rung = Rung.SIGNED if isinstance(identity, SignedCrawler) else identity.rung
+    crawler = identity if isinstance(identity, ClaimedCrawler) else identity.crawler
+    rung = identity.rung if isinstance(identity, ClaimedCrawler) else PAYING[type(identity)]
     return (
         (who.crawler is None or who.crawler.casefold() == crawler.name.casefold())
         and (who.operator is None or who.operator.casefold() == crawler.operator.casefold())

@@ -24,6 +24,7 @@ from edge.store.entries import (
     charge_by_id,
     list_charges,
     stream_charges,
+    was_had_before,
 )
 from edge.store.tables import crawler, publisher, site
 from tests.support.books import PRICE, Books
@@ -289,3 +290,18 @@ def test_a_charge_says_what_is_known_of_its_delivery(shelf: Shelf) -> None:
     shelf.hand.write_marks()
     found = {order.key: view.delivery for order in (arrived, open_one, broken) if (view := find(shelf, order))}
     assert list(found.values()) == [Evidence.DELIVERED, Evidence.UNCONFIRMED, Evidence.BROKEN]
+
+
+def test_what_was_had_before_a_time_is_told_apart_from_what_may_still_be_collected(shelf: Shelf) -> None:
+    database = shelf.books.database
+    delivered, broken, held = shelf.order(), shelf.order(), shelf.order()
+    shelf.write(Post(delivered), Post(broken), Hold(held))
+    shelf.write(Reverse(broken.key, BROKEN_OFF))
+    assert not was_had_before(database, delivered.key, START)
+    assert was_had_before(database, delivered.key, START + 1)
+    for order in (broken, held, shelf.order()):
+        assert not was_had_before(database, order.key, START + 1)
+    shelf.now_micros += 1
+    shelf.write(Settle(shelf.write(Hold(held))[0]))
+    assert not was_had_before(database, held.key, START + 1)
+    assert was_had_before(database, held.key, START + 2)

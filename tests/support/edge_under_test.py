@@ -8,7 +8,6 @@ says ``let_pass``. An origin that hangs is waited for in no time at all.
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
@@ -16,14 +15,14 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, TypeVar
 
-import uvicorn
 from fastapi import APIRouter
 
+from edge.core.api_token import ApiToken
 from edge.core.catalogue import Catalogue
 from edge.core.grants import Subscription
-from edge.core.identity import ClaimedCrawler, RegisteredCrawler
+from edge.core.identity import ClaimedCrawler, RegisteredCrawler, Rung
 from edge.core.money import Money
-from edge.core.policy import Account, Knowledge, Policy, SitePolicy
+from edge.core.policy import Account, Knowledge, Policy, SitePolicy, nothing_proved
 from edge.core.refusal_texts import RefusalTexts
 from edge.core.rule_index import compile_rules
 from edge.core.rules import Action, Rule, RuleSet, everything_else
@@ -38,7 +37,7 @@ from edge.proxy.messages import Refusals
 from edge.proxy.protocol import EdgeProtocol, protocol_factory
 from edge.proxy.read_request import RequestReader
 from edge.proxy.sale import Sale
-from edge.proxy.server import QuietServer, listen
+from edge.proxy.server import listen
 from edge.proxy.traffic import TrafficRecorder
 from edge.proxy.transfer_rates import TransferLimits
 from edge.proxy.upstream import OriginAnswer, Upstream, UpstreamLimits
@@ -48,6 +47,7 @@ from edge.store.activity import Activity
 from edge.store.traffic import TrafficKey
 from tests.support.fake_fetch import FakeFetch
 from tests.support.memory_ledger import RICH_MICROS, MemoryLedger
+from tests.support.prompt_server import PromptServer, edge_config
 from tests.support.scripted_origin import ScriptedOrigin
 from tests.support.signing_crawler import SigningCrawler
 from tests.support.still_clock import StillClock
@@ -104,6 +104,8 @@ class Setting:
     origin_url: str | None = None
     activity_rows_per_second: int = 100
     subscriptions: tuple[Subscription, ...] = ()
+    tokens: Mapping[str, ApiToken] = field(default_factory=dict)
+    prove: Callable[[str, str], Rung] = nothing_proved
     routes: tuple[APIRouter, ...] = ()
 
 
@@ -131,7 +133,7 @@ def policy_for(setting: Setting, origin_url: str, version: int = 1) -> Policy:
         for number in BALANCES
     }
     keys = {(crawler.agent_url, crawler.public_key.thumbprint): crawler.public_key for crawler in CRAWLERS}
-    return Policy(version, {HOST: site}, registered, accounts, keys)
+    return Policy(version, {HOST: site}, registered, accounts, keys, setting.tokens)
 
 
 class RecordingUpstream(Upstream):
@@ -161,6 +163,7 @@ class EdgeUnderTest:
         self.noted: list[Activity] = []
         self.now = float(NOW)
         self.judging_fault: Exception | None = None
+        self.spent: set[bytes] = set()
         self.port = 0
         self.gate: Gate
         self.watchman: Watchman[EdgeProtocol]
@@ -272,7 +275,7 @@ class EdgeUnderTest:
         sock = listen(Bind("127.0.0.1", 0), "the test")
         self.port = sock.getsockname()[1]
         protocol = protocol_factory(self.watchman, self.gate.answer_at_once, self.gate.answer_bad)
-        server = _PromptServer(_config(self.gate, protocol, self.setting.keep_alive_seconds), self._stop)
+        server = PromptServer(edge_config(self.gate, protocol, self.setting.keep_alive_seconds), self._stop)
         await self.gate.upstream.open()
         work = [
             asyncio.create_task(job) for job in (server.serve(sockets=[sock]), self._rounds(), self.gate.live.run())
@@ -324,12 +327,19 @@ class EdgeUnderTest:
         deliveries = OpenDeliveries(self.ledger, self._report, GRACE_SECONDS)
         self.gate = Gate(
             live=live,
-            knowledge=Knowledge(find_key, self._classify),
+            knowledge=Knowledge(find_key, self._classify, prove=setting.prove),
             directories=directories,
-            reader=RequestReader("test"),
+            reader=RequestReader("test", [str(network) for network in setting.trusted]),
             refusals=Refusals("tests", RefusalTexts.load()),
             upstream=RecordingUpstream(setting.limits, self.authorised),
-            sale=Sale(self.ledger, deliveries, setting.buffer_bytes, "tcp", self.ledger.has_right),
+            sale=Sale(
+                self.ledger,
+                deliveries,
+                setting.buffer_bytes,
+                "tcp",
+                self.ledger.has_right,
+                is_spent=self._is_spent,
+            ),
             traffic=TrafficRecorder(self.flushed.append, lambda: self.now, self._report),
             control=public_app(lambda: b'{"keys":[]}', self._receipt, setting.routes),
             clock=lambda: self.now,
@@ -345,6 +355,9 @@ class EdgeUnderTest:
         )
         places = ConnectionLimits(setting.per_address, setting.connections, setting.trusted)
         self.watchman = Watchman(limits, ConnectionRoom(places, self.gate.turn_away, self.limit_counts.at("edge")))
+
+    async def _is_spent(self, key: bytes) -> bool:
+        return key in self.spent
 
     def _receipt(self, charge_id: str) -> str | None:
         if self.setting.receipt_fault is not None:
@@ -362,37 +375,3 @@ class EdgeUnderTest:
 
 def _has_taken_all(connection: EdgeProtocol) -> bool:
     return not connection.unsent() and connection.deliveries.acknowledged() in (None, connection.deliveries.written)
-
-
-class _PromptServer(QuietServer):
-    """Ends at once when it is told to: its connections are cut by then, so there is nothing to wait for."""
-
-    def __init__(self, config: uvicorn.Config, stop: asyncio.Event) -> None:
-        super().__init__(config)
-        self._stop = stop
-
-    async def main_loop(self) -> None:
-        await self.on_tick(0)  # fills in the date that every answer carries
-        await self._stop.wait()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for server in self.servers:
-            server.close()
-        for sock in sockets or ():
-            sock.close()
-
-
-def _config(gate: Gate, protocol: type[asyncio.Protocol], keep_alive_seconds: int) -> uvicorn.Config:
-    """As ``edge.proxy.server`` runs it."""
-    return uvicorn.Config(
-        gate,
-        http=protocol,
-        loop="uvloop",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=keep_alive_seconds,
-    )

@@ -16,7 +16,7 @@ from edge.store.tables.configuration import (
     site,
 )
 from edge.store.tables.erasures import erasure
-from edge.store.tables.evidence import address_feed
+from edge.store.tables.evidence import address_feed, crawler_token
 from edge.store.tables.grants import grant_count, purchase, subscription
 from edge.store.tables.housekeeping import housekeeping
 from edge.store.tables.ledger import account, batch, delivery, entry, writer
@@ -48,6 +48,7 @@ __all__ = [
     "crawler",
     "crawler_key",
     "crawler_sighting",
+    "crawler_token",
     "delivery",
     "entry",
     "erasure",
