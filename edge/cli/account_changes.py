@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from edge.cli.account_rows import account_row
 from edge.cli.rules import author
 from edge.cli.terminal import JsonFlag, WrongUsage, say, show_json
 from edge.cli.workplace import opened, settings_here
 from edge.core.money import InvalidPrice, Money, parse_price
 from edge.store.account_changes import change_limit, suspend_account
+from edge.store.account_documents import account_row
 from edge.store.accounts import show as accounts_of
 from edge.store.crawlers import Crawler, find_crawler
 from edge.store.database import Database

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from edge.cli import account_changes, unmatched
-from edge.cli.account_rows import account_row
 from edge.cli.alerts import set_or_turn_off
 from edge.cli.budget_table import BUDGET_COLUMNS, budget_row, budgets_of
 from edge.cli.budgets import set_or_remove
@@ -16,6 +15,7 @@ from edge.cli.rules import author
 from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_json, show_rows
 from edge.cli.workplace import opened, reading, settings_here
 from edge.core.money import InvalidPrice, Money, parse_price
+from edge.store.account_documents import account_row
 from edge.store.accounts import Opening
 from edge.store.accounts import credit as credit_account
 from edge.store.accounts import show as accounts_of

@@ -10,7 +10,6 @@ import typer
 from sqlalchemy import Connection
 
 from edge.cli import crawler_tokens
-from edge.cli.account_rows import account_row
 from edge.cli.nouns import noun
 from edge.cli.rules import author
 from edge.cli.terminal import (
@@ -28,6 +27,7 @@ from edge.cli.workplace import opened, reading, settings_here
 from edge.core.directory import DirectoryFault, load_json
 from edge.core.identity import CrawlerKind
 from edge.core.money import InvalidPrice, Money, parse_price
+from edge.store.account_documents import account_row
 from edge.store.accounts import Terms, open_crawler_account
 from edge.store.accounts import show as accounts_of
 from edge.store.audit import accounts_owned, change_noted

@@ -35,6 +35,7 @@ from edge.cli import (
     rules,
     sites,
     subscriptions,
+    tokens,
     users,
     webhooks,
 )
@@ -138,6 +139,7 @@ for _name, _group in (
     ("rules", rules.app),
     ("crawler", crawlers.app),
     ("account", accounts.app),
+    ("token", tokens.app),
     ("registration", registrations.app),
     ("subscription", subscriptions.app),
     ("receipt", receipts.app),

@@ -35,6 +35,7 @@ from edge.proxy.housekeeper import Housekeeper
 from edge.proxy.key_directories import KeyDirectories
 from edge.proxy.live_policy import LivePolicy
 from edge.proxy.messages import Refusals
+from edge.proxy.operator_api import operator_routes
 from edge.proxy.own_catalogue import load_own_catalogue
 from edge.proxy.payment_desk import PaymentDesk
 from edge.proxy.payment_routes import payment_routes
@@ -194,7 +195,9 @@ def build_edge(
         gate=gate,
         protocol=protocol_factory(watchman, gate.answer_at_once, gate.answer_bad),
         admin=admin_app(
-            readiness.reason_against, lambda: _metrics(traffic, activity, live, watchman, limit_counts, webhooks)
+            readiness.reason_against,
+            lambda: _metrics(traffic, activity, live, watchman, limit_counts, webhooks),
+            [operator_routes(database, ledger)],
         ),
         ledger=ledger,
         live=live,

@@ -46,11 +46,19 @@ class Metrics:
 
 def _bare_app(title: str) -> FastAPI:
     # No redirects to a path with or without a slash: they would quote the request's Host and our own scheme.
-    return FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+
+    @app.exception_handler(HTTPException)
+    async def problem_of(request: Request, error: HTTPException) -> Response:
+        return problem_answer(error.status_code, str(error.detail), error.headers)
+
+    return app
 
 
-def admin_app(is_ready: Callable[[], str | None], metrics: Callable[[], Metrics]) -> FastAPI:
-    """``/livez``, ``/readyz`` and ``/metrics``. ``is_ready`` gives None, or the reason why not."""
+def admin_app(
+    is_ready: Callable[[], str | None], metrics: Callable[[], Metrics], more: Sequence[APIRouter] = ()
+) -> FastAPI:
+    """``/livez``, ``/readyz`` and ``/metrics``, and ``more``. ``is_ready`` gives None, or the reason why not."""
     app = _bare_app("farebox admin")
     registry = CollectorRegistry()
     registry.register(_EdgeCollector(metrics))
@@ -70,16 +78,14 @@ def admin_app(is_ready: Callable[[], str | None], metrics: Callable[[], Metrics]
     def scrape() -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
+    for router in more:
+        app.include_router(router)
     return app
 
 
 def public_app(jwks: Callable[[], bytes], receipt_of: ReceiptOf, more: Sequence[APIRouter] = ()) -> FastAPI:
     """The key set, receipts by id, and a page for each refusal code, below ``/.well-known/``; and ``more`` there."""
     app = _bare_app("farebox")
-
-    @app.exception_handler(HTTPException)
-    async def problem_of(request: Request, error: HTTPException) -> Response:
-        return problem_answer(error.status_code, str(error.detail), error.headers)
 
     @app.api_route("/.well-known/farebox/jwks.json", methods=READ)
     def keys() -> Response:

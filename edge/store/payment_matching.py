@@ -15,9 +15,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from edge.core.ledger import CreditOrder, Entry
+from edge.core.money import Money
 from edge.core.payments import Notice, Payment
 from edge.store.accounts import Opening, credit_order, reference_taken
-from edge.store.crawlers import find_payer
+from edge.store.crawlers import find_crawler, find_payer
 from edge.store.database import Database
 from edge.store.database_errors import unavailable
 from edge.store.problems import InvalidValue
@@ -58,6 +59,30 @@ def match_payment(database: Database, payment: Payment, now_micros: int, *, allo
             payer = find_payer(connection, payment.crawler, allow_dev)
             known = _known(connection, payment, payer)
             return known or _order(connection, payment, payer, now_micros)
+    except DBAPIError as error:
+        raise unavailable(error) from error
+
+
+def operators_order(
+    database: Database, crawler_name: str, money: Money, reference: str, author: str, reason: str | None
+) -> CreditOrder:
+    """The order of a top-up that an operator's program asks for.
+
+    Raises ``UnknownName`` (field "crawler" for the crawler itself), ``InvalidValue``, ``NameTaken``, and
+    ``LedgerUnavailable``.
+    """
+    try:
+        with database.write() as connection:
+            known = find_crawler(connection, crawler_name)
+            return credit_order(
+                connection,
+                known.crawler_id,
+                money,
+                reference=reference,
+                author=author,
+                reason=reason,
+                opening=Opening.KNOWN_CURRENCY,
+            )
     except DBAPIError as error:
         raise unavailable(error) from error
 

@@ -29,6 +29,7 @@ from edge.store.tables import (
     erasure,
     metadata,
     month_close,
+    operator_token,
     person,
     publisher,
     registration,
@@ -81,6 +82,9 @@ def newsroom(database: Database, tmp_path: Path) -> Newsroom:
         connection.execute(
             insert(unmatched_payment).values(kind="payment", source="stripe", **names, **times, **closed)
         )
+        token = {"name": "x", "token_hash": b"x" * 32, "may_credit": False, "created_at_micros": AT}
+        revoked = {"revoked_at_micros": AT, "revoked_by": OWNER}
+        connection.execute(insert(operator_token).values(created_by=OWNER, **token, **revoked))
         asking = {"thumbprint": "x", "name": "x", "operator": "", "kind": "other", "host": "news.example"}
         since = {"asked_at_micros": AT, "asked_again_at_micros": AT, "decided_at_micros": AT}
         for agent, contact, author in (("a", OWNER, "root"), ("b", "bots@bot.example", OWNER)):

@@ -22,6 +22,7 @@ from edge.store.tables.housekeeping import housekeeping
 from edge.store.tables.ledger import account, batch, delivery, entry, writer
 from edge.store.tables.metadata import metadata
 from edge.store.tables.months import month_close, month_fee, month_line, month_share, month_statement
+from edge.store.tables.operator_tokens import operator_token
 from edge.store.tables.payments import unmatched_payment
 from edge.store.tables.people import membership, person, session, setup_link, sign_in_attempt
 from edge.store.tables.registrations import registration
@@ -62,6 +63,7 @@ __all__ = [
     "month_line",
     "month_share",
     "month_statement",
+    "operator_token",
     "person",
     "policy_version",
     "publisher",

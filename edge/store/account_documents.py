@@ -1,4 +1,4 @@
-"""An account as commands print it."""
+"""An account as commands and the operators' API show it."""
 
 from __future__ import annotations
 

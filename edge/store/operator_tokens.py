@@ -1,0 +1,115 @@
+"""Tokens of an operator's programs: made once, shown once, kept as a hash, taken back for good.
+
+Rules of this file
+- A token is 256 random bits, so its plain hash is enough: there is nothing to guess and nothing to slow down.
+- A name is never given twice: entries name a token as their author.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from edge.store.database import Database
+from edge.store.database_errors import unavailable
+from edge.store.problems import InvalidValue, NameTaken, UnknownName
+from edge.store.tables import operator_token
+
+PREFIX = "fbo_"
+TOKEN_BYTES = 32
+TOKEN_LENGTH_MAX = 100
+USED_EVERY_MICROS = 3_600_000_000
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,98}[A-Za-z0-9._-])?")
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorToken:
+    """One token as stored, without what opens anything."""
+
+    name: str
+    may_credit: bool
+    created_by: str
+    created_at_micros: int
+    used_at_micros: int | None
+    revoked_at_micros: int | None
+    revoked_by: str | None
+
+
+def add_token(
+    connection: Connection, name: str, *, may_credit: bool, author: str, now_micros: int
+) -> tuple[OperatorToken, str]:
+    """Make a token and return it with its text, which nobody can read again. Raises ``InvalidValue``, ``NameTaken``."""
+    name = name.strip()
+    if not _NAME.fullmatch(name):
+        raise InvalidValue(f"{name!r} is not a token's name; use letters, digits, spaces and . _ -", "name")
+    text = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+    values = {"name": name, "token_hash": _hash(text), "may_credit": may_credit, "created_by": author}
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(operator_token).values(**values, created_at_micros=now_micros))
+    except IntegrityError as why:
+        raise NameTaken(f"there is, or was, a token named {name!r}; choose another name", "name") from why
+    return _find(connection, name), text
+
+
+def list_tokens(connection: Connection) -> list[OperatorToken]:
+    """All tokens by name, revoked ones too."""
+    return [_token(row) for row in connection.execute(select(operator_token).order_by(operator_token.c.name))]
+
+
+def revoke_token(connection: Connection, name: str, *, author: str, now_micros: int) -> OperatorToken:
+    """Take a token back, at once and for good. Raises ``UnknownName``, and ``InvalidValue`` when it was before."""
+    known = _find(connection, name.strip())
+    row = operator_token.c
+    change = update(operator_token).where(row.name == known.name, row.revoked_at_micros.is_(None))
+    if connection.execute(change.values(revoked_at_micros=now_micros, revoked_by=author)).rowcount != 1:
+        raise InvalidValue(f"the token {known.name!r} was revoked by {known.revoked_by} already", "name")
+    return _find(connection, known.name)
+
+
+def check_token(database: Database, text: str, now_micros: int) -> OperatorToken | None:
+    """The token that opens with this text, or None; notes its use to the hour. Raises ``LedgerUnavailable``."""
+    if len(text) > TOKEN_LENGTH_MAX:
+        return None
+    row = operator_token.c
+    opens = (row.token_hash == _hash(text)) & row.revoked_at_micros.is_(None)
+    try:
+        with database.read() as connection:
+            found = connection.execute(select(operator_token).where(opens)).one_or_none()
+        if found is None:
+            return None
+        if found.used_at_micros is None or found.used_at_micros < now_micros - USED_EVERY_MICROS:
+            with database.write() as connection:
+                connection.execute(update(operator_token).where(opens).values(used_at_micros=now_micros))
+    except DBAPIError as error:
+        raise unavailable(error) from error
+    return _token(found)
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _find(connection: Connection, name: str) -> OperatorToken:
+    row = connection.execute(select(operator_token).where(operator_token.c.name == name)).one_or_none()
+    if row is None:
+        raise UnknownName(f"there is no token named {name!r}; `farebox token list` shows all", "name")
+    return _token(row)
+
+
+def _token(row: Row[tuple[Any, ...]]) -> OperatorToken:
+    return OperatorToken(
+        row.name,
+        row.may_credit,
+        row.created_by,
+        row.created_at_micros,
+        row.used_at_micros,
+        row.revoked_at_micros,
+        row.revoked_by,
+    )
