@@ -13,9 +13,10 @@ from edge.cli.key_sets import read_key_set
 from edge.cli.nouns import noun
 from edge.cli.terminal import CommandFailed, JsonFlag, say, show_fields, show_json
 from edge.cli.workplace import opened, settings_here
+from edge.core.jws import JwsFault
 from edge.core.keys import PublicKey
 from edge.core.ledger import key_of_charge_id
-from edge.core.receipts import Receipt, ReceiptFault, ReceiptState, receipt_claims, sign_receipt, verify_receipt
+from edge.core.receipts import Receipt, ReceiptState, receipt_claims, receipt_sentence, sign_receipt, verify_receipt
 from edge.settings import Settings
 from edge.store.problems import UnknownName
 from edge.store.receipts import read_receipt, receipt_at
@@ -77,8 +78,8 @@ def _ledger_receipt(settings: Settings, charge: str) -> Receipt:
 
 def _checked(text: str, keys: dict[str, PublicKey]) -> Receipt:
     receipt = verify_receipt(text, keys)
-    if isinstance(receipt, ReceiptFault):
-        raise CommandFailed(f"{receipt.sentence.rstrip('.')}; do not accept it")
+    if isinstance(receipt, JwsFault):
+        raise CommandFailed(f"{receipt_sentence(receipt).rstrip('.')}; do not accept it")
     return receipt
 
 

@@ -16,7 +16,7 @@ from edge.cli.budget_table import budget_row, budgets_of
 from edge.cli.feeds import listed_evidence
 from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_fields, show_json, show_rows, time_text
 from edge.cli.workplace import opened, settings_here
-from edge.core.address_book import read_address as read_ip_address
+from edge.core.addresses import read_address as read_ip_address
 from edge.core.decision import Admit, AskOrigin, Charge, Decision, DemandPayment, Refuse
 from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler, TokenCrawler, Visitor
 from edge.core.money import InvalidPrice, Money, parse_price

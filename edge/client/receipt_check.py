@@ -17,8 +17,9 @@ from edge.client.flow import Send
 from edge.client.spend_store import Purchase
 from edge.client.wallet import Answer, Wallet
 from edge.core.directory import parse_directory
+from edge.core.jws import JwsFault
 from edge.core.keys import PublicKey
-from edge.core.receipts import Receipt, ReceiptFault, ReceiptState, verify_receipt
+from edge.core.receipts import Receipt, ReceiptState, receipt_sentence, verify_receipt
 from edge.core.signature_agent import normalise_agent_url
 
 KEYS_PATH = "/.well-known/farebox/jwks.json"
@@ -66,8 +67,8 @@ def _keys_of(url: str) -> Conversation[dict[str, PublicKey]]:
 
 def _fault(wallet: Wallet, purchase: Purchase, text: str, keys: Mapping[str, PublicKey]) -> str | None:
     receipt = verify_receipt(text, keys)
-    if isinstance(receipt, ReceiptFault):
-        return receipt.sentence
+    if isinstance(receipt, JwsFault):
+        return receipt_sentence(receipt)
     return _difference(receipt, purchase, wallet.identity.agent)
 
 

@@ -19,10 +19,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from importlib import resources
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_network
 from typing import Any, TypeAlias
 
 import orjson
+
+from edge.core.addresses import read_address
 
 BODY_BYTES_MAX = 1024 * 1024
 PREFIXES_MAX = 20_000
@@ -152,15 +154,6 @@ class AddressBook:
     def _lists(self, crawler: str, address: str) -> bool | None:
         parsed = read_address(address)
         return self._tables[crawler].holds(parsed) if parsed is not None and parsed.is_global else None
-
-
-def read_address(text: str) -> Address | None:
-    """An address as a number; an IPv4 address written as IPv6 (``::ffff:1.2.3.4``) is the IPv4 address."""
-    try:
-        parsed = ip_address(text)
-    except ValueError:
-        return None
-    return parsed.ipv4_mapped or parsed if isinstance(parsed, IPv6Address) else parsed
 
 
 def _is_public(address: str) -> bool:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
@@ -75,28 +74,18 @@ class Checkpoint:
         return list(heads.values())
 
 
-class CheckpointFault(StrEnum):
-    """Why a text is not a checkpoint to be believed."""
-
-    UNREADABLE = "unreadable"
-    WRONG_TYPE = "wrong_type"
-    UNKNOWN_KEY = "unknown_key"
-    BAD_SIGNATURE = "bad_signature"
-    BAD_CLAIMS = "bad_claims"
-
-    @property
-    def sentence(self) -> str:
-        """What is wrong with it, as the end of a sentence that begins with its name."""
-        return _SENTENCES[self]
-
-
-_SENTENCES: Mapping[CheckpointFault, str] = {
-    CheckpointFault.UNREADABLE: "was changed: it is no signed text",
-    CheckpointFault.WRONG_TYPE: "was changed: it is a signed text of another type",
-    CheckpointFault.UNKNOWN_KEY: "is signed with a key that is not in the key set",
-    CheckpointFault.BAD_SIGNATURE: "was changed: the signature does not match",
-    CheckpointFault.BAD_CLAIMS: "is signed but does not state where the chains ended",
+_SENTENCES: Mapping[JwsFault, str] = {
+    JwsFault.UNREADABLE: "was changed: it is no signed text",
+    JwsFault.WRONG_TYPE: "was changed: it is a signed text of another type",
+    JwsFault.UNKNOWN_KEY: "is signed with a key that is not in the key set",
+    JwsFault.BAD_SIGNATURE: "was changed: the signature does not match",
+    JwsFault.BAD_CLAIMS: "is signed but does not state where the chains ended",
 }
+
+
+def checkpoint_sentence(fault: JwsFault) -> str:
+    """What is wrong with a checkpoint, as the end of a sentence that begins with its name."""
+    return _SENTENCES[fault]
 
 
 def next_checkpoint(
@@ -163,10 +152,10 @@ def checkpoint_hash(token: str) -> bytes:
     return sha256(token.encode()).digest()
 
 
-def verify_checkpoint(token: str, keys: Mapping[str, PublicKey]) -> Checkpoint | CheckpointFault:
+def verify_checkpoint(token: str, keys: Mapping[str, PublicKey]) -> Checkpoint | JwsFault:
     """Check a compact JWS against the issuer's keys, by thumbprint, and read the checkpoint."""
     claims = open_compact(token, CHECKPOINT_TYPE, keys, CHECKPOINT_CHARACTERS_MAX)
-    return CheckpointFault(claims.value) if isinstance(claims, JwsFault) else _read_claims(claims)
+    return claims if isinstance(claims, JwsFault) else _read_claims(claims)
 
 
 def stated_number(token: str) -> int | None:
@@ -199,7 +188,7 @@ def _head_claims(end: WriterEnd) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _read_claims(claims: Mapping[str, Any]) -> Checkpoint | CheckpointFault:
+def _read_claims(claims: Mapping[str, Any]) -> Checkpoint | JwsFault:
     try:
         checkpoint = Checkpoint(
             issuer=claims["iss"].removeprefix("farebox:"),
@@ -221,8 +210,8 @@ def _read_claims(claims: Mapping[str, Any]) -> Checkpoint | CheckpointFault:
         # Nothing but what we write ourselves: a member too many, or a time that contradicts its text, is refused.
         sound = sound and checkpoint_claims(checkpoint) == dict(claims)
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
-        return CheckpointFault.BAD_CLAIMS
-    return checkpoint if sound else CheckpointFault.BAD_CLAIMS
+        return JwsFault.BAD_CLAIMS
+    return checkpoint if sound else JwsFault.BAD_CLAIMS
 
 
 def _read_end(claims: Mapping[str, Any]) -> WriterEnd:

@@ -27,12 +27,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class JwsFault(StrEnum):
-    """Why a text is not a signed token to be believed."""
+    """Why a text is not a signed token to be believed.
+
+    ``BAD_CLAIMS`` is said by those who know what the claims of a kind must be; they have a sentence for each.
+    """
 
     UNREADABLE = "unreadable"
     WRONG_TYPE = "wrong_type"
     UNKNOWN_KEY = "unknown_key"
     BAD_SIGNATURE = "bad_signature"
+    BAD_CLAIMS = "bad_claims"
 
 
 def sign_compact(kind: str, claims: Mapping[str, Any], key: Ed25519PrivateKey) -> str:

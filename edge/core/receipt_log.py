@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from edge.core.errors import EdgeError
-from edge.core.jws import time_text
+from edge.core.jws import JwsFault, time_text
 from edge.core.keys import PublicKey
 from edge.core.money import InvalidPrice, Money, parse_price
-from edge.core.receipts import ReceiptFault, verify_receipt
+from edge.core.receipts import receipt_sentence, verify_receipt
 
 STATES = ("charged", "incomplete", "suspended", "reversed")
 CHARGE_ID_LENGTH_MAX = 100
@@ -118,8 +118,8 @@ def _csv_lines(lines: Iterable[str], skipped: int) -> Iterator[LogLine | BadLine
 
 def _receipt_line(text: str, number: int, keys: Mapping[str, PublicKey]) -> LogLine | BadLine:
     found = verify_receipt(text, keys)
-    if isinstance(found, ReceiptFault):
-        return BadLine(number, found.sentence)
+    if isinstance(found, JwsFault):
+        return BadLine(number, receipt_sentence(found))
     place = (found.charged_at_micros, f"{found.site}{found.target}")
     return LogLine(found.charge_id, *place, found.price.amount_micros, found.price.currency, found.state.value, number)
 

@@ -58,28 +58,18 @@ class Receipt:
     state: ReceiptState = ReceiptState.CHARGED
 
 
-class ReceiptFault(StrEnum):
-    """Why a text is not a receipt to be believed."""
-
-    UNREADABLE = "unreadable"
-    WRONG_TYPE = "wrong_type"
-    UNKNOWN_KEY = "unknown_key"
-    BAD_SIGNATURE = "bad_signature"
-    BAD_CLAIMS = "bad_claims"
-
-    @property
-    def sentence(self) -> str:
-        """What is wrong, in one sentence."""
-        return _SENTENCES[self]
-
-
-_SENTENCES: Mapping[ReceiptFault, str] = {
-    ReceiptFault.UNREADABLE: "This is not a receipt: three base64url parts with dots between them are needed.",
-    ReceiptFault.WRONG_TYPE: "This is a signed token of another type, not a receipt.",
-    ReceiptFault.UNKNOWN_KEY: "The receipt is signed with a key that is not in this key set.",
-    ReceiptFault.BAD_SIGNATURE: "The signature does not match: the receipt was changed or comes from somebody else.",
-    ReceiptFault.BAD_CLAIMS: "The signature is good but the receipt does not state a charge completely.",
+_SENTENCES: Mapping[JwsFault, str] = {
+    JwsFault.UNREADABLE: "This is not a receipt: three base64url parts with dots between them are needed.",
+    JwsFault.WRONG_TYPE: "This is a signed token of another type, not a receipt.",
+    JwsFault.UNKNOWN_KEY: "The receipt is signed with a key that is not in this key set.",
+    JwsFault.BAD_SIGNATURE: "The signature does not match: the receipt was changed or comes from somebody else.",
+    JwsFault.BAD_CLAIMS: "The signature is good but the receipt does not state a charge completely.",
 }
+
+
+def receipt_sentence(fault: JwsFault) -> str:
+    """What is wrong with a text that is no receipt to be believed, in one sentence."""
+    return _SENTENCES[fault]
 
 
 def sign_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> str:
@@ -87,10 +77,10 @@ def sign_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> str:
     return sign_compact(RECEIPT_TYPE, receipt_claims(receipt), key)
 
 
-def verify_receipt(text: str, keys: Mapping[str, PublicKey]) -> Receipt | ReceiptFault:
+def verify_receipt(text: str, keys: Mapping[str, PublicKey]) -> Receipt | JwsFault:
     """Check a compact JWS against the issuer's keys, by thumbprint, and read the receipt."""
     claims = open_compact(text.strip(), RECEIPT_TYPE, keys, RECEIPT_BYTES_MAX)
-    return ReceiptFault(claims.value) if isinstance(claims, JwsFault) else _read_claims(claims)
+    return claims if isinstance(claims, JwsFault) else _read_claims(claims)
 
 
 def receipt_claims(receipt: Receipt) -> dict[str, str | int | None]:
@@ -124,9 +114,9 @@ _CLAIM_TYPES: Mapping[str, type] = {
 }
 
 
-def _read_claims(claims: Mapping[str, Any]) -> Receipt | ReceiptFault:
+def _read_claims(claims: Mapping[str, Any]) -> Receipt | JwsFault:
     if not all(type(claims.get(name)) is kind for name, kind in _CLAIM_TYPES.items()):
-        return ReceiptFault.BAD_CLAIMS
+        return JwsFault.BAD_CLAIMS
     try:
         receipt = Receipt(
             charge_id=claims["jti"],
@@ -146,6 +136,6 @@ def _read_claims(claims: Mapping[str, Any]) -> Receipt | ReceiptFault:
             state=ReceiptState(claims["state"]),
         )
         # Nothing but what we write ourselves: a member too many, or a price that contradicts its amount, is refused.
-        return receipt if receipt_claims(receipt) == dict(claims) else ReceiptFault.BAD_CLAIMS
+        return receipt if receipt_claims(receipt) == dict(claims) else JwsFault.BAD_CLAIMS
     except (KeyError, ValueError, OverflowError, InvalidPrice):
-        return ReceiptFault.BAD_CLAIMS
+        return JwsFault.BAD_CLAIMS

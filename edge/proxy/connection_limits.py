@@ -17,8 +17,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from edge.core.addresses import read_address
 from edge.setting_values import Network
 
 LINGER_SECONDS = 2.0
@@ -147,13 +147,8 @@ def address_key(host: str, trusted: tuple[Network, ...]) -> str:
 
 
 def _is_in(host: str, networks: tuple[Network, ...]) -> bool:
-    try:
-        address: IPv4Address | IPv6Address = ip_address(host)
-    except ValueError:
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return any(address in network for network in networks)
+    address = read_address(host)
+    return address is not None and any(address in network for network in networks)
 
 
 def _take_one(counts: Counter[str], key: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge.core.address_book import read_address
+from edge.core.addresses import read_address
 from edge.core.policy import Policy
 from edge.core.refusals import RefusalCode
 from edge.core.request import CrawlRequest

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
-from edge.core.address_book import read_address
+from edge.core.addresses import read_address
 
 LOOKUPS_AT_ONCE = 8
 WAITING_MAX = 256

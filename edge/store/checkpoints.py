@@ -19,15 +19,16 @@ from sqlalchemy.exc import IntegrityError
 from edge.core.chain import GENESIS, Batch, Head, check_kept
 from edge.core.checkpoint import (
     Checkpoint,
-    CheckpointFault,
     Totals,
     WriterEnd,
     balances_digest,
     checkpoint_hash,
+    checkpoint_sentence,
     next_checkpoint,
     sign_checkpoint,
     verify_checkpoint,
 )
+from edge.core.jws import JwsFault
 from edge.core.ledger import InvariantBroken
 from edge.core.webhooks import WebhookEvent
 from edge.store import outbox
@@ -147,8 +148,8 @@ def _rows() -> Select[tuple[int, int, bytes, str]]:
 
 def _believed(row: CheckpointRow, keys: ServiceKeys) -> Checkpoint:
     found = verify_checkpoint(row.token, keys.by_thumbprint)
-    if isinstance(found, CheckpointFault):
-        raise BooksBroken([Fault("I6", f"checkpoint {row.number}", found.sentence)])
+    if isinstance(found, JwsFault):
+        raise BooksBroken([Fault("I6", f"checkpoint {row.number}", checkpoint_sentence(found))])
     return found
 
 

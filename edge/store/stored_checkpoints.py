@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edge.core.checkpoint import Checkpoint, CheckpointFault, checkpoint_hash, verify_checkpoint
+from edge.core.checkpoint import Checkpoint, checkpoint_hash, checkpoint_sentence, verify_checkpoint
+from edge.core.jws import JwsFault
 from edge.core.keys import PublicKey
 from edge.store.checkpoints import CheckpointRow
 from edge.store.faults import Fault, RowTypes
@@ -23,7 +24,7 @@ class CheckpointReader:
     def token(self, token: str, place: str) -> Checkpoint | Fault:
         """Read a signed text, or say what is wrong with it, under the name of ``place``."""
         read = verify_checkpoint(token, self._keys)
-        return Fault("I6", place, read.sentence) if isinstance(read, CheckpointFault) else read
+        return Fault("I6", place, checkpoint_sentence(read)) if isinstance(read, JwsFault) else read
 
     def row(self, row: CheckpointRow) -> Checkpoint | Fault:
         """Read a stored row: what its columns say is what was signed."""

@@ -16,20 +16,20 @@ from edge.core.chain import GENESIS, Head, heads_digest
 from edge.core.checkpoint import (
     CHECKPOINT_TYPE,
     Checkpoint,
-    CheckpointFault,
     WriterEnd,
     balances_digest,
     checkpoint_claims,
     checkpoint_hash,
+    checkpoint_sentence,
     fault_between,
     next_checkpoint,
     sign_checkpoint,
     stated_number,
     verify_checkpoint,
 )
-from edge.core.jws import sign_compact
+from edge.core.jws import JwsFault, sign_compact
 from edge.core.keys import new_private_key, public_half, public_keys_to_jwks
-from edge.core.receipts import ReceiptFault, verify_receipt
+from edge.core.receipts import verify_receipt
 
 KEY = new_private_key()
 KEYS = {public_half(KEY).thumbprint: public_half(KEY)}
@@ -78,7 +78,7 @@ def test_any_flipped_bit_of_the_text_is_found() -> None:
     text = sign_checkpoint(FIRST, KEY)
     for place in range(len(text)):
         changed = text[:place] + chr(ord(text[place]) ^ (1 << place % 7)) + text[place + 1 :]
-        assert isinstance(verify_checkpoint(changed, KEYS), CheckpointFault), place
+        assert isinstance(verify_checkpoint(changed, KEYS), JwsFault), place
 
 
 @pytest.mark.parametrize(
@@ -98,13 +98,13 @@ def test_any_flipped_bit_of_the_text_is_found() -> None:
 )
 def test_a_good_signature_over_an_incomplete_statement_is_still_no_checkpoint(change: dict[str, object]) -> None:
     text = sign_compact(CHECKPOINT_TYPE, checkpoint_claims(FIRST) | change, KEY)
-    assert verify_checkpoint(text, KEYS) is CheckpointFault.BAD_CLAIMS
+    assert verify_checkpoint(text, KEYS) is JwsFault.BAD_CLAIMS
 
 
 def test_a_checkpoint_is_no_receipt_and_a_stranger_signs_none() -> None:
     text = sign_checkpoint(FIRST, KEY)
-    assert verify_receipt(text, KEYS) is ReceiptFault.WRONG_TYPE
-    assert verify_checkpoint(text, {}) is CheckpointFault.UNKNOWN_KEY
+    assert verify_receipt(text, KEYS) is JwsFault.WRONG_TYPE
+    assert verify_checkpoint(text, {}) is JwsFault.UNKNOWN_KEY
     assert stated_number(text) == 1
     assert stated_number("no checkpoint") is None
 
@@ -139,4 +139,4 @@ def test_accounts_that_hold_nothing_do_not_change_the_digest_of_balances() -> No
 
 
 def test_every_fault_says_what_is_wrong() -> None:
-    assert all(fault.sentence for fault in CheckpointFault)
+    assert all(checkpoint_sentence(fault) for fault in JwsFault)

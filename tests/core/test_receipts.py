@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import KeySet
 
+from edge.core.jws import JwsFault
 from edge.core.keys import new_private_key, private_key_from_pem, private_key_to_pem, public_half, public_keys_to_jwks
 from edge.core.money import AMOUNT_MICROS_MAX, Money
-from edge.core.receipts import Receipt, ReceiptFault, ReceiptState, sign_receipt, verify_receipt
+from edge.core.receipts import Receipt, ReceiptState, receipt_sentence, sign_receipt, verify_receipt
 
 KEY = new_private_key()
 KEYS = {public_half(KEY).thumbprint: public_half(KEY)}
@@ -82,17 +83,17 @@ def test_any_changed_character_is_found() -> None:
     text = sign_receipt(RECEIPT, KEY)
     for place in range(0, len(text), 7):
         changed = text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :]
-        assert isinstance(verify_receipt(changed, KEYS), ReceiptFault), place
+        assert isinstance(verify_receipt(changed, KEYS), JwsFault), place
 
 
 def test_a_key_that_is_not_in_the_set_proves_nothing() -> None:
-    assert verify_receipt(sign_receipt(RECEIPT, new_private_key()), KEYS) is ReceiptFault.UNKNOWN_KEY
+    assert verify_receipt(sign_receipt(RECEIPT, new_private_key()), KEYS) is JwsFault.UNKNOWN_KEY
 
 
 def test_another_key_under_a_known_name_is_found() -> None:
     header, claims, _ = sign_receipt(RECEIPT, KEY).split(".")
     forged = base64.urlsafe_b64encode(new_private_key().sign(f"{header}.{claims}".encode())).rstrip(b"=").decode()
-    assert verify_receipt(f"{header}.{claims}.{forged}", KEYS) is ReceiptFault.BAD_SIGNATURE
+    assert verify_receipt(f"{header}.{claims}.{forged}", KEYS) is JwsFault.BAD_SIGNATURE
 
 
 @pytest.mark.parametrize(
@@ -107,12 +108,12 @@ def test_another_key_under_a_known_name_is_found() -> None:
 def test_another_algorithm_or_type_is_refused_before_any_key_is_used(header: dict[str, object]) -> None:
     _, claims, signature = sign_receipt(RECEIPT, KEY).split(".")
     text = f"{encode({**header, 'kid': next(iter(KEYS))})}.{claims}.{signature}"
-    assert verify_receipt(text, KEYS) is ReceiptFault.WRONG_TYPE
+    assert verify_receipt(text, KEYS) is JwsFault.WRONG_TYPE
 
 
 @pytest.mark.parametrize("text", ["", "a.b", "a.b.c.d", "....", "é.é.é", "bnVsbA.bnVsbA.bnVsbA", "x" * 40_000])
 def test_what_is_not_a_receipt_is_unreadable(text: str) -> None:
-    assert verify_receipt(text, KEYS) is ReceiptFault.UNREADABLE
+    assert verify_receipt(text, KEYS) is JwsFault.UNREADABLE
 
 
 @pytest.mark.parametrize(
@@ -132,8 +133,8 @@ def test_a_good_signature_over_an_incomplete_statement_is_still_no_receipt(chang
     content = orjson.loads(base64.urlsafe_b64decode(claims + "=="))
     signing_input = f"{header}.{encode({**content, **change})}"
     signature = base64.urlsafe_b64encode(KEY.sign(signing_input.encode())).rstrip(b"=").decode()
-    assert verify_receipt(f"{signing_input}.{signature}", KEYS) is ReceiptFault.BAD_CLAIMS
+    assert verify_receipt(f"{signing_input}.{signature}", KEYS) is JwsFault.BAD_CLAIMS
 
 
 def test_every_fault_says_what_is_wrong() -> None:
-    assert all(fault.sentence.endswith(".") for fault in ReceiptFault)
+    assert all(receipt_sentence(fault).endswith(".") for fault in JwsFault)

@@ -16,13 +16,17 @@ NOBODY = Policy(1, {}, {}, {}, {})
 
 
 def scope(
-    *headers: tuple[str, str], target: str = "/a?b=1", method: str = "GET", scheme: str = "http"
+    *headers: tuple[str, str],
+    target: str = "/a?b=1",
+    method: str = "GET",
+    scheme: str = "http",
+    peer: str = "192.0.2.7",
 ) -> dict[str, Any]:
     return {
         "type": "http",
         "method": method,
         "scheme": scheme,
-        "client": ("192.0.2.7", 4711),
+        "client": (peer, 4711),
         "edge.target": target.encode("latin-1"),
         "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],
     }
@@ -131,6 +135,12 @@ def test_an_absolute_target_must_name_the_host() -> None:
     assert (request.path, request.target) == ("/a", "http://News.Example:80/a")
     for other in ("http://evil.example/a", "http://news.example:81/a", "http:/a", "*", "news.example:80"):
         assert isinstance(read(HOST, target=other), BadRequest), other
+
+
+def test_a_front_that_speaks_ipv4_over_an_ipv6_socket_is_the_same_front() -> None:
+    forwarded = (HOST, ("X-Forwarded-For", "198.51.100.2, ::ffff:192.0.2.7"))
+    assert good(*forwarded, trusted=("192.0.2.0/24",), peer="::ffff:192.0.2.1").peer == "198.51.100.2"
+    assert good(*forwarded, trusted=("192.0.2.0/24",), peer="::ffff:203.0.113.1").peer != "198.51.100.2"
 
 
 def test_forwarded_addresses_are_believed_from_trusted_proxies_only() -> None:
