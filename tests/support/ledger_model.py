@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from edge.core.ledger_afterwards import FREE_REDELIVERIES_PER_DAY, REVERSALS_PER_DAY
+from edge.core.month import Month
 from tests.support.books import PRICE
 
 DAY_MICROS = 86_400_000_000
@@ -125,20 +126,38 @@ class Model:
         elif only:
             request.recollected = True
 
-    def settle(self, crawler: int, request: Request, writer: int | None) -> str:
+    def settle(self, crawler: int, request: Request, writer: int | None, *, only: bool) -> str:
+        if only and (request.phase in OVER or (request.was_paid and request.is_used_up)):
+            return "Lost"
         if request.phase in OVER:
             answer = self.charge(self.payers[crawler], request, small=True, writer=writer)
             return "Lost" if answer == "InsufficientFunds" else answer
         if request.phase == "held":
             self.earn(request)
             return "Posted"
-        self.collect(request, only=False)
+        self.collect(request, only=only)
         return "Posted again"
 
     def void(self, crawler: int, request: Request, attempt: int) -> None:
         if request.phase == "held" and request.attempt == attempt:
             request.phase = "new"
             self.payers[crawler].left += COST
+
+    def break_off(self, crawler: int, request: Request, attempt: int, *, only: bool) -> str:
+        """The client left with a part of a large page: paid back so often a day, then paid and waiting."""
+        if request.phase in ("paid", "suspended"):
+            if not request.is_used_up:
+                self.collect(request, only=only)
+            return "Voided"
+        if request.phase != "held" or request.attempt != attempt:
+            return "Voided"
+        payer = self.payers[crawler]
+        if payer.may_be_paid_back(self.now):
+            payer.reversals.append(self.now)
+            self.void(crawler, request, attempt)
+            return "Voided"
+        request.phase, request.waited, request.waits_since = "suspended", True, self.now
+        return "Suspended"
 
     # Afterwards
 
@@ -208,3 +227,29 @@ class Model:
                 self.pay_back(payer, request, "over")
             else:
                 self.earn(request)
+
+
+@dataclass
+class Months:
+    """What each month came to for the publisher, and the operator's share of those that are closed."""
+
+    share_ppm: int
+    nets: dict[Month, int] = field(default_factory=dict)
+    closed: list[Month] = field(default_factory=list)
+    owed: int = 0
+
+    def note(self, now: int, earned: int) -> None:
+        """So much was earned just now, or given back."""
+        month = Month.of(now)
+        self.nets[month] = self.nets.get(month, 0) + earned
+
+    def open_until(self, last: Month) -> list[Month]:
+        """The months that must be closed, in order, to close this one."""
+        return sorted(month for month in self.nets if month <= last and month not in self.closed)
+
+    def close(self, month: Month) -> int:
+        """The fee: of what the month came to, after what earlier ones lacked, rounded down."""
+        self.closed.append(month)
+        basis = self.nets[month] + self.owed
+        self.owed = min(basis, 0)
+        return max(basis, 0) * self.share_ppm // 1_000_000

@@ -19,7 +19,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -82,8 +82,8 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    """Start a server, yield it, stop it and remove its directory."""
+def running_postgres(*settings: str) -> Iterator[PostgresServer]:
+    """Start a server, yield it, stop it and remove its directory; ``settings`` like ``fsync=off`` are its own."""
     remove_leftovers()
     directory = Path(tempfile.mkdtemp(prefix=PREFIX))
     try:
@@ -94,7 +94,7 @@ def running_postgres() -> Iterator[PostgresServer]:
         programs = _reachable_programs(directory, user)
         password = secrets.token_hex(16)
         _initialise(directory, programs, user, password)
-        server = _start(directory, programs, user, password)
+        server = _start(directory, programs, user, password, settings)
         try:
             yield server
         finally:
@@ -190,11 +190,12 @@ def _initialise(directory: Path, programs: Path, user: str | None, password: str
     assert done.returncode == 0, f"initdb failed:\n{done.stdout}{done.stderr}"
 
 
-def _start(directory: Path, programs: Path, user: str | None, password: str) -> PostgresServer:
+def _start(directory: Path, programs: Path, user: str | None, password: str, own: Sequence[str]) -> PostgresServer:
     """Start on a free port; the port can be taken between looking and binding, so it is tried again."""
     for _ in range(5):
         port = _free_port()
         settings = [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300"]
+        settings += own
         command: list[str | Path] = [programs / "postgres", "-D", directory / "data"]
         command += [word for setting in settings for word in ("-c", setting)]
         with (directory / "log").open("ab") as log:
