@@ -19,7 +19,7 @@ from edge.core.balance_story import OTHER, Figure, balance_story
 from edge.core.beancount_books import account_name
 from edge.core.detail_files import checked, signed_micros
 from edge.core.focus import COLUMNS
-from edge.core.ledger import charge_id
+from edge.core.ledger import EntryKind, charge_id
 from edge.core.month import Month
 from edge.core.report import EntryRow, ReportMismatch, check, fold
 from edge.core.statement import Party, Reader, Statement
@@ -61,6 +61,15 @@ def snapshot(desk: Desk) -> Iterator[Connection]:
 
 def made(connection: Connection, month: Month = NOVEMBER, part: Part = WHOLE) -> Statement:
     return read_statement(connection, month, part, operator=OPERATOR)
+
+
+def test_free_pages_are_counted_apart_and_are_in_no_amount(snapshot: Connection) -> None:
+    [total] = [total for total in made(snapshot).report.totals if total.currency == "USD"]
+    assert total.free_pages == 3
+    [line] = [line for line in made(snapshot).report.lines if line.rule == "nothing but free"]
+    assert (line.pages, line.free_pages, line.amount_micros) == (0, 1, 0)
+    kinds = [detail.kind for detail in month_details(snapshot, Names.read(snapshot), NOVEMBER)]
+    assert (kinds.count(EntryKind.GRANT), kinds.count(EntryKind.WITHDRAW)) == (4, 1)
 
 
 def sources(connection: Connection, month: Month = NOVEMBER, part: Part = WHOLE) -> Sources:

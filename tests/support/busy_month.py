@@ -1,8 +1,8 @@
 """Books with a busy month in two currencies, written by the ledger's own hand: what statements and exports are made of.
 
 October has a sale and a top-up; November sales, holds, a void, a settled hold of October, given back pages of both
-months, a free redelivery, pages in suspense and credit notes; December takes November's fees and has a sale that
-November must not show.
+months, a free redelivery, free pages, pages in suspense and credit notes; December takes November's fees and has a sale
+that November must not show.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
+from edge.core.grants import FreePages, FreePeriod
 from edge.core.ledger import (
     ChargeOrder,
     Credited,
@@ -164,6 +165,7 @@ def _november(desk: Desk) -> None:
     desk.write(Settle(held), Void(dropped, "broken"))
     _waiting(desk)
     _notes(desk)
+    _free(desk)
     desk.now_micros = NOVEMBER.end_micros - 1
     desk.write(Hold(desk.order("USD 40000", crawler=2)))
 
@@ -194,6 +196,15 @@ def _notes(desk: Desk) -> None:
     ):
         order = AdjustOrder(number, *parties, Money(99, "EUR"), 1, payer, "too dear", "operator", corrects)
         assert isinstance(desk.write(Adjust(order))[0], Recorded)
+
+
+def _free(desk: Desk) -> None:
+    """Four pages are free, one of them by a rule that sells nothing else; one does not arrive."""
+    terms = (FreePages(9, FreePeriod.MONTH),)
+    rules = ("long reads", "long reads", "long reads", "nothing but free")
+    orders = [replace(desk.order("USD 5000", rule=rule), grants=terms) for rule in rules]
+    desk.sell(*orders)
+    assert isinstance(desk.write(Reverse(orders[0].key, "connection lost"))[0], Reversed)
 
 
 def _closing(desk: Desk) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -105,11 +105,18 @@ class Market:
         self, target: str, *extra: tuple[str, str], method: str = "GET", limit: str = "USD 1.00"
     ) -> Purchase:
         """A freshly signed request for exactly this target."""
-        fields = [("host", HOST), ("crawler-max-price", limit), *extra]
+        return self._signed(target, method, [("crawler-max-price", limit), *extra], COVERED)
+
+    def asking(self, target: str) -> Purchase:
+        """A freshly signed request that offers nothing."""
+        return self._signed(target, "GET", [], tuple(name for name in COVERED if name != "crawler-max-price"))
+
+    def _signed(self, target: str, method: str, lines: list[tuple[str, str]], covered: Sequence[str]) -> Purchase:
+        fields = [("host", HOST), *lines]
         request = Request.from_parts(method, f"http://{HOST}{target}", fields)
         now, nonce = int(time.time()), f"{next(self._number)}"
         signature = sign_request(
-            request, crawler_key(), AGENT, COVERED, now, now + SIGNATURE_SECONDS, nonce, keyid=_keyid()
+            request, crawler_key(), AGENT, covered, now, now + SIGNATURE_SECONDS, nonce, keyid=_keyid()
         )
         return Purchase(target, wire_form(method, target, [*fields, *signature.items()]))
 
