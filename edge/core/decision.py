@@ -183,6 +183,8 @@ def decide(
             decision = _priced(request, resource, site, identity, match, policy, now, content_price)
             if isinstance(identity, ClaimedCrawler):
                 return decision  # a name alone earns nothing
+            if isinstance(decision, Charge) and not (rule.has_terms or decision.account.subscriptions):
+                return decision  # what most sales are
             return _or_free(decision, request, resource, site, identity, match, policy, now, content_price)
 
 

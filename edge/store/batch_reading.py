@@ -97,7 +97,9 @@ def _read_grants(
     if not orders and not granted:
         return None
     bought = read_purchases(connection, orders)
-    charges |= read_charges(connection, {one.key for one in bought.values()} - charges.keys())
+    further = {one.key for one in bought.values()} - charges.keys()
+    if further:
+        charges |= read_charges(connection, further)
     return read_grants(connection, orders, granted, bought, at_micros)
 
 
