@@ -7,9 +7,10 @@ counts every request that its rule decides, whatever is answered, but blocks, wh
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import assert_never
 
 from edge.core.decision import Decision, Refuse
-from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler
+from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler, TokenCrawler, Visitor
 from edge.core.rates import RateLimiter
 from edge.core.refusals import RefusalCode
 from edge.core.rules import Action
@@ -38,9 +39,11 @@ def within_rate(decision: Decision, limiter: RateLimiter, now: float) -> Decisio
 def _named(identity: Identity | None) -> Hashable:
     """Who is counted: a crawler by its proof; whoever proves less never uses up what its owner may ask."""
     match identity:
-        case SignedCrawler(crawler=crawler):
+        case SignedCrawler(crawler=crawler) | TokenCrawler(crawler=crawler):
             return crawler.crawler_id
         case ClaimedCrawler(name=name, rung=rung):
             return name.casefold(), rung
-        case _:
+        case Visitor() | None:
             return None
+        case _:
+            assert_never(identity)
