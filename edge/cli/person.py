@@ -24,8 +24,11 @@ Name = Annotated[
 
 
 @app.command("export", epilog="Example: farebox person export owner@news.example > owner.json")
-def export(email: Name) -> None:
-    """Print everything that is kept about a person, as JSON; secrets such as password hashes are left out."""
+def export(email: Name, as_json: JsonFlag = True) -> None:
+    """Print everything that is kept about a person, as JSON; secrets such as password hashes are left out.
+
+    It is JSON without ``--json`` too, which every command takes.
+    """
     with reading() as connection:
         who = Who.find(connection, email)
         kept = export_person(connection, who)
