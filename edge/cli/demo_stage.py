@@ -21,8 +21,8 @@ from typing import Any
 
 from edge.cli.terminal import CommandFailed
 
-READY_SECONDS = 30.0
-STOP_SECONDS = 15.0
+READY_SECONDS = 120.0
+STOP_SECONDS = 60.0
 _ADDRESS = re.compile(r"(edge|dashboard|admin|sample origin):?\s+http://(\S+)")
 _SETUP_LINK = re.compile(r"(http://\S+/set-up/\S+)")
 

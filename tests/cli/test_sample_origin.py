@@ -105,8 +105,8 @@ def test_the_command_serves_until_it_is_told_to_stop() -> None:
         assert process.stderr is not None
         address = process.stderr.readline().split()[2].removeprefix("http://")
         host, _, port = address.partition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as connection:
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
             connection.sendall(b"GET /robots.txt HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0

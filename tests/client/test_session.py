@@ -41,7 +41,7 @@ class Crawler:
         return tuple(self.identity.sign(url, plain, offer, time.time(), next(self.nonces)).items())
 
     def get(self, path: str = "/articles/1", offer: Offer | None = MAX, follow: int = 0) -> Outcome:
-        with Session(PagePrint(self.page), timeout_seconds=5, use_environment=False) as session:
+        with Session(PagePrint(self.page), timeout_seconds=60, use_environment=False) as session:
             return session.run(buy(self.shop.url(path), offer, self.sign, follow))
 
 
@@ -121,7 +121,7 @@ def test_a_transfer_that_always_breaks_leaves_no_file(tmp_path: Path) -> None:
     place = tmp_path / "page.html"
     with Shop(twist=lambda number, request, honest: break_the_first(1, request, honest)) as shop:
         crawler = Crawler(shop)
-        with Session(PageFile(place), timeout_seconds=5, use_environment=False) as session:
+        with Session(PageFile(place), timeout_seconds=60, use_environment=False) as session:
             outcome = session.run(buy(shop.url(), MAX, crawler.sign))
     assert isinstance(outcome, Incomplete)
     assert (outcome.charged, outcome.receipt_id) == ("USD 0.01", "ch_1")
@@ -180,7 +180,7 @@ def test_a_connection_can_be_sent_elsewhere_under_the_name_of_the_page() -> None
     with Shop() as shop:
         crawler = Crawler(shop)
         routes = {"news.example": ("127.0.0.1", shop.port)}
-        with Session(PagePrint(crawler.page), timeout_seconds=5, routes=routes, use_environment=False) as session:
+        with Session(PagePrint(crawler.page), timeout_seconds=60, routes=routes, use_environment=False) as session:
             outcome = session.run(buy("http://news.example/articles/1", MAX, crawler.sign))
     assert isinstance(outcome, Bought)
     assert shop.seen[0].authority == "news.example"

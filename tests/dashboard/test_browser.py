@@ -129,6 +129,9 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+PATIENCE_MILLISECONDS = 120_000
+
+
 @dataclass(slots=True)
 class Window:
     """A page that keeps book of what it asked for and complained about."""
@@ -140,6 +143,7 @@ class Window:
 
 def open_window(browser: Browser, served: Served, **options: Any) -> tuple[BrowserContext, Window]:
     context = browser.new_context(base_url=served.address, **options)
+    context.set_default_timeout(PATIENCE_MILLISECONDS)
     page = context.new_page()
     window = Window(page, [], [])
     context.on("request", lambda request: window.requests.append(request.url))

@@ -122,7 +122,7 @@ def test_who_waits_in_a_loop_that_has_ended_is_paid_back() -> None:
     writer.started.acquire()
     loop.close()
     writer.let.release(10)
-    assert writer.started.acquire(timeout=10)
+    assert writer.started.acquire(timeout=60)
     group.close()
     assert writer.batches[1] == [Reverse(ORDER.key, NOBODY_WAITED, POSTED.position)]
 

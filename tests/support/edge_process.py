@@ -20,7 +20,7 @@ import psutil
 
 from tests.support.source_tree import ROOT
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 PAUSE_SECONDS = 0.01
 LOG_CHARACTERS = 4000
 _PROBE = b"GET / HTTP/1.1\r\nHost: ready.invalid\r\nConnection: close\r\n\r\n"
@@ -49,7 +49,7 @@ class EdgeForks:
         """End it, and every edge that it still has."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        self._process.wait(30)
+        self._process.wait(120)
         if self._process.stdout is not None:
             self._process.stdout.close()
 

@@ -25,7 +25,7 @@ from tests.support.charge_promises import Answered, Asked, Promises, Recovered, 
 
 ORDERS_MAX = 6
 AMOUNT_MICROS_MAX = 20_000
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 120.0
 START_MICROS = 1_795_000_000_000_000
 WISHES = {
     **{"post": 6, "post twice": 1, "hold": 4, "settle": 3, "void": 1},

@@ -32,7 +32,7 @@ from psycopg import sql
 PREFIX = "farebox-postgres-"
 UNPRIVILEGED_USER = "nobody"
 RELEASE = "pginstall18"
-START_TIMEOUT_SECONDS = 60.0
+START_TIMEOUT_SECONDS = 120.0
 
 
 @dataclass(slots=True)
@@ -132,7 +132,7 @@ def _kill_server_of(directory: Path) -> None:
             return
         process.send_signal(signal.SIGQUIT)  # immediate shutdown: it still frees its shared memory
         try:
-            process.wait(10)
+            process.wait(60)
         except psutil.TimeoutExpired:
             process.kill()
 
@@ -224,7 +224,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
     try:
-        process.wait(20)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -20,7 +20,7 @@ from tests.support.market import CREDIT, Market
 from tests.support.page_origin import PageOrigin
 from tests.support.transcript_judge import Charges, charges_of
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 120.0
 PAUSE_SECONDS = 0.02
 T = TypeVar("T")
 

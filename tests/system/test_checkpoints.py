@@ -28,7 +28,7 @@ def admin() -> Iterator[ReservedPort]:
 
 
 def ready(port: int) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     connection.request("GET", "/readyz")
     answer = connection.getresponse()
     found = answer.status, answer.read().decode()

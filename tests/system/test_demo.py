@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.system
 
 FAREBOX = Path(sys.executable).with_name("farebox")
-DEMO_SECONDS_MAX = 180
+DEMO_SECONDS_MAX = 600
 
 
 def test_the_demo_ends_well_and_shows_the_books(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ class Served:
     def stop(self) -> int:
         """Tell it to stop; its exit code."""
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(60)
+        return self._process.wait(120)
 
     def log(self) -> str:
         """What it wrote."""
