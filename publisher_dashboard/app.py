@@ -26,6 +26,7 @@ from publisher_dashboard.pages import (
     charges,
     history,
     months,
+    operating,
     overview,
     review,
     rule_editing,
@@ -34,6 +35,7 @@ from publisher_dashboard.pages import (
     sign_in,
     static,
     try_url,
+    webhooks,
 )
 from publisher_dashboard.rendering import Rendering
 from publisher_dashboard.serving import Page, endpoint, unknown_page
@@ -81,6 +83,13 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_PUBLISHER}/months/{{month}}/report.xlsx", Need.EXPORT, months.download_workbook),
     Route("GET", f"{_PUBLISHER}/months/{{month}}/report.parquet", Need.EXPORT, months.download_parquet),
     Route("GET", f"{_PUBLISHER}/months/{{month}}/report.pdf", Need.EXPORT, months.download_pdf),
+    Route("GET", f"{_PUBLISHER}/webhooks", Need.SEE, webhooks.show),
+    Route("POST", f"{_PUBLISHER}/webhooks", Need.EDIT, webhooks.send_own_again),
+    # The operator's
+    Route("GET", "/operator/crawlers", Need.OPERATE, operating.crawlers),
+    Route("GET", "/operator/crawlers/{crawler_id:int}", Need.OPERATE, operating.crawler),
+    Route("GET", "/operator/webhooks", Need.OPERATE, operating.webhooks),
+    Route("POST", "/operator/webhooks", Need.OPERATE, operating.replay),
     # A site's prices
     Route("GET", f"{_SITE}/rules", Need.SEE, rules.show),
     Route("GET", f"{_SITE}/rules/new", Need.EDIT, rule_editing.show_new),

@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from edge.store.people import (
     Membership,
+    does_operate,
     find_person,
     forgive,
     is_over_limit,
@@ -83,14 +84,17 @@ def _place(
     """Find the publisher and site of the address among what the person may see."""
     with desk.database.read() as connection:
         own = memberships(connection, session.person_id)
+        operates = does_operate(connection, session.person_id)
     membership, site = find_own_site(desk, own, request)
-    if need is not Need.SIGNED_IN:
+    if need is Need.OPERATE and not operates:
+        raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
+    if need not in (Need.SIGNED_IN, Need.OPERATE):
         if membership is None:
             raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
         if need not in GRANTS[membership.role]:
             why = f"Your role for {membership.publisher_name} is {membership.role.value}, which does not cover this."
             raise Turned(HTTPStatus.FORBIDDEN, why)
-    return Visit(desk, request, now_micros, session, own, membership, site, first, form)
+    return Visit(desk, request, now_micros, session, own, membership, site, operates, first, form)
 
 
 def find_own_site(desk: Desk, own: tuple[Membership, ...], request: Request) -> tuple[Membership | None, Site | None]:

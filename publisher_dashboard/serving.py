@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from edge.store.passwords import Busy
-from edge.store.people import memberships
+from edge.store.people import does_operate, memberships
 from publisher_dashboard.auth import SignInFirst, Turned, admit, cookie_name, find_current, find_own_site
 from publisher_dashboard.browser_safety import page_before
 from publisher_dashboard.visit import Desk, Need, Visit
@@ -84,8 +84,9 @@ def _turned_away(desk: Desk, request: Request, status: HTTPStatus, why: str, bac
     if session is not None:
         with desk.database.read() as connection:
             own = memberships(connection, session.person_id)
+            operates = does_operate(connection, session.person_id)
         membership, site = find_own_site(desk, own, request)
-        visit = replace(visit, session=session, memberships=own, membership=membership, site=site)
+        visit = replace(visit, session=session, memberships=own, membership=membership, site=site, operates=operates)
     return visit.render("turned_away.html", status, what=status, why=why, back=back)
 
 
@@ -112,6 +113,8 @@ def page_of_form(path: str) -> str:
         case ["sites", host, "roll-back"]:
             return f"/sites/{host}/history"
         case ["sites", _, *_]:
+            return path
+        case ["operator", "webhooks"] | ["publishers", _, "webhooks"]:
             return path
         case ["account", *_]:
             return "/account"

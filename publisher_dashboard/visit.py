@@ -38,6 +38,7 @@ class Need(StrEnum):
     SEE = "see"
     EDIT = "edit"
     EXPORT = "export"
+    OPERATE = "operate"
 
 
 GRANTS: Mapping[Role, frozenset[Need]] = {
@@ -61,6 +62,8 @@ NOTICES: Mapping[str, str] = {
     "rolled-back": "Rolled back. The edge follows within a second.",
     "welcome": "Welcome. Your account is ready.",
     "password": "Your password was changed, and every other session was ended.",
+    "sent-again": "It goes again, as soon as an edge runs.",
+    "nothing-to-send": "There was nothing to send again.",
     "session-ended": "The session was ended.",
     "sessions-ended": "Every other session was ended.",
 }
@@ -102,6 +105,7 @@ class Visit:
     memberships: tuple[Membership, ...] = ()
     membership: Membership | None = None
     site: Site | None = None
+    operates: bool = False
     form: Mapping[str, str] = field(default_factory=dict)
     lists: Mapping[str, list[str]] = field(default_factory=dict)
 
@@ -178,6 +182,7 @@ class Visit:
             "own_sites": own,
             "has_draft": draft is not None,
             "path": self.request.url.path,
+            "operates": self.operates,
             "choosing": self._choosing(),
             "may_edit": self.may(Need.EDIT),
             "may_export": self.may(Need.EXPORT),

@@ -13,7 +13,7 @@ from edge.cli.terminal import JsonFlag, WrongUsage, note, say, show_json
 from edge.cli.workplace import writing
 from edge.store.database import now_micros
 from edge.store.passwords import Passwords, password_fault
-from edge.store.people import Person, Role, add_person, find_person, grant, set_password
+from edge.store.people import Person, Role, add_person, find_person, grant, set_operates, set_password
 from edge.store.problems import UnknownName
 from edge.store.publishers import find_publisher, read_email
 from edge.store.sessions import end_others
@@ -72,6 +72,19 @@ def role(
         joins = find_publisher(connection, publisher)
         grant(connection, person.person_id, joins.publisher_id, role)
     _tell(person.email, None, as_json, f"{person.email} is {role.value} of {joins.name} now")
+
+
+@app.command("operator", epilog="Example: farebox user operator admin@edge.example")
+def operator(
+    email: Email,
+    off: Annotated[bool, typer.Option("--off", help="Not any more.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Let somebody see the operator's pages of the dashboard: all crawlers' accounts and all webhooks."""
+    with writing() as connection:
+        person = _known(find_person(connection, email), email)
+        set_operates(connection, person.person_id, not off)
+    _tell(person.email, None, as_json, f"{person.email} {'no longer sees' if off else 'sees'} the operator's pages now")
 
 
 def _known(person: Person | None, email: str) -> Person:

@@ -8,6 +8,7 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, literal_column, select
@@ -59,6 +60,15 @@ def top_ups(connection: Connection, month: Month, part: Part, names: Names) -> L
     with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
         made = [_top_up(row, names) for row in rows]
     return _listed(made, lambda each: (each.currency, each.amount_micros))
+
+
+def latest_top_ups(connection: Connection, crawler_id: int, limit: int) -> Listed[TopUp]:
+    """What was paid in last for one crawler, the newest first."""
+    chosen = (entry.c.crawler_id == crawler_id, entry.c.author.is_not(None), entry.c.kind == EntryKind.CREDIT.value)
+    newest = (entry.c.recorded_at_micros.desc(), entry.c.writer_id.desc(), entry.c.number.desc())
+    made = [_top_up(row, Names()) for row in connection.execute(select(entry).where(*chosen).order_by(*newest))]
+    listed = _listed(made, lambda each: (each.currency, each.amount_micros))
+    return replace(listed, items=listed.items[:limit])
 
 
 def _top_up(row: Any, names: Names) -> TopUp:

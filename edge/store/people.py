@@ -106,6 +106,17 @@ def find_person(connection: Connection, email: str) -> Person | None:
     return Person(*row) if row else None
 
 
+def set_operates(connection: Connection, person_id: int, operates: bool) -> None:
+    """Let a person see the operator's pages, or not any more; it counts from their next request on."""
+    connection.execute(update(person).where(person.c.id == person_id).values(operates=operates))
+
+
+def does_operate(connection: Connection, person_id: int) -> bool:
+    """Whether a person sees the operator's pages."""
+    found = connection.execute(select(person.c.operates).where(person.c.id == person_id)).scalar_one_or_none()
+    return bool(found)
+
+
 def has_people(connection: Connection) -> bool:
     """Whether anyone can sign in; if not, ``farebox serve`` prints a set-up link."""
     return connection.execute(select(person.c.id).limit(1)).first() is not None
@@ -187,6 +198,8 @@ def accept_setup_link(
     if link is None or not use_setup_link(connection, token, now_micros):
         return None
     made = add_person(connection, link.email or email, password_hash, now_micros)
+    if link.publisher_id is None:
+        set_operates(connection, made.person_id, True)  # it is the link that the edge's own log shows
     owned = [link.publisher_id] if link.publisher_id else [one.publisher_id for one in list_publishers(connection)]
     if not owned:
         owned = [add_publisher(connection, new_publisher, made.email, now_micros).publisher_id]

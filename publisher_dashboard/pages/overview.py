@@ -31,6 +31,8 @@ WATCHED = 8
 
 def home(visit: Visit) -> Response:
     """Go to the first publisher, or say that there is none."""
+    if not visit.memberships and visit.operates:
+        return visit.go("/operator/crawlers")
     if not visit.memberships:
         return visit.render("nothing_yours.html")
     said = visit.query("said")

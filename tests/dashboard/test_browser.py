@@ -19,18 +19,26 @@ import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
+from sqlalchemy import update
 
+from edge.core.budgets import Per
 from edge.core.catalogue import Catalogue
+from edge.core.money import Money
 from edge.core.month import Month
+from edge.store import outbox
+from edge.store.budgets import BudgetPlace, set_budget
 from edge.store.database import Database
 from edge.store.month_close import close_month
-from edge.store.people import create_setup_link
+from edge.store.people import create_setup_link, find_person, set_operates
 from edge.store.publishers import set_share
 from edge.store.rulesets import live_version
+from edge.store.service_keys import load_service_keys
+from edge.store.tables import webhook_delivery
+from edge.store.webhook_endpoints import NewEndpoint, add_endpoint
 from publisher_dashboard.app import create_app
 from tests.dashboard.conftest import Clock
 from tests.support.closing import closer
-from tests.support.newsroom import PASSWORD, Newsroom, quick_passwords
+from tests.support.newsroom import NOW, PASSWORD, Newsroom, quick_passwords
 
 pytestmark = pytest.mark.browser
 
@@ -69,6 +77,11 @@ class Served:
             f"{OURS}/months/2026-11",
             f"{OURS}/months/2026-10",
             f"{OURS}/months/2026-01",
+            f"{OURS}/webhooks",
+            "/publishers/2/webhooks",
+            "/operator/crawlers",
+            "/operator/crawlers/4",
+            "/operator/webhooks",
             f"{SITE}/rules",
             f"{SITE}/rules/new",
             f"{SITE}/rules/edit?rule=Night+recipes",
@@ -96,6 +109,7 @@ def served(newsroom_file: tuple[Path, Newsroom], tmp_path: Path, catalogue: Cata
     shutil.copyfile(newsroom_file[0], path)
     database, clock, passwords = Database.open(f"sqlite:///{path}"), Clock(), quick_passwords()
     close_autumn(database, tmp_path)
+    operate(database, tmp_path)
     app = create_app(database, catalogue.classify, operator="harbour", clock=clock, passwords=passwords)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
@@ -116,6 +130,24 @@ def close_autumn(database: Database, keys: Path) -> None:
         set_share(connection, "Harbour Press", 125_000)
     for month in (Month(2026, 9), Month(2026, 10)):
         close_month(database, month, closer(keys, month))
+
+
+def operate(database: Database, keys: Path) -> None:
+    """The owner is the operator, too; webhooks of both have told something, and a crawler has a budget."""
+    now = int(NOW.timestamp()) * 1_000_000
+    with database.write() as connection:
+        owner = find_person(connection, "owner@harbour.example")
+        assert owner is not None
+        set_operates(connection, owner.person_id, True)
+        for number, publisher_id in enumerate((None, 1)):
+            new = NewEndpoint(f"https://hooks-{number}.harbour.example/in", publisher_id=publisher_id)
+            add_endpoint(connection, new, load_service_keys(keys), now)
+        for state in ("failed", "delivered", "pending"):
+            data = {"site": "harbour.example"}
+            event = outbox.add(connection, "rules.published", "harbour.example", data, publisher_id=1, at_micros=now)
+            ended = update(webhook_delivery).where(webhook_delivery.c.event_id == event)
+            connection.execute(ended.values(state=state, trouble="it answered 500" if state == "failed" else None))
+    set_budget(database, BudgetPlace(4, "USD", Per.DAY), Money(5_000_000, "USD"), author="ann", now=now)
 
 
 # For this module only: while it is open, the driver's event loop runs in this thread, and no other test could run one.

@@ -126,6 +126,10 @@ def test_somebody_without_a_publisher_is_told_how_to_get_one(empty: Empty) -> No
     empty.browser.post(empty.link, FORM)
     with empty.database.write() as connection:
         connection.exec_driver_sql("DELETE FROM membership")
+    # Whoever opened the first link operates the edge, and has something to look at.
+    assert empty.browser.get("/").headers["location"] == "/operator/crawlers"
+    with empty.database.write() as connection:
+        connection.exec_driver_sql("UPDATE person SET operates = false")
     page = empty.browser.get("/").text
     assert "farebox user role me@harbour.example" in page
     assert token_in(page)

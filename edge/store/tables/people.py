@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    false,
 )
 
 from edge.store.tables.metadata import metadata
@@ -36,6 +38,13 @@ person = Table(
         nullable=False,
         comment="argon2id, with its parameters",
         info=personal(OnErase.DELETED, secret=True),
+    ),
+    Column(
+        "operates",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="sees the operator's pages: all crawlers' accounts, all webhooks",
     ),
     Column("created_at_micros", BigInteger, nullable=False, comment="for lists"),
     CheckConstraint("email = lower(email)", name="email_lower"),
