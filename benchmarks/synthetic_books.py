@@ -1,7 +1,7 @@
 """Books of any size, written through the bare driver with a right chain: for measuring what reads all of them.
 
 `python -m benchmarks.synthetic_books make books.db --charges 1000000 [--month 2026-10]` writes an SQLite file of one
-month; `... verify books.db` runs `farebox verify` on it in a process of its own and prints seconds and peak memory.
+month; `benchmarks.books` measures what reads it.
 
 Rules of this file: the rows are what the ledger itself would have written (its own pages, canonical forms, batches and
 sums), only without a transaction for each; the same arguments give the same file. Nothing here is fit for books that
@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import resource
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -34,13 +32,14 @@ from edge.store import schema
 from edge.store.account_rows import funding_account, holds_account, open_account, publisher_account
 from edge.store.crawlers import NewCrawler, add_crawler
 from edge.store.database import Database
-from edge.store.publishers import add_publisher
+from edge.store.publishers import add_publisher, set_share
 from edge.store.site_values import EdgeAddresses
 from edge.store.sites import SiteOptions, add_site
 from edge.store.tables import account, batch, entry, writer
 
 USD = "USD"
 PUBLISHERS, CRAWLERS, WRITERS = 20, 50, 4
+SHARE_PPM = 125_000
 BATCH_LIMIT = 64
 PORTION = 20_000
 FIRST_CREDIT_MICROS = 1_000_000_000_000
@@ -89,6 +88,7 @@ def _introduce(database: Database) -> _Shop:
         for number in range(1, PUBLISHERS + 1):
             who = add_publisher(connection, f"News {number}", f"owner@news{number}.example", 0)
             options = SiteOptions(origin="http://127.0.0.1:9000")
+            set_share(connection, who.name, SHARE_PPM)
             site = add_site(connection, f"news{number}.example", who.publisher_id, options, EdgeAddresses(), 0)
             publishers[site.site_id] = (who.publisher_id, publisher_account(connection, who.publisher_id, USD))
         for number in range(1, CRAWLERS + 1):
@@ -222,28 +222,14 @@ def _writer_row(head: Head, month: Month) -> dict[str, Any]:
     return needed | {"id": head.writer, "node": f"node {head.writer}"} | times | ended | reached
 
 
-def verify(path: Path) -> int:
-    """Verify a file in a process of its own; print what it took, and return its exit code."""
-    began = time.perf_counter()
-    settings = {"FAREBOX_DATABASE_URL": f"sqlite:///{path.absolute()}", "PATH": "", "PYTHONPATH": ":".join(sys.path)}
-    done = subprocess.run([sys.executable, "-m", "edge.cli.main", "verify"], env=settings, check=False)
-    seconds = time.perf_counter() - began
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = used.ru_utime + used.ru_stime
-    print(f"verified in {seconds:.0f} s ({cpu:.0f} s of processor time), at most {used.ru_maxrss / 1024:.0f} MiB")
-    return done.returncode
-
-
 def main(words: list[str]) -> int:
     """Do what the words say; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.synthetic_books", description=__doc__)
-    parser.add_argument("what", choices=("make", "verify"))
+    parser.add_argument("what", choices=("make",))
     parser.add_argument("path", type=Path)
     parser.add_argument("--charges", type=int, default=1_000_000)
     parser.add_argument("--month", default="2026-10")
     given = parser.parse_args(words)
-    if given.what == "verify":
-        return verify(given.path)
     make(given.path, given.charges, Month.parse(given.month))
     return 0
 
