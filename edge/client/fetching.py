@@ -90,8 +90,10 @@ def fetch(wallet: Wallet, url: str, quoted: Money | None = None) -> Conversation
     """
     also: tuple[str, ...] = ()
     price = quoted
-    for number in range(ROUNDS_MAX):
-        ready = wallet.prepare(url, price, also, may_repeat=number == 0)
+    may_repeat = True
+    for _ in range(ROUNDS_MAX):
+        ready = wallet.prepare(url, price, also, may_repeat=may_repeat)
+        may_repeat = may_repeat and ready.repeats is None
         verdict = wallet.judge(ready, (yield from _answer_to(wallet, ready)))
         match verdict:
             case Delivered():

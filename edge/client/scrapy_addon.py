@@ -107,7 +107,7 @@ class PayingMiddleware:
         try:
             quoted = None if price is None else parse_price(price)
             ready = self._wallet.prepare(
-                url, quoted, tuple(known.get("also", ())), may_repeat=not known.get("rounds", 0)
+                url, quoted, tuple(known.get("also", ())), may_repeat=not known.get("has_repeated")
             )
         except SpendingStopped as why:
             raise self._dropped(why) from why
@@ -136,9 +136,9 @@ class PayingMiddleware:
             case Delivered():
                 return self._delivered(request, response, verdict)
             case Asked():
-                return self._again(request, ready.url, price=str(verdict.price))
+                return self._again(request, ready, price=str(verdict.price))
             case SignMore():
-                return self._again(request, ready.url, also=list(verdict.components))
+                return self._again(request, ready, also=list(verdict.components))
 
     def process_exception(self, request: Request, exception: Exception) -> None:
         """A download that never began costs nothing; one that broke stays reserved, and is retried as it was."""
@@ -146,9 +146,12 @@ class PayingMiddleware:
         if ready is not None and isinstance(exception, _NEVER_SENT):
             self._wallet.not_charged(ready)
 
-    def _again(self, request: Request, url: str, **learnt: Any) -> Request:
+    def _again(self, request: Request, ready: Ready, **learnt: Any) -> Request:
         """The same request once more, with what was learnt; it waits in the scheduler like any other."""
+        url = ready.url
         known = _known(request, url)
+        if ready.repeats is not None:
+            learnt["has_repeated"] = True
         rounds = known.get("rounds", 0) + 1
         if rounds == ROUNDS_MAX:
             self._count("dropped/asked_again")

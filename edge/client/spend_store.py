@@ -171,14 +171,18 @@ class SpendStore:
 
     # Buying
 
-    def reserve(self, new: NewPurchase, caps: Sequence[Cap]) -> int | Cap:
+    def reserve(self, new: NewPurchase, caps: Sequence[Cap]) -> int | Cap | Purchase:
         """Reserve the most that a purchase may cost, and count its first sending: its number, or the cap that is full.
 
-        The reservation is on the disk when this returns.
+        A purchase of the same page that somebody opened meanwhile is taken up instead: two who want one page at once
+        share a charge. The reservation is on the disk when this returns.
         """
         limits = {cap.scope: cap.limit.amount_micros for cap in caps if cap.limit.currency == new.most.currency}
         try:
             with self._write():
+                found = self._take_up(new.url)
+                if found is not None:
+                    return found
                 for scope, name in _scopes(new.domain, new.made_micros):
                     if not self._take(name, new.most, limits.get(scope, AMOUNT_MICROS_MAX)):
                         raise _Full(next(cap for cap in caps if cap.scope == scope))
@@ -210,12 +214,15 @@ class SpendStore:
 
     def take_up(self, url: str) -> Purchase | None:
         """The open purchase of a page, if there is one, with one more sending counted."""
-        with self._write() as database:
-            row = database.execute(
-                "UPDATE purchase SET unanswered = unanswered + 1 WHERE id ="
-                f" (SELECT min(id) FROM purchase WHERE url = ? AND state = 'open') RETURNING {_COLUMNS}",
-                (url,),
-            ).fetchone()
+        with self._write():
+            return self._take_up(url)
+
+    def _take_up(self, url: str) -> Purchase | None:
+        row = self._database.execute(
+            "UPDATE purchase SET unanswered = unanswered + 1 WHERE id ="
+            f" (SELECT min(id) FROM purchase WHERE url = ? AND state = 'open') RETURNING {_COLUMNS}",
+            (url,),
+        ).fetchone()
         return None if row is None else _purchase(row)
 
     def bought(self, url: str, since_micros: int) -> Purchase | None:

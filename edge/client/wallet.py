@@ -195,6 +195,8 @@ class Wallet:
         made = self.now_micros()
         new = NewPurchase(url, domain_of(url), most, ready.headers, made, ready.expires_micros)
         number = self.store.reserve(new, self.policy.caps(most.currency))
+        if isinstance(number, Purchase):
+            return self._taken_up(number, quoted)
         if not isinstance(number, int):
             raise CapReached(url, f"{SCOPE_WORDS[number.scope]}, {number.limit}, does not cover {most} more", most,
                              number.scope)  # fmt: skip

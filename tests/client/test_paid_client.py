@@ -72,6 +72,16 @@ def test_64_tasks_never_exceed_a_cap(tmp_path: Path, edge: FakeEdge) -> None:
     assert edge.spent() == 200_000
 
 
+def test_tasks_that_want_one_page_at_once_pay_for_it_once(tmp_path: Path, edge: FakeEdge) -> None:
+    async def crawl() -> list[object]:
+        async with AsyncPaidClient(wallet_of(tmp_path, edge), timeout=60) as client:
+            return list(await asyncio.gather(*(client.get(edge.url()) for _ in range(16))))
+
+    pages = asyncio.run(crawl())
+    assert {page.content for page in pages} == {PAGE}  # type: ignore[attr-defined]
+    assert len(edge.charges) == 1
+
+
 def test_64_threads_never_exceed_a_cap_with_a_client_each(tmp_path: Path, edge: FakeEdge) -> None:
     def buy(number: int) -> bool:
         with PaidClient(wallet_of(tmp_path, edge, total="USD 0.105", on_unknown_price="ask"), timeout=60) as client:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from edge.client.spend_policy import Cap, SpendPolicy
-from edge.client.spend_store import NewPurchase, SpendStore, SpendStoreProblem, State
+from edge.client.spend_store import NewPurchase, Purchase, SpendStore, SpendStoreProblem, State
 from edge.core.money import Money
 from tests.support.source_tree import ROOT
 
@@ -52,7 +52,7 @@ def test_what_is_reserved_counts_until_it_is_settled_for_less(store: SpendStore)
 
 def test_a_cap_says_which_it_is_and_takes_nothing_anywhere(store: SpendStore) -> None:
     bought(store, 3_000)
-    full = store.reserve(purchase_of(1_001), CAPS)
+    full = store.reserve(purchase_of(1_001, "https://a.example/2"), CAPS)
     assert full == Cap("domain_day", Money(DOMAIN, "USD"))
     assert store.spent() == {"USD": 3_000}
     assert store.faults() == []
@@ -87,6 +87,14 @@ def test_what_a_dead_process_left_is_taken_up_with_the_same_signature(store: Spe
     assert found is not None
     assert (found.id, found.headers, found.unanswered) == (number, SIGNED, 2)
     assert again.take_up("https://a.example/2") is None
+
+
+def test_two_who_want_one_page_at_once_share_a_purchase(store: SpendStore) -> None:
+    number = bought(store, 3_000)
+    found = store.reserve(purchase_of(2_000), CAPS)
+    assert isinstance(found, Purchase)
+    assert (found.id, found.reserved.amount_micros, found.unanswered) == (number, 3_000, 2)
+    assert store.spent() == {"USD": 3_000}
 
 
 def test_what_cannot_be_found_out_in_time_lapses_and_stays_spent(store: SpendStore) -> None:
@@ -134,7 +142,8 @@ from tests.client.test_spend_store import CAPS, purchase_of
 from edge.client.spend_store import SpendStore
 store = SpendStore(sys.argv[1])
 sys.stdin.read()
-print(sum(isinstance(store.reserve(purchase_of(90, f"https://{sys.argv[2]}.example/"), CAPS), int) for _ in range(40)))
+pages = (purchase_of(90, f"https://{sys.argv[2]}.example/{page}") for page in range(40))
+print(sum(isinstance(store.reserve(page, CAPS), int) for page in pages))
 """
 
 
