@@ -3,9 +3,11 @@
 What is named here is the public interface. It is loaded when it is first used, so that importing this costs nothing.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
+from importlib import import_module
+
+TYPE_CHECKING = False  # what typing's own is to a type checker; loading typing would be most of the cost
 if TYPE_CHECKING:
     from edge.client.fake_edge import FakeEdge as FakeEdge
     from edge.client.identity import Identity as Identity
@@ -28,7 +30,7 @@ _HOMES = {
 __all__ = ["AsyncPaidClient", "FakeEdge", "Identity", "PaidClient", "SpendPolicy", "SpendStore", "Wallet"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load a public name from its home (PEP 562)."""
     home = _HOMES.get(name)
     if home is None:

@@ -28,9 +28,10 @@ from edge.client.crawl_options import BadWords
 from edge.client.doctor_command import doctor, quote
 from edge.client.flow import Headers, Sign, buy
 from edge.client.identity import NONCE_BYTES, Identity, check_agent, load_key, make_key_file, nonce_from
+from edge.client.loopback import is_loopback
 from edge.client.outcomes import Outcome
 from edge.client.page_file import PageDropped, PageFile, PagePrint, PageSink
-from edge.client.page_url import authority, is_loopback, page_url
+from edge.client.page_url import authority, page_url
 from edge.client.plan_command import plan
 from edge.client.receipt_file import ReceiptFile
 from edge.client.reconcile_command import reconcile

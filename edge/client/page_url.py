@@ -7,11 +7,11 @@ whoever reads it first.
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from urllib.parse import urljoin
 
 import httpx2
 
+from edge.client.loopback import is_loopback
 from edge.core.errors import EdgeError
 
 
@@ -46,14 +46,6 @@ def redirect_target(base: str, location: str) -> str:
     except ValueError as why:
         raise BadPageUrl(f"{location[:200]!r} is not an address.") from why
     return page_url(target)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only be this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def authority(url: str) -> str:

@@ -17,7 +17,8 @@ import orjson
 import typer
 
 from edge.client.identity import NONCE_BYTES, Identity, nonce_from
-from edge.client.page_url import authority, is_loopback, page_url
+from edge.client.loopback import is_loopback
+from edge.client.page_url import authority, page_url
 from edge.core.content_digest import make_content_digest
 from edge.core.errors import EdgeError
 from edge.core.plain_text import plain

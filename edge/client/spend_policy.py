@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from edge.client.errors import AboveCap, CurrencyNotAllowed, NotAllowed, SpendingStopped
-from edge.client.page_url import is_loopback
+from edge.client.loopback import is_loopback
 from edge.core.errors import EdgeError
 from edge.core.money import InvalidPrice, Money, parse_price
 

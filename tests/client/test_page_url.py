@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.client.page_url import BadPageUrl, authority, is_loopback, page_url
+from edge.client.loopback import is_loopback
+from edge.client.page_url import BadPageUrl, authority, page_url
 
 
 @pytest.mark.parametrize(
