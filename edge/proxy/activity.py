@@ -2,7 +2,7 @@
 
 Rules of this file
 - People are never noted. Neither is what never became a crawler's request to one of our sites: that is counted only.
-- Once a second what was kept is written, 500 rows in a transaction, so that the ledger waits for no more. How many rows
+- Once a second what was kept is written, 200 rows in a transaction, so that the ledger waits for no more. How many rows
   that may be is saved up, ``rows_per_second`` for ``SAVED_SECONDS`` at most. So a burst is whole; a flood becomes an
   even sample, whose rows say how many requests they stand for.
 - Addresses become what may be kept of them before anything else is done with them (``kept_address``).

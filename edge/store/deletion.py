@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, select
 
-ROWS_AT_ONCE = 500
+ROWS_AT_ONCE = 200
 """Rows of one transaction: some milliseconds, which is what the ledger waits at most."""
 
 

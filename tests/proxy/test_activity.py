@@ -157,7 +157,7 @@ def test_a_burst_is_noted_whole_and_in_small_transactions() -> None:
     note(recorder, 10 * SAVED_SECONDS)
     flush(recorder)
     assert [row.requests for row in log.rows] == [1] * 1000
-    assert log.batches == [ROWS_AT_ONCE] * 2
+    assert log.batches == [ROWS_AT_ONCE] * 5
     assert len({row.number for row in log.rows}) == 1000
 
 
