@@ -92,6 +92,10 @@ class Settings(BaseModel):
     trusted_proxies: Networks = Field(
         default=(), description="Addresses of fronts whose X-Forwarded-For and X-Forwarded-Proto are believed."
     )
+    directories: Literal["registered", "discover"] = Field(
+        default="registered",
+        description="Whose key directories are read: of registered crawlers, or of any that signs (discover).",
+    )
     address_feeds: bool = Field(
         default=True, description="Fetch the address lists that operators of crawlers publish, about once a day."
     )

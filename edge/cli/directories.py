@@ -9,12 +9,13 @@ import orjson
 import typer
 
 from edge.cli.nouns import noun
-from edge.cli.terminal import CommandFailed, JsonFlag, show_fields, time_text
+from edge.cli.registry_import import import_registry
+from edge.cli.terminal import Column, CommandFailed, JsonFlag, show_fields, show_rows, time_text
 from edge.cli.workplace import opened, reading, settings_here
 from edge.settings import Settings
 from edge.store.crawlers import read_agent
 from edge.store.database import Database
-from edge.store.directories import StoredDirectory, find_directory
+from edge.store.directories import StoredDirectory, find_directory, list_directories
 from edge.store.problems import UnknownName
 
 app = noun("Key directories: the keys that crawlers publish, as this edge sees them.")
@@ -31,6 +32,24 @@ def show(agent: Agent, as_json: JsonFlag = False) -> None:
     if kept is None:
         raise UnknownName(f"nothing was fetched from {agent_url} yet; run `farebox directory refresh {agent}`", "agent")
     show_fields(_row(kept), as_json)
+
+
+@app.command("list", epilog="Example: farebox directory list")
+def list_all(as_json: JsonFlag = False) -> None:
+    """List what was last fetched from every registered agent: keys, age, and what went wrong."""
+    with reading() as connection:
+        rows = [{**_row(kept), "keys": len(_row(kept)["keys"])} for kept in list_directories(connection)]
+    columns = (
+        Column("AGENT", "agent_url"),
+        Column("KEYS", "keys", numeric=True),
+        Column("FETCHED", "fetched_at"),
+        Column("EXPIRES", "expires_at"),
+        Column("FAILURE", "failure"),
+    )
+    show_rows(rows, columns, as_json, "no directory was fetched yet; `farebox directory refresh AGENT` fetches one")
+
+
+app.command("import", epilog="Example: farebox directory import registry.txt --dry-run")(import_registry)
 
 
 @app.command("refresh", epilog="Example: farebox directory refresh https://bot.example")

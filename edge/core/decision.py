@@ -13,6 +13,7 @@ from enum import StrEnum
 from edge.core.budgets import BudgetExceeded
 from edge.core.grants import FreePages, Grant, Recrawl, SubscriptionPages
 from edge.core.identity import (
+    STRANGER,
     ClaimedCrawler,
     Crawler,
     Identity,
@@ -57,6 +58,9 @@ _ABOUT_THE_OFFER = frozenset(
 
 PRICED_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """What a bot may send to a priced page; only GET is ever charged."""
+
+
+_REGISTER = "register this agent with the operator of this site"
 
 
 class AdmitReason(StrEnum):
@@ -248,6 +252,8 @@ def _offered(
     A signature says itself what it covers and when it was made. A token says neither: whoever holds it means what it
     sends, and what it has bought before is told by the name of the purchase.
     """
+    if identity.crawler.crawler_id == STRANGER:
+        return Refuse(RefusalCode.CRAWLER_UNREGISTERED, _REGISTER, site, identity, match)
     otherwise: Refuse | DemandPayment | None = None
     if not isinstance(identity, TokenCrawler):
         unsigned = _not_covered(offer, identity.proof, site)
@@ -339,8 +345,7 @@ def _unproved(site: SitePolicy, identity: ClaimedCrawler, match: Match, policy: 
             return Refuse(RefusalCode.SIGNATURE_INVALID, detail, site, identity, match)
         case Unverified() if failure.agent_url is not None and failure.agent_url not in policy.crawlers:
             # Nobody's keys are fetched for it, so nothing is proved; but what would help is known.
-            detail = "register this agent with the operator of this site"
-            return Refuse(RefusalCode.CRAWLER_UNREGISTERED, detail, site, identity, match)
+            return Refuse(RefusalCode.CRAWLER_UNREGISTERED, _REGISTER, site, identity, match)
         case TokenRefused():
             return Refuse(RefusalCode.TOKEN_REFUSED, failure.detail, site, identity, match)
         case Unverified():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from urllib.parse import urlsplit
 
 from edge.core.values import per_request
 from edge.core.web_bot_auth import Invalid, Unverified, Verified
@@ -67,6 +68,15 @@ class RegisteredCrawler:
     kind: CrawlerKind
     agent_url: str
     suspended: bool = False
+
+
+STRANGER = 0
+"""The number of a crawler that proved an agent's address and that nobody registered; it has no account."""
+
+
+def stranger(agent_url: str) -> RegisteredCrawler:
+    """Who signed with a key of an agent that nobody registered: known by its host alone, of no kind and no operator."""
+    return RegisteredCrawler(STRANGER, urlsplit(agent_url).hostname or agent_url, "", CrawlerKind.OTHER, agent_url)
 
 
 @per_request

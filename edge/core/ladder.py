@@ -20,13 +20,13 @@ from edge.core.identity import (
     TokenCrawler,
     TokenRefused,
     Visitor,
+    stranger,
 )
 from edge.core.policy import Knowledge, Policy
 from edge.core.request import CrawlRequest
-from edge.core.web_bot_auth import Invalid, SignatureFault, Unsigned, Unverified, Verified, examine
+from edge.core.web_bot_auth import Invalid, Unsigned, Unverified, Verified, examine
 
 _AUTOMATION_HEADERS = ("signature-agent", "crawler-exact-price", "crawler-max-price")
-_UNREGISTERED = SignatureFault.KEY_UNKNOWN  # its sentence says what helps: to register with the site
 
 
 def identify(request: CrawlRequest, policy: Policy, knowledge: Knowledge, now: float) -> Identity:
@@ -50,11 +50,9 @@ def _signed_or_claimed(request: CrawlRequest, policy: Policy, knowledge: Knowled
     outcome = examine(request, knowledge.find_key, now, allow_loopback_http=knowledge.allow_loopback_http)
     match outcome:
         case Verified():
-            known = policy.crawlers.get(outcome.agent_url)
-            if known is not None:
-                return SignedCrawler(known, outcome)
-            # A key is known for this agent, and the signature is good, but nobody registered it: no one to bill.
-            return _claim(request, knowledge, Unverified(outcome.agent_url, outcome.thumbprint, _UNREGISTERED))
+            # Keys of agents that nobody registered are had where strangers' directories are read (discover mode): the
+            # name is proved, and there is no one to bill.
+            return SignedCrawler(policy.crawlers.get(outcome.agent_url) or stranger(outcome.agent_url), outcome)
         case Invalid(verified=proof):
             known = policy.crawlers.get(proof.agent_url) if proof else None
             if known is not None and proof is not None:

@@ -149,7 +149,11 @@ def build_edge(
     own = load_own_catalogue(settings.catalogue_file)
     addresses = build_addresses(settings, own.sources(), database, _report)
     directories = KeyDirectories(
-        fetcher, lambda: live.policy.crawlers, shelf=DatabaseShelf(database), allow_test_keys=settings.dev
+        fetcher,
+        lambda: live.policy.crawlers,
+        shelf=DatabaseShelf(database),
+        allow_test_keys=settings.dev,
+        discover=settings.directories == "discover",
     )
     traffic = TrafficRecorder(_flusher(database), time.time, _report)
     activity = ActivityRecorder(_activity_parts(settings, database), settings.activity_rows_per_second)

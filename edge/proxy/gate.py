@@ -111,7 +111,7 @@ class Gate:
             refusal = Refuse(RefusalCode.TOO_MANY_BAD_SIGNATURES, "", site, retry_after_seconds=wait)
             return self.say_no(refusal, request)
         decision = decide(request, policy, self.knowledge, now)
-        awaited = self._awaited_key(decision)
+        awaited = self._awaited_key(decision, request.peer)
         if awaited is None:
             decision = within_rate(decision, self.rates, now)
             if isinstance(decision, Refuse | DemandPayment):
@@ -226,28 +226,28 @@ class Gate:
             case _:
                 assert_never(decision)
 
-    def _awaited_key(self, decision: Decision) -> tuple[str, str] | None:
+    def _awaited_key(self, decision: Decision, source: str) -> tuple[str, str, str] | None:
         """The (agent, thumbprint) whose directory is on its way and could change this decision, if any."""
         identity = decision.identity
         failure = identity.failure if isinstance(identity, ClaimedCrawler) else None
         if not isinstance(failure, Unverified) or failure.agent_url is None or failure.thumbprint is None:
             return None
-        if self.directories.is_settled(failure.agent_url, failure.thumbprint):
+        if self.directories.is_settled(failure.agent_url, failure.thumbprint, source):
             return None
-        return failure.agent_url, failure.thumbprint
+        return failure.agent_url, failure.thumbprint, source
 
 
 @per_request
 class Judged:
     """A request that needs more than its decision: an origin, a key, the ledger, or one of our own documents.
 
-    ``awaited`` is the (agent, thumbprint) of a key that is on its way: then it is decided again.
+    ``awaited`` is the (agent, thumbprint, source) of a key that is on its way: then it is decided again.
     """
 
     request: CrawlRequest
     decision: Decision
     policy: Policy
-    awaited: tuple[str, str] | None
+    awaited: tuple[str, str, str] | None
 
 
 async def _relay_admitted(admit: Admit, answer: OriginAnswer, exchange: Exchange) -> None:

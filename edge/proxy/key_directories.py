@@ -2,7 +2,9 @@
 
 Rules of this file (docs/protocol.md, "Signatures"; when to fetch is decided in ``edge.proxy.directory_state``):
 
-- only registered agents are ever fetched; an unknown one is answered at once and costs nothing;
+- only registered agents are ever fetched; an unknown one is answered at once and costs nothing. With ``discover``
+  strangers' directories are read, too, where a request brought one: each source address and the process have a budget
+  for that, so many are held in memory and none elsewhere, and whoever is over it waits for nobody;
 - keys are held by agent and thumbprint, so no agent gains by listing another one's key;
 - one fetch per agent at a time; everybody who needs it waits for the same one;
 - ``find`` is synchronous and answers from memory. ``ensure`` is what the gate awaits before it decides, so that the
@@ -26,6 +28,7 @@ from edge.core.web_bot_auth import KeyAnswer, KeyUnknown
 from edge.proxy.directory_fetch import Fetch
 from edge.proxy.directory_state import DirectoryState, DirectoryView, Need, StoredKeys
 from edge.proxy.key_documents import KeySet, Unusable, read_keys
+from edge.proxy.strangers import Strangers
 
 ENSURE_SECONDS = 5.0
 
@@ -57,9 +60,11 @@ class KeyDirectories:
         *,
         shelf: Shelf | None = None,
         allow_test_keys: bool = False,
+        discover: bool = False,
         now: Callable[[], float] = time.time,
         random_unit: Callable[[], float] = random.random,
     ) -> None:
+        self._strangers = Strangers() if discover else None
         self._fetch = fetch
         self._known_agents = known_agents
         self._shelf = shelf
@@ -78,14 +83,23 @@ class KeyDirectories:
             self._start(state)
         return state.answer(thumbprint, self._now(), is_fetching=agent_url in self._tasks)
 
-    def is_settled(self, agent_url: str, thumbprint: str) -> bool:
+    def is_settled(self, agent_url: str, thumbprint: str, source: str = "") -> bool:
         """Whether ``ensure`` would return at once: the gate asks this first and seldom has to await."""
         state = self._state(agent_url)
-        return state is None or self._need(state, thumbprint) is not Need.WAIT
+        if state is None:
+            return self._strangers is None or not self._strangers.may_come(source, self._now())
+        return self._need(state, thumbprint) is not Need.WAIT
 
-    async def ensure(self, agent_url: str, thumbprint: str, timeout_seconds: float = ENSURE_SECONDS) -> None:
-        """Wait while a fetch may answer better than memory, at most ``timeout_seconds``; the fetch itself goes on."""
+    async def ensure(
+        self, agent_url: str, thumbprint: str, source: str = "", timeout_seconds: float = ENSURE_SECONDS
+    ) -> None:
+        """Wait while a fetch may answer better than memory, at most ``timeout_seconds``; the fetch itself goes on.
+
+        ``source`` is the client's address, whose budget a stranger's directory is fetched on.
+        """
         state = self._state(agent_url)
+        if state is None and self._strangers is not None:
+            state = self._strangers.admit(agent_url, source, self._now(), self._tasks)
         if state is None:
             return
         try:
@@ -123,7 +137,7 @@ class KeyDirectories:
     def _state(self, agent_url: str) -> DirectoryState | None:
         known = self._known_agents()
         if agent_url not in known:
-            return None
+            return self._strangers.find(agent_url) if self._strangers is not None else None
         state = self._states.get(agent_url)
         if state is None:
             # Here alone the table grows, so here those leave who are no longer registered: it never outgrows them.
@@ -153,7 +167,7 @@ class KeyDirectories:
         is_first, state.attempted_at = state.attempted_at is None, self._now()
         answer: KeySet | Unusable | None = Unusable("the fetch was broken off")
         try:
-            if is_first and await self._restore(state) and not always_fetch:
+            if is_first and self._is_known(state) and await self._restore(state) and not always_fetch:
                 answer = None
                 return
             answer = await read_keys(state.agent_url, self._fetch, self._now(), allow_test_keys=self._allow_test_keys)
@@ -185,9 +199,12 @@ class KeyDirectories:
         state.restore(stored, keys)
         return state.is_fresh(self._now())
 
+    def _is_known(self, state: DirectoryState) -> bool:
+        return state.agent_url in self._known_agents()
+
     async def _keep(self, state: DirectoryState, answer: KeySet | Unusable) -> None:
-        if self._shelf is None:
-            return
+        if self._shelf is None or not self._is_known(state):
+            return  # of strangers nothing is kept: whoever makes up agents would fill the database
         with suppress(Exception):
             match answer:
                 case KeySet():

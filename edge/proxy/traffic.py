@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from edge.core.decision import Admit, Charge, DemandPayment, Refuse
-from edge.core.identity import Identity, Visitor, name_of, rung_of
+from edge.core.identity import STRANGER, Identity, SignedCrawler, Visitor, name_of, rung_of
 from edge.core.policy import SitePolicy
 from edge.core.refusals import RefusalCode
 from edge.core.rule_index import Match
@@ -15,6 +15,8 @@ from edge.store.traffic import Span, TrafficKey, start_of
 FLUSH_SECONDS = 1.0
 KEYS_MAX = 20_000
 OTHER_CRAWLERS = "(other)"
+UNREGISTERED = "(unregistered)"
+"""Whoever signs and is not registered: their names are strangers' words, so they are counted together."""
 
 Flush = Callable[[Mapping[TrafficKey, int]], None]
 
@@ -81,4 +83,5 @@ class TrafficRecorder:
 def _who(identity: Identity | None) -> tuple[str, str]:
     if identity is None or isinstance(identity, Visitor):
         return "", ""
-    return name_of(identity), rung_of(identity).label
+    is_stranger = isinstance(identity, SignedCrawler) and identity.crawler.crawler_id == STRANGER
+    return UNREGISTERED if is_stranger else name_of(identity), rung_of(identity).label

@@ -7,10 +7,22 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge.core.identity import ClaimedCrawler, CrawlerKind, Identity, Rung, SignedCrawler, TokenRefused, Visitor
+from edge.core.decision import DemandPayment, Refuse
+from edge.core.identity import (
+    STRANGER,
+    ClaimedCrawler,
+    CrawlerKind,
+    Identity,
+    RegisteredCrawler,
+    Rung,
+    SignedCrawler,
+    TokenRefused,
+    Visitor,
+)
 from edge.core.keys import public_half
 from edge.core.ladder import identify
 from edge.core.policy import Knowledge
+from edge.core.refusals import RefusalCode
 from edge.core.signature_faults import SignatureFault
 from edge.core.web_bot_auth import DirectoryDown, Invalid, KeyUnknown, Unverified, sign_request
 from tests.support.scene import AGENT_URL, BROWSER, COVERED, CRAWLER, KEY, NOW, Scene, Signature, classify
@@ -106,11 +118,19 @@ def test_a_signature_whose_key_is_not_to_be_had_proves_nothing(
     assert (failure.fault, failure.agent_url, failure.retry_after_seconds) == (fault, AGENT_URL, retry_after_seconds)
 
 
-def test_a_good_signature_of_an_agent_that_nobody_registered_is_a_claim_that_needs_registering() -> None:
-    failure = failure_of(identity_of(SIGNED.but(crawler=None, user_agent="GPTBot/1.1")))
-    assert isinstance(failure, Unverified)
-    assert (failure.fault, failure.agent_url) == (SignatureFault.KEY_UNKNOWN, AGENT_URL)
-    assert failure.thumbprint == public_half(KEY).thumbprint
+def test_a_good_signature_of_an_agent_that_nobody_registered_is_known_by_its_host_alone() -> None:
+    """Such keys are to be had only where strangers' directories are read."""
+    identity = identity_of(SIGNED.but(crawler=None, user_agent="GPTBot/1.1"))
+    assert isinstance(identity, SignedCrawler)
+    assert identity.crawler == RegisteredCrawler(STRANGER, "bot.example", "", CrawlerKind.OTHER, AGENT_URL)
+
+
+def test_whoever_is_not_registered_hears_so_when_it_offers_to_pay() -> None:
+    refused = SIGNED.but(crawler=None).offering("USD 0.01").decide()
+    assert isinstance(refused, Refuse)
+    assert refused.code is RefusalCode.CRAWLER_UNREGISTERED
+    unpaid = SIGNED.but(crawler=None).decide()
+    assert isinstance(unpaid, DemandPayment)
 
 
 def test_an_expired_signature_names_its_crawler_and_says_that_it_is_expired() -> None:
