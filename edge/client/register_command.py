@@ -1,6 +1,6 @@
 """``farebox-crawl register``: ask an edge to register this crawler, and how that stands.
 
-Exit codes: 0 asked, waiting or registered; 1 refused or not reached; 2 wrong usage.
+Exit codes: 0 asked, waiting or registered; 1 rejected, suspended or not reached; 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from edge.core.refusal_fields import REGISTER_PATH
 
 TIMEOUT_SECONDS = 30.0
 ANSWER_BYTES_MAX = 65_536
+STANDING = frozenset({"pending", "approved", "registered"})
 
 
 class NotRegistered(EdgeError):
@@ -55,10 +56,9 @@ def register(
     body = None if status else orjson.dumps({member: value for member, value in wish.items() if value is not None})
     headers = signed_headers(Identity.load(key, agent), url, body, time.time())
     answer = _send(url, headers, body, route.netloc if route else None)
-    if as_json:
-        typer.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
-        return
-    typer.echo(_sentence(answer, agent))
+    typer.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() if as_json else _sentence(answer, agent))
+    if answer.get("status") not in STANDING:
+        raise typer.Exit(1)
 
 
 def signed_headers(identity: Identity, url: str, body: bytes | None, now: float) -> dict[str, str]:

@@ -11,7 +11,7 @@ CONTENT_BYTES_MAX = 65_536
 async def read_content(request: Request, limit: int = CONTENT_BYTES_MAX) -> bytes:
     """The whole content; raises ``HTTPException`` 413 once it is too long, and 408 when it does not come."""
     announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced) > limit:
+    if announced.isascii() and announced.isdigit() and int(announced) > limit:
         raise _too_large(limit)
     content = bytearray()
     try:

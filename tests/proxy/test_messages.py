@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -371,3 +372,19 @@ def test_what_is_remembered_has_an_end() -> None:
         answer = renderer.answer(refusal(RefusalCode.SIGNATURE_INVALID, reason=f"reason {number}"), request())
         assert problem(answer)["detail"].endswith(f"(reason {number})")
     assert len(renderer._templates) <= REMEMBERED_MAX
+
+
+@pytest.mark.parametrize("own", [None, "https://news.example/crawlers"])
+def test_who_is_not_registered_is_led_to_where_that_is_done(own: str | None) -> None:
+    at = replace(site(), register_url=own)
+    where = own or "/.well-known/farebox/register"
+    known = refusals()
+    for _ in range(2):  # rendered, and remembered
+        answer = known.answer(refusal(RefusalCode.CRAWLER_UNREGISTERED, at), request())
+        assert problem(answer)["links"]["register"] == where
+        assert f'<{where}>; rel="register"' in fields(answer)["link"]
+    other = known.answer(
+        refusal(RefusalCode.CRAWLER_UNREGISTERED, replace(at, register_url="https://b.example")), request()
+    )
+    assert problem(other)["links"]["register"] == "https://b.example"
+    assert "register" not in fields(known.answer(refusal(RefusalCode.ACCOUNT_MISSING, at), request()))["link"]

@@ -67,6 +67,14 @@ def test_only_what_is_named_changes(database: Database, publisher_id: int) -> No
     assert (emptied.scheme, emptied.contact, emptied.strict) == (None, None, True)
 
 
+def test_a_page_of_the_publishers_own_is_where_crawlers_register(database: Database, publisher_id: int) -> None:
+    page = "https://news.example/crawlers?lang=en#how"
+    made = add(database, publisher_id, options=replace(ORIGIN, register_url=f" {page} "))
+    assert made.register_url == page
+    with database.write() as connection:
+        assert set_site(connection, "news.example", SiteOptions(register_url=""), EDGE, NOW).register_url is None
+
+
 def test_setting_nothing_is_no_news(database: Database, publisher_id: int) -> None:
     add(database, publisher_id)
     with database.write() as connection:
@@ -83,6 +91,10 @@ def test_setting_nothing_is_no_news(database: Database, publisher_id: int) -> No
         (replace(ORIGIN, currency="usd"), "currency"),
         (replace(ORIGIN, scheme="ftp"), "scheme"),
         (replace(ORIGIN, contact="two\nlines"), "contact"),
+        (replace(ORIGIN, register_url="javascript:alert(1)"), "register_url"),
+        (replace(ORIGIN, register_url='https://news.example/a>; rel="next"'), "register_url"),
+        (replace(ORIGIN, register_url="https://news.example/a\r\nx: y"), "register_url"),
+        (replace(ORIGIN, register_url="/crawlers"), "register_url"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_its_name(
