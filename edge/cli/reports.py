@@ -160,5 +160,5 @@ def _write_files(desk: Desk, formats: list[str], out: Path, detail: bool, as_jso
         write(described.to_json().decode())
         return
     for file in described.files:
-        say(f"{out / file.name}  {file.rows} lines  sha256 {file.sha256}")
+        say(f"{out / file.name}  {file.rows} {'line' if file.rows == 1 else 'lines'}  sha256 {file.sha256}")
     say(f"{stated}")

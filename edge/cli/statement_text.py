@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edge.cli.terminal import Column, exact_time_text, say, show_json, show_rows, visible
+from edge.core.balance_story import balance_story
 from edge.core.fees import format_share
 from edge.core.money import format_signed
 from edge.core.particulars import Correction, ShareTaken, TopUp
@@ -42,8 +43,10 @@ def show_statement(statement: Statement, as_json: bool) -> None:
         _show_expected(statement)
     for currency, micros in statement.suspended_micros:
         say(f"in suspense at the end of the month: {format_signed(micros, currency)}")
-    if statement.reader is Reader.CRAWLER:
+    if statement.party is not None:
         _show_accounts(statement)
+    if statement.reader is Reader.CRAWLER:
+        say("1 receipt" if statement.receipts == 1 else f"{statement.receipts} receipts")
     _show_corrections(statement)
 
 
@@ -55,15 +58,13 @@ def _show_expected(statement: Statement) -> None:
 
 
 def _show_accounts(statement: Statement) -> None:
-    """What a crawler's accounts opened and closed with, and how many receipts there are."""
+    """How each account came from one balance to the next."""
     for account in statement.accounts:
-        topped_up = dict(statement.topped_up_micros).get(account.currency, 0)
-        opening, paid_in, closing = (
-            format_signed(micros, account.currency)
-            for micros in (account.opening_micros, topped_up, account.closing_micros)
+        steps = (
+            f"{step.name.lower()} {format_signed(step.micros, account.currency)}"
+            for step in balance_story(statement, account)
         )
-        say(f"account {account.code}: opened with {opening}, topped up {paid_in}, closed with {closing}")
-    say(f"{statement.receipts} receipts")
+        say(f"account {account.code}: {', '.join(steps)}")
 
 
 def _show_corrections(statement: Statement) -> None:

@@ -148,7 +148,8 @@ def _say_that_they_hold(found: Verification, kept: int) -> None:
         say(f"the {kept} heads that were kept still lie on the chains")
     if found.checkpoints:
         in_file = f", {found.kept_checkpoints} of them kept in the file too" if found.kept_checkpoints else ""
-        say(f"{found.checkpoints} signed checkpoints lie on the chains{in_file}")
+        signed = "1 signed checkpoint lies" if found.checkpoints == 1 else f"{found.checkpoints} signed checkpoints lie"
+        say(f"{signed} on the chains{in_file}")
     if found.closed_months:
         months = "1 closed month is" if found.closed_months == 1 else f"{found.closed_months} closed months are"
         say(f"{months} what was signed, and come{'s' * (found.closed_months == 1)} to what the entries do")

@@ -122,6 +122,7 @@ def summary_jsonl(statement: Statement) -> tuple[bytes, int]:
 def _total_rows(statement: Statement, total: CurrencyTotal) -> Iterator[SummaryRow]:
     yield SummaryRow("total", "pages", total.currency, count=total.pages)
     yield SummaryRow("total", "reversed_pages", total.currency, count=total.reversed_pages)
+    yield SummaryRow("total", "free_pages", total.currency, count=total.free_pages)
     for item in _TOTALS:
         if statement.reader is Reader.CRAWLER and item in ("fee", "payable"):
             continue

@@ -80,7 +80,10 @@ def test_each_reader_is_told_what_is_its_own(sold: Farebox) -> None:
     crawler = sold("report", "2026-10", "--crawler", "ExampleBot").out
     assert "fee" not in crawler
     # The top-up was recorded today, long after October: the account paid in advance for tests.
-    assert "opened with USD 0.00, topped up USD 0.00, closed with USD -1.000001" in crawler
+    assert (
+        "balance at the beginning USD 0.00, paid in USD 0.00, spent in the month USD -1.000001, "
+        "balance at the end USD -1.000001"
+    ) in crawler
     assert "2 receipts" in crawler
     read = sold("report", "2026-10", "--crawler", "ExampleBot", "--json").json
     assert (read["statement"], read["receipts"], read["draft"]) == ("2026-10-C1", 2, False)
