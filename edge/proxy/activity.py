@@ -21,12 +21,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 from edge.core.decision import Admit, Charge, DemandPayment, Refuse
-from edge.core.identity import ClaimedCrawler, SignedCrawler, Visitor
+from edge.core.identity import ClaimedCrawler, Crawler, Visitor
 from edge.core.money import Money
 from edge.core.request import CrawlRequest
 from edge.core.sampling import Sample, stands_for
 from edge.core.target import Target
 from edge.core.values import per_request
+from edge.proxy.traffic import counted_as
 from edge.store.activity import Activity
 from edge.store.deletion import ROWS_AT_ONCE
 
@@ -114,7 +115,10 @@ class ActivityRecorder:
 
     def _row(self, seen: _Seen, requests: int) -> Activity:
         request, decision = seen.request, seen.decision
-        name, rung, kind = _who(decision)
+        identity = decision.identity
+        if identity is None or isinstance(identity, Visitor):
+            raise AssertionError("people are not noted")
+        name, rung = counted_as(identity)
         price = _price(decision)
         self._number = (self._number + 1) % 2**62
         return Activity(
@@ -123,7 +127,7 @@ class ActivityRecorder:
             number=self._number,
             crawler=name,
             rung=rung,
-            kind=kind,
+            kind=_kind(identity),
             rule=decision.match.rule.name if decision.match else "",
             outcome=seen.outcome,
             price_micros=price.amount_micros if price else None,
@@ -146,14 +150,8 @@ class ActivityRecorder:
         return Sample(max(0, int(self._saved)), self._parts.draw)
 
 
-def _who(decision: Noted) -> tuple[str, str, str]:
-    match decision.identity:
-        case SignedCrawler(crawler=crawler):
-            return crawler.name, "signed", crawler.kind.value
-        case ClaimedCrawler(name=name, kind=kind):
-            return name, "claimed", kind.value
-        case _:
-            raise AssertionError("people are not noted")
+def _kind(identity: Crawler) -> str:
+    return (identity.kind if isinstance(identity, ClaimedCrawler) else identity.crawler.kind).value
 
 
 def _price(decision: Noted) -> Money | None:

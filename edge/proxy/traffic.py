@@ -48,7 +48,7 @@ class TrafficRecorder:
         self._add((0, "", "", "", code.value), code.value)
 
     def _count(self, site: SitePolicy | None, identity: Identity | None, match: Match | None, outcome: str) -> None:
-        name, rung = _who(identity)
+        name, rung = counted_as(identity)
         rule = match.rule.name if match else ""
         self._add((site.site_id if site else 0, name, rung, rule, outcome), outcome)
 
@@ -80,7 +80,8 @@ class TrafficRecorder:
                 self._counts[key] = self._counts.get(key, 0) + number
 
 
-def _who(identity: Identity | None) -> tuple[str, str]:
+def counted_as(identity: Identity | None) -> tuple[str, str]:
+    """The name and the rung that a request counts under; empty for people."""
     if identity is None or isinstance(identity, Visitor):
         return "", ""
     is_stranger = isinstance(identity, SignedCrawler) and identity.crawler.crawler_id == STRANGER

@@ -5,17 +5,26 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from edge.core.addresses import AddressForm, kept_address
 from edge.core.decision import Admit, AdmitReason, DemandPayment, Refuse
-from edge.core.identity import ClaimedCrawler, CrawlerKind, Identity, Visitor
+from edge.core.identity import (
+    ClaimedCrawler,
+    CrawlerKind,
+    Identity,
+    RegisteredCrawler,
+    Rung,
+    TokenCrawler,
+    Visitor,
+)
 from edge.core.refusals import RefusalCode
 from edge.core.request import CrawlRequest
 from edge.core.target import read_target
 from edge.proxy.activity import QUEUE_ROWS_MAX, SAVED_SECONDS, ActivityParts, ActivityRecorder
+from edge.proxy.traffic import counted_as
 from edge.store.activity import Activity
 from edge.store.deletion import ROWS_AT_ONCE
 from tests.support.edge_under_test import HOST, NOW, PRICE, RICH, EdgeUnderTest, Setting, policy_for
@@ -107,6 +116,21 @@ def test_people_and_what_is_nobodys_request_are_not_noted(edge: EdgeUnderTest) -
     edge.do(edge.gate.activity.flush)
     assert edge.noted == []
     assert sum(edge.gate.traffic.totals.values()) >= 4, "they are counted"
+
+
+def test_every_kind_of_crawler_is_noted_as_it_is_counted() -> None:
+    log = Log()
+    recorder = log.recorder()
+    known = RegisteredCrawler(1, "bot1", "Example", CrawlerKind.SEARCH, "https://bot1.example")
+    impostor = replace(BOT, rung=Rung.IMPOSTOR)
+    for identity in (BOT, impostor, TokenCrawler(known, 1, b"x"), TokenCrawler(known, 2, b"y")):
+        note(recorder, identity=identity)
+    flush(recorder)
+    assert log.reports == []
+    assert [(row.crawler, row.rung, row.kind) for row in log.rows] == [
+        (*counted_as(BOT), "training"), (*counted_as(impostor), "training"),
+        ("bot1", Rung.TOKEN.label, "search"), ("bot1", Rung.TOKEN.label, "search"),
+    ]  # fmt: skip
 
 
 def test_every_kind_of_decision_says_what_it_would_have_cost() -> None:
