@@ -229,7 +229,8 @@ def test_files_are_written_with_a_manifest_and_the_same_bytes_again(shop: Farebo
     sell(workplace, 5000, 7500)
     assert shop("report", "2026-11", "--out", "reports").code == 0
     written = {path.name: path.read_bytes() for path in (workplace / "reports").iterdir()}
-    assert set(written) == {"report-2026-11.csv", "report-2026-11.jsonl", "manifest-2026-11.json"}
+    lines = {f"{name}-2026-11.{end}" for name in ("report", "summary") for end in ("csv", "jsonl")}
+    assert set(written) == {*lines, "manifest-2026-11.json"}
     manifest = orjson.loads(written["manifest-2026-11.json"])
     for name, described in manifest["files"].items():
         assert described["sha256"] == sha256(written[name]).hexdigest()
@@ -243,7 +244,8 @@ def test_files_and_manifest_say_whose_part_of_the_month_they_are(shop: Farebox, 
     for words in ((), ("--publisher", "Example News"), ("--crawler", "ExampleBot")):
         assert shop("report", "2026-11", "--out", "reports", "--format", "csv", *words).code == 0
     parts = ("", "-publisher-1-example-news", "-crawler-1-examplebot")
-    names = {f"{name}-2026-11{part}.{end}" for part in parts for name, end in (("report", "csv"), ("manifest", "json"))}
+    files = (("report", "csv"), ("summary", "csv"), ("manifest", "json"))
+    names = {f"{name}-2026-11{part}.{end}" for part in parts for name, end in files}
     assert {path.name for path in (workplace / "reports").iterdir()} == names
     read = [orjson.loads((workplace / "reports" / f"manifest-2026-11{part}.json").read_bytes()) for part in parts]
     assert [(one["publisher"], one["crawler"]) for one in read] == [
@@ -251,7 +253,8 @@ def test_files_and_manifest_say_whose_part_of_the_month_they_are(shop: Farebox, 
         ("Example News", None),
         (None, "ExampleBot"),
     ]
-    assert [list(one["files"]) for one in read] == [[f"report-2026-11{part}.csv"] for part in parts]
+    told = [[f"{name}-2026-11{part}.csv" for name in ("report", "summary")] for part in parts]
+    assert [sorted(one["files"]) for one in read] == told
 
 
 def test_a_manifest_does_not_outlive_files_that_could_not_be_replaced(shop: Farebox, workplace: Path) -> None:
