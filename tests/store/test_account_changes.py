@@ -46,9 +46,9 @@ def test_a_suspended_account_stops_paying_at_once_and_is_let_in_again(database: 
     with database.read() as connection:
         before = read_policy_version(connection)
     assert suspend(database).suspended
-    assert isinstance(ledger.submit(Post(books.order(number))).result(30), AccountSuspended)
+    assert isinstance(ledger.submit(Post(books.order(number))).result(60), AccountSuspended)
     assert not suspend(database, False).suspended
-    assert isinstance(ledger.submit(Post(books.order(number))).result(30), Posted)
+    assert isinstance(ledger.submit(Post(books.order(number))).result(60), Posted)
     ledger.close()
     with database.read() as connection:
         assert read_policy_version(connection) == before + 2
@@ -81,12 +81,12 @@ def test_an_account_is_not_let_in_while_its_crawler_is_suspended(database: Datab
 def test_a_limit_holds_from_the_next_charge_on(database: Database, books: Books) -> None:
     number = books.crawler(BOT, limit_pages=1)
     ledger = Ledger.open(database, node="a", report=Reports())
-    assert isinstance(ledger.submit(Post(books.order(number))).result(30), Posted)
-    assert isinstance(ledger.submit(Post(books.order(number))).result(30), InsufficientFunds)
+    assert isinstance(ledger.submit(Post(books.order(number))).result(60), Posted)
+    assert isinstance(ledger.submit(Post(books.order(number))).result(60), InsufficientFunds)
     raised = limit(database, Money(2 * PRICE.amount_micros, "USD"))
     assert raised.floor_micros == -2 * PRICE.amount_micros
-    assert isinstance(ledger.submit(Post(books.order(number))).result(30), Posted)
-    assert isinstance(ledger.submit(Post(books.order(number))).result(30), InsufficientFunds)
+    assert isinstance(ledger.submit(Post(books.order(number))).result(60), Posted)
+    assert isinstance(ledger.submit(Post(books.order(number))).result(60), InsufficientFunds)
     with pytest.raises(InvalidValue, match=r"owes USD 0\.02"):
         limit(database, PRICE)
     with pytest.raises(InvalidValue, match="owes"):

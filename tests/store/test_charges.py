@@ -120,7 +120,7 @@ def test_a_prepaid_account_sells_exactly_what_it_affords_to_tasks_and_threads(le
         if loop:
             sold.append(asyncio.run(many()))
         else:
-            outcomes = [ledger.submit(Post(books.order(account))).result(30) for _ in range(4)]
+            outcomes = [ledger.submit(Post(books.order(account))).result(60) for _ in range(4)]
             sold.append(sum(isinstance(outcome, Posted) for outcome in outcomes))
 
     threads = [threading.Thread(target=crawl, args=(number % 8 == 0,)) for number in range(64)]
@@ -285,7 +285,7 @@ def test_closing_writes_everything_that_was_asked(database: Database, books: Boo
     account = funded(ledger, books, 300)
     futures = [ledger.submit(Post(books.order(account))) for _ in range(200)]
     posted = ledger.submit(Post(books.order(account)))
-    position = posted.result(30).position
+    position = posted.result(60).position
     ledger.confirm_delivery(position)
     ledger.close()
     assert all(isinstance(future.result(0), Posted) for future in futures)
@@ -293,7 +293,7 @@ def test_closing_writes_everything_that_was_asked(database: Database, books: Boo
         assert is_delivered(connection, position)
         assert connection.exec_driver_sql("SELECT closed_at_micros IS NOT NULL FROM writer").scalar_one()
     with pytest.raises(LedgerUnavailable):
-        ledger.submit(Post(books.order(account))).result(5)
+        ledger.submit(Post(books.order(account))).result(60)
     assert verify(database).faults == ()
 
 

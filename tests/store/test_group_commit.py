@@ -85,7 +85,7 @@ def test_who_stopped_waiting_before_the_batch_is_left_out_of_it() -> None:
     gone, stays = ask(group), ask(group)
     assert gone.cancel()
     writer.let.release(10)
-    assert stays.result(10) == POSTED
+    assert stays.result(60) == POSTED
     group.close()
     assert [len(batch) for batch in writer.batches] == [1, 1]
 
@@ -134,7 +134,7 @@ def test_a_broken_invariant_ends_selling() -> None:
     group = commits(writer, reports)
     for _ in range(3):
         with pytest.raises(LedgerUnavailable):
-            ask(group).result(10)
+            ask(group).result(60)
     assert len(writer.batches) == 1
     assert reports.errors == [writer.error]
     assert group.failure is writer.error
@@ -148,7 +148,7 @@ def test_a_mistake_of_ours_ends_selling_too() -> None:
     writer.let.release(10)
     group = commits(writer, reports)
     with pytest.raises(LedgerUnavailable):
-        ask(group).result(10)
+        ask(group).result(60)
     assert isinstance(group.failure, InvariantBroken)
     assert group.failure.__cause__ is writer.error
     group.close()
@@ -161,13 +161,13 @@ def test_an_outage_is_reported_once_and_selling_goes_on_after_it() -> None:
     group = commits(writer, reports)
     for _ in range(5):
         with pytest.raises(LedgerUnavailable):
-            ask(group).result(10)
+            ask(group).result(60)
     assert len(writer.batches) == 1  # the others were refused at once: there is a pause between tries
     writer.error = None
     answer: object = None
     while answer != POSTED:
         try:
-            answer = ask(group).result(10)
+            answer = ask(group).result(60)
         except LedgerUnavailable:
             continue
     assert reports.errors[1:] == []
@@ -195,6 +195,6 @@ def test_after_closing_everything_is_refused() -> None:
     group = commits(writer, Reports())
     group.close()
     with pytest.raises(LedgerUnavailable):
-        ask(group, Void(HELD, "x")).result(5)
+        ask(group, Void(HELD, "x")).result(60)
     group.close()
     assert writer.batches == []

@@ -114,7 +114,7 @@ def test_of_two_who_close_at_once_one_does(desk: Desk, tmp_path: Path) -> None:
         own = closer(tmp_path, OCTOBER, author)
         begin_close(desk.database, OCTOBER)
         take_fees(desk.database, OCTOBER, own)
-        together.wait(timeout=30)
+        together.wait(timeout=120)
         return freeze_month(desk.database, OCTOBER, own)
 
     with ThreadPoolExecutor(2) as pool:
@@ -171,7 +171,7 @@ def test_a_writer_that_registers_while_a_month_is_closed_is_bound_too(desk: Desk
     started, done = threading.Event(), threading.Event()
 
     def register() -> int:
-        started.wait(timeout=30)
+        started.wait(timeout=120)
         with desk.database.write() as connection:
             made = writers.register(connection, "late").writer
         done.set()
@@ -183,7 +183,7 @@ def test_a_writer_that_registers_while_a_month_is_closed_is_bound_too(desk: Desk
             writers.fence(connection, "close", OCTOBER.end_micros)
             started.set()
             done.wait(timeout=0.2)
-        number = late.result(timeout=30)
+        number = late.result(timeout=120)
     with desk.database.read() as connection:
         assert writers.not_before_micros(connection, number) == OCTOBER.end_micros
         bounds = set(connection.execute(select(writer.c.not_before_micros)).scalars())

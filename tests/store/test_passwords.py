@@ -25,7 +25,7 @@ class SlowHasher(PasswordHasher):
 
     def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:
         self.entered.release()
-        assert self.go_on.wait(30)
+        assert self.go_on.wait(120)
         return super().verify(hash, password)
 
 
@@ -74,11 +74,11 @@ def test_more_than_fit_are_sent_away_and_places_are_given_back() -> None:
     with ThreadPoolExecutor(2) as threads:
         under_way = [threads.submit(made.verify, stored, SENTENCE) for _ in range(2)]
         for _ in under_way:
-            assert hasher.entered.acquire(timeout=30)
+            assert hasher.entered.acquire(timeout=120)
         with pytest.raises(Busy):
             made.verify(stored, SENTENCE)
         hasher.go_on.set()
-        assert all(one.result(30) for one in under_way)
+        assert all(one.result(60) for one in under_way)
     assert made.verify(stored, SENTENCE)
     made.close()
 

@@ -52,7 +52,7 @@ def take(database: Database, ledger: Ledger, payment: Payment = PAYMENT) -> Outc
     found = match_payment(database, payment, NOW, allow_dev=False)
     if not isinstance(found, CreditOrder):
         return found
-    outcome = ledger.submit(Credit(found)).result(30)
+    outcome = ledger.submit(Credit(found)).result(60)
     return Taken(outcome.fresh) if isinstance(outcome, Credited) else conflict(database, found.reference, outcome.entry)
 
 

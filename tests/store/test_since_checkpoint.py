@@ -206,7 +206,7 @@ def test_broken_books_take_no_order_and_recover_nothing(
     ledger = Ledger.open(database, node="next", report=Reports(), broken=keeper.check())
     try:
         with pytest.raises(LedgerUnavailable):
-            ledger.submit(Post(books.order(books.crawler(1)))).result(10)
+            ledger.submit(Post(books.order(books.crawler(1)))).result(60)
         assert "entry 2/7" in str(ledger.failure)
         assert "farebox verify" in str(ledger.failure)
     finally:
