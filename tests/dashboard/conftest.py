@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import pytest
+import uvicorn
 from httpx2 import Response
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import sync_playwright
 from starlette.testclient import TestClient
 
 from edge.core.catalogue import Catalogue
 from edge.store import schema
 from edge.store.database import Database
 from publisher_dashboard.app import create_app
+from tests.support.browser_window import ARGUMENTS, BROWSERS, Served, close_autumn, operate
 from tests.support.newsroom import NOW, PASSWORD, Newsroom, build, quick_passwords
 from tests.support.postgres import PostgresServer
 
@@ -168,3 +174,35 @@ def open_house(
     yield House(database, newsroom, clock, new_browser)
     passwords.close()
     database.close()
+
+
+@pytest.fixture
+def served(newsroom_file: tuple[Path, Newsroom], tmp_path: Path, catalogue: Catalogue) -> Iterator[Served]:
+    path = tmp_path / "served.db"
+    shutil.copyfile(newsroom_file[0], path)
+    database, clock, passwords = Database.open(f"sqlite:///{path}"), Clock(), quick_passwords()
+    close_autumn(database, tmp_path)
+    operate(database, tmp_path)
+    app = create_app(database, catalogue.classify, operator="harbour", clock=clock, passwords=passwords)
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    thread = Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", database, newsroom_file[1], clock)
+    server.should_exit = True
+    thread.join()
+    listening.close()
+    passwords.close()
+    database.close()
+
+
+# For one module: while it is open, the driver's event loop runs in this thread, and no other test could run one.
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    assert program is not None, "no Chromium on this machine: run scripts/ensure_programs chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
