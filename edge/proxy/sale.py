@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol, assert_never
 
@@ -46,6 +46,7 @@ from edge.core.rules import LedgerErrorChoice
 from edge.core.target import Target
 from edge.proxy.deliveries import OpenDeliveries
 from edge.proxy.forwarding import Header, client_headers, paid_headers
+from edge.proxy.refused_lately import CannotPay, RefusedLately
 from edge.proxy.relay import Exchange, relay
 from edge.proxy.upstream import OriginAnswer, OriginFault
 
@@ -111,14 +112,16 @@ class Sale:
     has_right: HasRight
     may_be_free: MayBeFree = _always
     is_spent: HasRight = never_spent
+    lately: RefusedLately = field(default_factory=RefusedLately)
 
     async def refusal_before(self, charge: Charge, request: CrawlRequest) -> Refusal | None:
         """The refusal of a request that can buy nothing new and has nothing to collect: the origin is not asked."""
-        if charge.otherwise is None:
+        said = NoRight() if charge.otherwise else self.lately.find(charge, asyncio.get_running_loop().time())
+        if said is None:
             return None
         if charge.grants and await self.may_be_free(charge, forwarded_text(request)):
             return None
-        return None if await self.has_right(key_for(charge, request)) else _not_free(charge, charge.otherwise)
+        return None if await self.has_right(key_for(charge, request)) else _refusal(said, charge)
 
     async def sell(self, charge: Charge, answer: OriginAnswer, exchange: Exchange) -> Refusal | SaleEnd:
         """Sell this answer, or say why not; a ``SaleEnd`` when the exchange has its answer.
@@ -153,7 +156,7 @@ class Sale:
     ) -> Refusal | SaleEnd:
         outcome = await self.ledger.post(order)
         if not isinstance(outcome, Posted | Redelivery):
-            return _refusal(outcome, charge)
+            return self._refused(outcome, charge)
         with self.deliveries.handing_over(exchange, order.key, outcome):
             await exchange.whole(answer.status, _sold_headers(answer, outcome, exchange), body)
         return _end_of(outcome)
@@ -171,7 +174,7 @@ class Sale:
             case Held() | Posted() | Redelivery():
                 pass
             case _:
-                return _refusal(outcome, charge)
+                return self._refused(outcome, charge)
         settled = left = False
         try:
             headers = _sold_headers(answer, outcome, exchange)
@@ -198,6 +201,11 @@ class Sale:
             if not settled:
                 exchange.cut()
                 await self._give_up(outcome, order, left=left)
+
+    def _refused(self, outcome: NoRight | ChargeRefusal, charge: Charge) -> Refusal:
+        if isinstance(outcome, CannotPay):
+            self.lately.note(charge, outcome, asyncio.get_running_loop().time())
+        return _refusal(outcome, charge)
 
     async def _settled(self, outcome: Held | Posted | Redelivery, order: ChargeOrder) -> SettleOutcome | Redelivery:
         """What pays for the tail that is about to leave."""

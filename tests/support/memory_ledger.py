@@ -49,9 +49,10 @@ class MemoryLedger:
         self._changed = threading.Condition()
         self._page = Page(1, 1, 0)
         self._charges: dict[bytes, ChargeState | None] = {}
+        self._accounts = crawlers | own
         self._planner = Planner(
             self._page,
-            crawlers | own,
+            self._accounts,
             self._charges,
             lambda place: place in self.confirmed,
             {currency: HOLDS_ACCOUNT},
@@ -102,6 +103,11 @@ class MemoryLedger:
             return outcome
 
     # What a test asks
+
+    def set_balance(self, account: int, balance_micros: int) -> None:
+        """Top an account up, or empty it, beside the entries."""
+        with self._changed:
+            self._accounts[account].balance_micros = balance_micros
 
     @property
     def entries(self) -> list[Entry]:
