@@ -154,12 +154,14 @@ class SpendStore:
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that nobody else writes beside."""
+        """A transaction that nobody else writes beside. Raises ``SpendStoreProblem`` when disk or lock fail."""
         with self._turn:
-            self._database.execute("BEGIN IMMEDIATE")
             try:
+                self._database.execute("BEGIN IMMEDIATE")
                 yield self._database
                 self._database.execute("COMMIT")
+            except sqlite3.OperationalError as why:
+                raise SpendStoreProblem(f"{self.path} cannot be written ({why}); nothing more is bought") from why
             finally:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")

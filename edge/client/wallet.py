@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from urllib.parse import urlsplit
 
 import orjson
@@ -135,6 +136,14 @@ class Wallet:
         self.store = store if isinstance(store, SpendStore) else SpendStore(store)
         self.pauses_seconds = pauses_seconds
         self._clock = clock
+
+    def __enter__(self) -> Wallet:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the spend store."""

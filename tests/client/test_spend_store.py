@@ -162,6 +162,16 @@ def test_a_cap_holds_for_several_processes(tmp_path: Path) -> None:
     assert SpendStore(path).faults() == []
 
 
+def test_a_store_that_cannot_be_written_sells_nothing(store: SpendStore) -> None:
+    number = bought(store, 3_000)
+    store._database.execute("PRAGMA query_only = ON")
+    with pytest.raises(SpendStoreProblem, match="nothing more is bought"):
+        store.reserve(purchase_of(1_000, "https://a.example/2"), CAPS)
+    store._database.execute("PRAGMA query_only = OFF")
+    assert store.purchase(number).state is State.OPEN
+    assert store.faults() == []
+
+
 def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "other.db") as other:
         other.execute("CREATE TABLE theirs (x)")
