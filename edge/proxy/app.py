@@ -45,6 +45,7 @@ from edge.proxy.read_request import RequestReader
 from edge.proxy.registrar import Registrar
 from edge.proxy.registration_routes import RegistrationOffice, registration_routes
 from edge.proxy.sale import HasRight, MayBeFree, Sale
+from edge.proxy.signature_routes import CheckDesk, key_budget, signature_routes
 from edge.proxy.traffic import Flush, TrafficRecorder
 from edge.proxy.transfer_rates import TransferLimits
 from edge.proxy.upstream import Upstream, UpstreamLimits
@@ -183,6 +184,7 @@ def build_edge(
             [
                 _payments(settings, database, ledger),
                 registration_routes(_registrations(settings, database, live, directories, fetcher)),
+                signature_routes(_check_desk(settings, live, directories, fetcher)),
             ],
         ),
         clock=time.time,
@@ -270,6 +272,15 @@ def _registrations(
     return RegistrationOffice(
         database, registrar, lambda: live.policy, settings.operator, settings.contact, settings.registration
     )
+
+
+def _check_desk(
+    settings: Settings, live: LivePolicy, directories: KeyDirectories, fetch: AddressGuardedFetcher
+) -> CheckDesk:
+    """Who tells authors how their signatures are read; the keys of strangers are fetched on a budget of its own."""
+    find = _key_finder(live, directories)
+    known = (lambda: live.policy, find, directories.ensure, fetch, time.time, settings.dev)
+    return CheckDesk(Registrar(*known, by_address=key_budget()), lambda: live.policy, time.time)
 
 
 def _live_policy(settings: Settings, database: Database) -> LivePolicy:

@@ -64,23 +64,28 @@ class Registrar:
     clock: Callable[[], float]
     allow_dev: bool = False
     _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FETCHES_AT_ONCE))
-    _by_address: LeakyBuckets = field(default_factory=lambda: LeakyBuckets(ADDRESS_BURST, ADDRESS_PER_SECOND))
-    _in_all: LeakyBuckets = field(default_factory=lambda: LeakyBuckets(PROCESS_BURST, PROCESS_PER_SECOND))
+    by_address: LeakyBuckets = field(default_factory=lambda: LeakyBuckets(ADDRESS_BURST, ADDRESS_PER_SECOND))
+    in_all: LeakyBuckets = field(default_factory=lambda: LeakyBuckets(PROCESS_BURST, PROCESS_PER_SECOND))
 
     async def prove(self, request: CrawlRequest) -> Verified | NotProved:
         """Say who signed, freshly, with a key that the agent publishes now."""
-        keys: Mapping[str, PublicKey] = {}
-        outcome = self._examine(request, keys)
-        if isinstance(outcome, Unverified) and outcome.agent_url and outcome.thumbprint:
-            if outcome.agent_url in self.policy().crawlers:
-                await self.ensure_known(outcome.agent_url, outcome.thumbprint)
-            else:
-                fetched = await self._keys_of(outcome.agent_url, request.peer)
-                if isinstance(fetched, NotProved):
-                    return fetched
-                keys = fetched
-            outcome = self._examine(request, keys)
-        return self._judged(outcome)
+        outcome = await self.examine(request)
+        return outcome if isinstance(outcome, NotProved) else self._judged(outcome)
+
+    async def examine(self, request: CrawlRequest) -> Examination | NotProved:
+        """Examine a signature with the keys that its agent publishes now; why those cannot be had."""
+        outcome = self.examine_from_memory(request)
+        if not isinstance(outcome, Unverified) or not outcome.agent_url or not outcome.thumbprint:
+            return outcome
+        if outcome.agent_url in self.policy().crawlers:
+            await self.ensure_known(outcome.agent_url, outcome.thumbprint)
+            return self.examine_from_memory(request)
+        fetched = await self._keys_of(outcome.agent_url, request.peer)
+        return fetched if isinstance(fetched, NotProved) else self._examine(request, fetched)
+
+    def examine_from_memory(self, request: CrawlRequest) -> Examination:
+        """The same with what is known at this moment."""
+        return self._examine(request, {})
 
     def _examine(self, request: CrawlRequest, keys: Mapping[str, PublicKey]) -> Examination:
         def find(agent_url: str, thumbprint: str) -> KeyAnswer:
@@ -111,11 +116,11 @@ class Registrar:
     async def _keys_of(self, agent_url: str, peer: str) -> Mapping[str, PublicKey] | NotProved:
         """Fetch a stranger's keys, if its address may ask for that."""
         now = self.clock()
-        wait = max(self._by_address.seconds_to_wait(peer, now), self._in_all.seconds_to_wait(EVERYBODY, now))
+        wait = max(self.by_address.seconds_to_wait(peer, now), self.in_all.seconds_to_wait(EVERYBODY, now))
         if wait or self._turns.locked():
             return NotProved(None, "too many ask to be registered just now", wait or BUSY_SECONDS)
-        self._by_address.note(peer, now)
-        self._in_all.note(EVERYBODY, now)
+        self.by_address.note(peer, now)
+        self.in_all.note(EVERYBODY, now)
         async with self._turns:
             found = await read_keys(agent_url, self.fetch, self.clock(), allow_test_keys=self.allow_dev)
         if isinstance(found, KeySet):
