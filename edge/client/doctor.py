@@ -14,10 +14,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
 
 import httpx2
+import orjson
 
-from edge.client.errors import CrawlRefused
+from edge.client.errors import CrawlRefused, PageUnreachable
 from edge.client.fetching import drive, quote
 from edge.client.flow import NoAnswer, Send
 from edge.client.identity import NONCE_BYTES, Identity, IdentityProblem, check_agent, nonce_from
@@ -31,6 +34,7 @@ from edge.core.terms import Offer, OfferKind
 CLOCK_SECONDS_MAX = 60
 DIRECTORY_BYTES_MAX = 64_000
 DIRECTORY_SECONDS_MAX = 5.0
+SANDBOX_PATH = "/.well-known/farebox/check-signature"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,7 @@ def clock_findings(date: str | None, whose: str) -> Iterator[Finding]:
 
 def edge_findings(client: PaidClient, url: str) -> Iterator[Finding]:
     """Whether the edge before this page accepts the signature, and the account would pay."""
+    yield _sandbox(client, url)
     seen: list[Answer] = []
 
     def send(step: Send) -> Answer | NoAnswer:
@@ -133,7 +138,7 @@ def edge_findings(client: PaidClient, url: str) -> Iterator[Finding]:
     except CrawlRefused as why:
         yield Finding("edge", False, str(why))
         return
-    except httpx2.HTTPError as why:
+    except (httpx2.HTTPError, PageUnreachable) as why:
         yield Finding("edge", False, f"{url} cannot be reached ({why})")
         return
     yield from clock_findings(seen[-1].fields.get("date"), "edge")
@@ -141,6 +146,30 @@ def edge_findings(client: PaidClient, url: str) -> Iterator[Finding]:
         yield Finding("edge", None, f"{url} is free (status {found.status}); name a page with a price to test paying")
         return
     yield _offered(client, url, found.price)
+
+
+def _sandbox(client: PaidClient, url: str) -> Finding:
+    """What the edge's sandbox says of a signature; it carries no offer, for not every edge has a sandbox there."""
+    where = urljoin(url, SANDBOX_PATH)
+    ready = client.wallet.signed(where)
+    came = client.send(Send(where, ready.headers))
+    told = _report(came.body) if isinstance(came, Answer) else None
+    if told is None:
+        return Finding("signature", None, f"{where} has no sandbox to ask")
+    if told["outcome"] == "verified":
+        return Finding("signature", True, "the edge verifies it")
+    steps = told.get("steps") or ()
+    failed = next((step["name"] for step in steps if step.get("passed") is False), told["outcome"])
+    return Finding("signature", False, f"{failed}: {told.get('why')}")
+
+
+def _report(body: bytes) -> dict[str, Any] | None:
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    is_report = isinstance(found, dict) and "outcome" in found and "steps" in found
+    return found if is_report else None
 
 
 def _offered(client: PaidClient, url: str, price: Money) -> Finding:

@@ -75,7 +75,7 @@ def test_a_crawler_that_is_well(key_file: Path, capfd: pytest.CaptureFixture[str
         assert edge.charges == {}
     assert {check: is_good for check, (is_good, _) in found.items()} == {
         "key": True, "directory": True, "directory's media type": True, "directory's size": True,
-        "directory's speed": True, "directory's signature": None, "clock": True, "edge": True,
+        "directory's speed": True, "directory's signature": None, "clock": True, "signature": None, "edge": True,
     }  # fmt: skip
     assert "USD 0.01 would be paid; nothing was charged" in found["edge"][1]
 

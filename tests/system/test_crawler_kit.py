@@ -12,12 +12,13 @@ import orjson
 import pytest
 import requests
 
-from edge.client import AsyncPaidClient, PaidClient
+from edge.client import AsyncPaidClient, Identity, PaidClient, SpendPolicy, Wallet
 from edge.client.aiohttp_middleware import PayingMiddleware
 from edge.client.cli import run
 from edge.client.doctor import edge_findings
 from edge.client.errors import CapReached, PriceRose
 from edge.client.requests_adapter import PayingAdapter
+from edge.core.keys import new_private_key
 from edge.core.money import parse_price
 from tests.support.local_site import LocalSite, local_wallet, write_key
 from tests.support.market import AGENT
@@ -109,8 +110,18 @@ def test_every_library_pays_once_and_agrees_with_the_ledger(site: LocalSite, tmp
 def test_the_doctor_asks_a_real_edge_and_buys_nothing(site: LocalSite, tmp_path: Path) -> None:
     with PaidClient(local_wallet(tmp_path), timeout=PATIENCE_SECONDS) as client:
         findings = beside(site, lambda: list(edge_findings(client, site.url("/small/1"))))
-    assert [(one.check, one.is_good) for one in findings][-1] == ("edge", True), findings
+    assert [(one.check, one.is_good) for one in findings] == [("signature", True), ("clock", True), ("edge", True)]
     assert site.taken_micros() == 0
+
+
+def test_the_doctor_tells_which_check_of_a_signature_failed(site: LocalSite, tmp_path: Path) -> None:
+    stranger = Wallet(Identity(new_private_key(), AGENT), SpendPolicy(per_request="USD 1"), tmp_path / "spend.db")
+    with PaidClient(stranger, timeout=PATIENCE_SECONDS) as client:
+        findings = beside(site, lambda: list(edge_findings(client, site.url("/small/1"))))
+    checks = {one.check: one for one in findings}
+    assert checks["signature"].is_good is False
+    assert checks["signature"].says.startswith("key: ")
+    assert checks["edge"].is_good is False
 
 
 def test_a_list_is_planned_bought_and_reconciled_from_the_command_line(
