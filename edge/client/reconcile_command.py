@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from itertools import chain
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Annotated
 
 import typer
 
 from edge.client.advice import DONE, PARTLY_DONE
 from edge.client.crawl_options import DEFAULT_STORE, StoreOption, store_at
-from edge.client.reconciling import differences, show, statement_rows
-from edge.client.spend_log import log_lines
+from edge.client.reconciling import differences, show
+from edge.client.statement_check import log_file, near_the_start, statement_of
 from edge.core.directory import parse_directory
 from edge.core.errors import EdgeError
 from edge.core.keys import PublicKey
-from edge.core.month import InvalidMonth, Month
-from edge.core.receipt_log import LogLine
-from edge.core.reconcile import BookRow, Elsewhere, Find, Period, Reconciliation
-
-EDGE_OF_MONTH_MICROS = 600_000_000
-"""A page may be logged this long after its sale: early in a month it may stand in the statement of the one before."""
+from edge.core.month import InvalidMonth
+from edge.core.reconcile import Reconciliation
 
 
 class UnreadableKeys(EdgeError):
@@ -36,6 +30,9 @@ def reconcile(
         Path | None, typer.Option("--log", envvar="FAREBOX_CRAWL_LOG", help="Your receipt log, from get --log.")
     ] = None,
     store: StoreOption = DEFAULT_STORE,
+    domains: Annotated[
+        list[str] | None, typer.Option("--domain", help="Of the spend store, only what was bought here; repeatable.")
+    ] = None,
     month: Annotated[str | None, typer.Option(help="The statement's month; else that of its first row.")] = None,
     keys: Annotated[Path | None, typer.Option(help="The operator's key set, for a log of signed receipts.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="How many differences are printed; --json prints all.")] = 100,
@@ -43,11 +40,15 @@ def reconcile(
 ) -> None:
     """Hold your books, or a receipt log, against an operator's statement. Exit code 3 when they differ.
 
-    Without --log, the spend store is the log.
+    Without --log, the spend store is the log. A statement is one operator's: where you buy from several, name the
+    operator's sites with --domain.
     """
-    rows, period = _statement(statement, month)
-    work = Reconciliation(period, _near_the_start(period))
-    with _log_of(log, store) as lines:
+    try:
+        rows, period = statement_of(statement, month)
+    except InvalidMonth as why:
+        raise typer.BadParameter(str(why), param_hint="--month") from why
+    work = Reconciliation(period, near_the_start(period))
+    with _log_of(log, store, domains or ()) as lines:
         show(work, differences(work, lines, _keys(keys), rows), typer.echo, as_json=as_json, limit=limit)
     if not work.agrees:
         count = sum(work.kinds.values())
@@ -56,39 +57,13 @@ def reconcile(
 
 
 @contextmanager
-def _log_of(log: Path | None, store: Path) -> Iterator[Path]:
+def _log_of(log: Path | None, store: Path, domains: Sequence[str]) -> Iterator[Path]:
     """The log that was named, or the spend store's, written aside."""
     if log is not None:
         yield log
         return
-    with closing(store_at(store)) as books, NamedTemporaryFile(suffix=".jsonl") as file:
-        file.writelines(log_lines(books))
-        file.flush()
-        yield Path(file.name)
-
-
-def _statement(path: Path, month: str | None) -> tuple[Iterator[BookRow], Period]:
-    """Its rows and its month; an empty one without ``--month`` is held against the whole log."""
-    rows = statement_rows(path)
-    first = next(rows, None)
-    try:
-        whole = Month.parse(month) if month is not None else None if first is None else Month.of(first.at_micros)
-    except InvalidMonth as why:
-        raise typer.BadParameter(str(why), param_hint="--month") from why
-    period = Period() if whole is None else Period(whole.start_micros, whole.end_micros)
-    return iter(()) if first is None else chain([first], rows), period
-
-
-def _near_the_start(period: Period) -> Find:
-    """A statement cannot be asked for what it does not hold: a line at its start may belong to the month before."""
-
-    def find(line: LogLine) -> Elsewhere | None:
-        if line.at_micros is None or period.since_micros is None:
-            return None
-        is_near = line.at_micros < period.since_micros + EDGE_OF_MONTH_MICROS
-        return Elsewhere.OUTSIDE if is_near else None
-
-    return find
+    with closing(store_at(store)) as books, log_file(books, domains) as written:
+        yield written
 
 
 def _keys(path: Path | None) -> dict[str, PublicKey]:

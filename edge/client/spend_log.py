@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from edge.client.spend_policy import is_below
 from edge.client.spend_store import SpendStore, State
 from edge.core.receipt_log import log_line
 
 
-def log_lines(store: SpendStore, since_micros: int = 0) -> Iterator[bytes]:
-    """A line for each purchase that was settled since then; what was never charged, or is in doubt, has none."""
+def log_lines(store: SpendStore, since_micros: int = 0, domains: Sequence[str] = ()) -> Iterator[bytes]:
+    """A line for each purchase that was settled since then; what was never charged, or is in doubt, has none.
+
+    ``domains`` keep only what was bought there, or below.
+    """
     for purchase in store.purchases("state = ? AND ended_micros >= ?", State.SETTLED, since_micros):
         assert purchase.charged is not None, "a settled purchase has an amount"
         assert purchase.ended_micros is not None, "a settled purchase has ended"
-        if purchase.charged.amount_micros:
+        is_wanted = not domains or any(is_below(purchase.domain, name.lower()) for name in domains)
+        if purchase.charged.amount_micros and is_wanted:
             yield log_line(purchase.charge_id, purchase.ended_micros, purchase.url, purchase.charged)

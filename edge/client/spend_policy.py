@@ -102,9 +102,9 @@ class SpendPolicy:
         host = domain_of(url)
         if parts.scheme != "https" and not is_loopback(host):
             return False
-        if any(_is_below(host, name) for name in self.deny_domains):
+        if any(is_below(host, name) for name in self.deny_domains):
             return False
-        return self.allow_domains is None or any(_is_below(host, name) for name in self.allow_domains)
+        return self.allow_domains is None or any(is_below(host, name) for name in self.allow_domains)
 
     def why_not(self, url: str, price: Money) -> SpendingStopped | None:
         """What forbids to buy one page at this price; caps over several pages are the spend store's to decide."""
@@ -124,7 +124,8 @@ def domain_of(url: str) -> str:
     return (urlsplit(url).hostname or "").lower()
 
 
-def _is_below(host: str, name: str) -> bool:
+def is_below(host: str, name: str) -> bool:
+    """Whether a name in a list stands for this host."""
     return host == name or host.endswith(f".{name}")
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +37,7 @@ from edge.client.spend_policy import SpendPolicy, domain_of
 from edge.client.spend_store import NewPurchase, Purchase, SpendStore, State
 from edge.core.accept_signature import parse_accept_signature
 from edge.core.money import InvalidPrice, Money, parse_price
+from edge.core.reconcile import Difference
 from edge.core.refusals import CrawlerError
 from edge.core.request_signing import TAG
 from edge.core.signature_faults import Flaw
@@ -325,6 +326,17 @@ class Wallet:
     def spent(self) -> dict[str, Money]:
         """What is paid or reserved, by currency."""
         return {currency: Money(micros, currency) for currency, micros in self.store.spent().items()}
+
+    def reconcile(
+        self, statement: Path | str, month: str | None = None, domains: Sequence[str] = ()
+    ) -> list[Difference]:
+        """What these books and an operator's list of charges (``charges-YYYY-MM``) do not agree on.
+
+        ``domains`` are the operator's sites, where you buy from several. Raises ``UnreadableStatement``.
+        """
+        from edge.client.statement_check import reconcile_store  # loads progress bars: not for every wallet
+
+        return reconcile_store(self.store, Path(statement), month, domains)
 
     def in_doubt(self) -> list[Purchase]:
         """Purchases whose answer never came whole; ``resolve`` asks for them again."""

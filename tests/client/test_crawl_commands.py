@@ -10,12 +10,14 @@ from pathlib import Path
 import orjson
 import pytest
 
+from edge.client import Identity, SpendPolicy, Wallet
 from edge.client.cli import run
 from edge.client.fake_edge import PAGE, FakeEdge, Reply
 from edge.client.identity import load_key, make_key_file
 from edge.client.spend_store import SpendStore
 from edge.core.keys import new_private_key, public_half
 from edge.core.money import parse_price
+from edge.core.reconcile import DifferenceKind
 from tests.support.source_tree import ROOT
 
 AGENT = "https://bot.example"
@@ -182,6 +184,13 @@ def test_spent_is_a_table_and_a_log_that_reconciles(edge: FakeEdge, capfd: pytes
     assert "everything agrees" in capfd.readouterr().out
     statement.write_text(statement.read_text().replace("10000", "20000"))
     assert run(["reconcile", "charges.csv", "--store", "spend.db"]) == 3
+    with Wallet(Identity.load("bot.pem", AGENT), SpendPolicy(per_request="USD 1"), "spend.db") as wallet:
+        found = wallet.reconcile("charges.csv")
+        assert {difference.kind for difference in found} == {DifferenceKind.DIFFERENT_AMOUNT}
+        assert len(found) == 2
+        elsewhere = wallet.reconcile("charges.csv", domains=["other.example"])
+        assert {difference.kind for difference in elsewhere} == {DifferenceKind.MISSING_THERE}
+    assert run(["reconcile", "charges.csv", "--domain", "other.example"]) == 3
 
 
 def test_resolve_finds_out_what_was_charged(edge: FakeEdge, capfd: pytest.CaptureFixture[str]) -> None:
