@@ -30,6 +30,7 @@ from edge.proxy.activity import ActivityParts, ActivityRecorder
 from edge.proxy.connection_limits import ConnectionLimits, ConnectionRoom
 from edge.proxy.control import public_app
 from edge.proxy.deliveries import OpenDeliveries
+from edge.proxy.directory_fetch import Fetched
 from edge.proxy.gate import Gate
 from edge.proxy.key_directories import KeyDirectories
 from edge.proxy.live_policy import LivePolicy
@@ -106,6 +107,8 @@ class Setting:
     subscriptions: tuple[Subscription, ...] = ()
     tokens: Mapping[str, ApiToken] = field(default_factory=dict)
     prove: Callable[[str, str], Rung] = nothing_proved
+    discover: bool = False
+    published: Mapping[str, Fetched] = field(default_factory=dict)
     routes: tuple[APIRouter, ...] = ()
 
 
@@ -318,7 +321,9 @@ class EdgeUnderTest:
     def _wire_up(self) -> None:
         setting = self.setting
         live = LivePolicy(lambda: self._stored, lambda: self._stored.version, 0.02, self._report)
-        directories = KeyDirectories(FakeFetch({}), lambda: live.policy.crawlers)
+        directories = KeyDirectories(
+            FakeFetch(setting.published), lambda: live.policy.crawlers, discover=setting.discover
+        )
 
         def find_key(agent_url: str, thumbprint: str) -> Any:
             key = live.policy.registered_keys.get((agent_url, thumbprint))
