@@ -40,7 +40,7 @@ def _named(identity: Identity | None) -> Hashable:
     """Who is counted: a crawler by its proof; whoever proves less never uses up what its owner may ask."""
     match identity:
         case SignedCrawler(crawler=crawler) | TokenCrawler(crawler=crawler):
-            return crawler.crawler_id
+            return crawler.crawler_id or crawler.agent_url  # strangers have no number: each is its own address
         case ClaimedCrawler(name=name, rung=rung):
             return name.casefold(), rung
         case Visitor() | None:

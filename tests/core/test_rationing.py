@@ -6,23 +6,36 @@ from dataclasses import replace
 from itertools import combinations
 
 from edge.core.decision import Admit, AdmitReason, Decision, Refuse
-from edge.core.identity import ClaimedCrawler, CrawlerKind, Identity, Rung, TokenCrawler, Visitor
+from edge.core.identity import (
+    ClaimedCrawler,
+    CrawlerKind,
+    Identity,
+    Rung,
+    SignedCrawler,
+    TokenCrawler,
+    Visitor,
+    stranger,
+)
 from edge.core.rates import Rate, RateLimiter
 from edge.core.rationing import within_rate
 from edge.core.refusals import RefusalCode
 from edge.core.rule_index import Match
 from edge.core.rules import Action, Rule
+from edge.core.web_bot_auth import Verified
 from tests.support.scene import CRAWLER, HOST, Scene
 
 RULE = Rule("slow", rate=Rate(1, "hour"))
 SITE = Scene().policy().sites[HOST]
 CLAIM = ClaimedCrawler("GPTBot", "OpenAI", CrawlerKind.TRAINING)
+PROOF = Verified("https://one.example/", "t", "sig1", frozenset(), 1, 2, None, b"s" * 64)
 WHO: list[Identity] = [
     CLAIM,
     replace(CLAIM, name="CCBot"),
     replace(CLAIM, rung=Rung.IMPOSTOR),
     TokenCrawler(CRAWLER, 1, b"one"),
     TokenCrawler(replace(CRAWLER, crawler_id=99), 2, b"two"),
+    SignedCrawler(stranger("https://one.example/"), PROOF),
+    SignedCrawler(stranger("https://two.example/"), PROOF),
     Visitor(),
 ]
 
