@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -22,11 +23,12 @@ NO_BODY_STATUSES = frozenset({204, 304})
 class Exchange:
     """One request being answered: where it came from, how to answer it, and whether that has begun.
 
-    ``content_begun`` says that some of a streamed body was sent. ``connection`` and ``cycle`` (uvicorn's name for one
-    answer on it) are None under a server that is not ours; then nothing can be cut and deliveries stay unproved.
+    ``content_begun`` says that some of a streamed body was sent, ``held_up_seconds`` how long in all it waited for the
+    client to take more. ``connection`` and ``cycle`` (uvicorn's name for one answer on it) are None under a server that
+    is not ours; then nothing can be cut and deliveries stay unproved.
     """
 
-    __slots__ = ("_cycle", "_send", "connection", "content_begun", "request", "started")
+    __slots__ = ("_cycle", "_send", "connection", "content_begun", "held_up_seconds", "request", "started")
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class Exchange:
         self.connection = connection
         self.started = False
         self.content_begun = False
+        self.held_up_seconds = 0.0
         self._send = send
         self._cycle = cycle
 
@@ -60,7 +63,10 @@ class Exchange:
     async def body(self, data: bytes, *, last: bool) -> None:
         """Send a piece of the body."""
         self.content_begun = self.content_begun or bool(data)
+        clock = asyncio.get_running_loop().time
+        since = clock()
         await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+        self.held_up_seconds += clock() - since
 
     async def answer(self, answer: Answer) -> None:
         """Send a whole answer of ours; unread content of the request ends the connection with it."""

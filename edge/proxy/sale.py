@@ -8,7 +8,8 @@ Rules of this file (docs/decisions, "What is charged" and "The tail is kept back
   charge is settled. So whoever has the complete answer has been charged, and nobody else stays charged: a crash at
   any point leaves a hold to void or a charge that the same signed request collects for nothing;
 - what cannot be completed is cut, not ended tidily, so that the crawler sees it;
-- who leaves with a part of a large page is paid back as often a day as for a small one, and the ledger counts.
+- who leaves with a part of a large page, or reads until the origin gives up, is paid back as often a day as for a
+  small one, and the ledger counts.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ from edge.proxy.relay import Exchange, relay
 from edge.proxy.upstream import OriginAnswer, OriginFault
 
 LEDGER_RETRY_SECONDS = 5
+HELD_UP_SECONDS = 5.0
+"""A client that was waited for so long, in all, is why the origin gave up when it did."""
 NO_CONTENT_STATUSES = frozenset({204, 205})
 
 Refusal = Refuse | DemandPayment
@@ -194,6 +197,9 @@ class Sale:
             granted = isinstance(outcome, Posted) and outcome.fresh
             return SaleEnd.GRANTED if granted else _end_of(final)
         except OriginFault:
+            # Who reads slowly until the origin gives up has left with a part, too; so has who went before it failed.
+            made_to = exchange.client_gone or exchange.held_up_seconds >= HELD_UP_SECONDS
+            left = exchange.content_begun and made_to
             return SaleEnd.BROKEN_OFF
         except (LedgerUnavailable, InvariantBroken):
             return SaleEnd.BROKEN_OFF  # the answer has begun: it can only be cut, and recovery voids the hold

@@ -142,3 +142,18 @@ def test_bodies_of_every_size_arrive_as_they_were(edge: EdgeUnderTest, framing: 
             answer = wire.ask(browsed("/a"))
             assert (answer.status, answer.body == body[:length]) == (200, True)
             assert ("content-length" in answer.fields) is (framing == "length")
+
+
+def test_an_exchange_knows_how_long_it_waited_for_its_client() -> None:
+    async def slow(message: MutableMapping[str, Any]) -> None:
+        await asyncio.sleep(0.02)
+
+    async def send_two() -> tuple[float, float]:
+        exchange = Exchange(crawl(), None, slow)
+        await exchange.body(b"a", last=False)
+        once = exchange.held_up_seconds
+        await exchange.body(b"b", last=True)
+        return once, exchange.held_up_seconds
+
+    once, twice = asyncio.run(send_two())
+    assert 0 < once < twice
