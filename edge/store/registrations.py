@@ -2,8 +2,9 @@
 
 Rules of this file
 - Whoever asks has proved its agent URL before it gets here; everything else is its own word.
-- Strangers write these rows: one for each agent, at most ``WAITING_MAX`` that are not approved, and those that nobody
-  decided or that were rejected go in time.
+- Strangers write these rows: one for each agent, at most ``WAITING_MAX`` that wait and ``HOST_WAITING_MAX`` of one
+  host, and those that nobody decided go in time.
+- A rejected one takes nobody's place: its row says why for a year, or until ``REJECTED_MAX`` newer ones were rejected.
 - Approving makes the crawler and its account in the transaction that says so, and bumps the policy version, so that
   every edge knows it within a second.
 """
@@ -13,8 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, or_, select, update
 
 from edge.core.identity import CrawlerKind
 from edge.core.money import Money
@@ -26,6 +28,8 @@ from edge.store.problems import InvalidValue, UnknownName
 from edge.store.tables import registration
 
 WAITING_MAX = 500
+HOST_WAITING_MAX = 20
+REJECTED_MAX = 500
 PENDING_DAYS = 90
 REJECTED_DAYS = 365
 _DAY_MICROS = 86_400_000_000
@@ -91,11 +95,19 @@ def ask(connection: Connection, agent_url: str, thumbprint: str, host: str, wish
         return Asked.AGAIN
     if find_by_agent(connection, agent_url) is not None:
         return Asked.DECIDED
-    waiting = select(func.count()).select_from(registration).where(row.state != "approved")
-    if connection.execute(waiting).scalar_one() >= WAITING_MAX:
+    if not _has_room(connection, agent_url):
         return Asked.FULL
     new = {**wished, "agent_url": agent_url, "state": "pending", "asked_at_micros": now_micros}
     return Asked.NEW if insert_new(connection, registration, new) else Asked.AGAIN
+
+
+def _has_room(connection: Connection, agent_url: str) -> bool:
+    """Whether one more may wait: in all, and of the agent's host, whose paths cost nothing to make up."""
+    row = registration.c
+    agents = list(connection.execute(select(row.agent_url).where(row.state == "pending")).scalars())
+    host = urlsplit(agent_url).hostname
+    of_host = sum(urlsplit(one).hostname == host for one in agents)
+    return len(agents) < WAITING_MAX and of_host < HOST_WAITING_MAX
 
 
 def find_by_agent(connection: Connection, agent_url: str) -> Registration | None:
@@ -147,7 +159,18 @@ def reject(connection: Connection, number: int, *, author: str, reason: str, now
     if asked.state != "pending":
         words = "suspend the crawler instead" if asked.state == "approved" else "nothing was done"
         raise InvalidValue(f"registration {number} is {asked.state} already; {words}", "id")
-    return _decide(connection, number, "rejected", author, reason.strip(), now_micros, None)
+    done = _decide(connection, number, "rejected", author, reason.strip(), now_micros, None)
+    _forget_oldest_rejected(connection)
+    return done
+
+
+def _forget_oldest_rejected(connection: Connection) -> None:
+    row = registration.c
+    newest = (row.decided_at_micros.desc(), row.id.desc())
+    kept = select(row.id).where(row.state == "rejected").order_by(*newest).limit(REJECTED_MAX)
+    numbers = list(connection.execute(kept).scalars())
+    if len(numbers) == REJECTED_MAX:
+        connection.execute(delete(registration).where(row.state == "rejected", row.id.not_in(numbers)))
 
 
 def over(now_micros: int) -> ColumnElement[bool]:

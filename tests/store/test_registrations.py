@@ -128,6 +128,32 @@ def test_strangers_fill_only_so_much(database: Database, monkeypatch: pytest.Mon
     assert ask(database) is Asked.NEW
 
 
+def test_rejected_registrations_take_no_place_of_those_that_wait(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registrations, "WAITING_MAX", 3)
+    monkeypatch.setattr(registrations, "REJECTED_MAX", 2)
+    for number in range(3):
+        ask(database, f"https://bot{number}.example/k", replace(WISH, name=f"b{number}"))
+    assert ask(database) is Asked.FULL
+    for row in waiting(database):
+        reject(database, row.number)
+    assert [row.agent_url for row in waiting(database, all_=True)] == [
+        "https://bot1.example/k", "https://bot2.example/k",
+    ]  # fmt: skip
+    assert ask(database, "https://bot2.example/k") is Asked.DECIDED
+    assert ask(database) is Asked.NEW
+
+
+def test_one_host_fills_only_its_own_share(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registrations, "HOST_WAITING_MAX", 2)
+    for number in range(2):
+        assert ask(database, f"https://many.example/{number}", replace(WISH, name=f"b{number}")) is Asked.NEW
+    assert ask(database, "https://many.example/2") is Asked.FULL
+    assert ask(database, "https://many.example/1") is Asked.AGAIN
+    assert ask(database) is Asked.NEW
+
+
 def test_what_nobody_decided_and_what_was_rejected_goes_in_time(database: Database) -> None:
     for number, asked_at in enumerate((NOW, NOW - (PENDING_DAYS + 1) * DAY, NOW)):
         ask(database, f"https://bot{number}.example/k", replace(WISH, name=f"b{number}"), asked_at)
