@@ -20,10 +20,11 @@ from aiohttp import (
     ConnectionTimeoutError,
 )
 
+from edge.client.answers import Answer, Delivered
 from edge.client.errors import PageUnreachable
 from edge.client.fetching import drive_async, fetch
 from edge.client.flow import NoAnswer, Send
-from edge.client.wallet import OWN_HEADERS, Answer, Delivered, Wallet
+from edge.client.wallet import OWN_HEADERS, Wallet
 from edge.core.fields import collect
 
 

@@ -20,12 +20,12 @@ from urllib.parse import urljoin
 import httpx2
 import orjson
 
+from edge.client.answers import Answer, refusal_of
 from edge.client.errors import CrawlRefused, PageUnreachable
 from edge.client.fetching import drive, quote
 from edge.client.flow import NoAnswer, Send
 from edge.client.identity import NONCE_BYTES, Identity, IdentityProblem, check_agent, nonce_from
 from edge.client.paid_client import PaidClient
-from edge.client.wallet import Answer, refusal_of
 from edge.core.directory import MEDIA_TYPE, DirectoryFault, parse_directory, verify_directory_response
 from edge.core.message import Request, Response
 from edge.core.money import Money

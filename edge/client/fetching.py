@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
+from edge.client.answers import Answer, Delivered, is_page, price_of, refusal_of, retry_after
 from edge.client.errors import (
     CrawlRefused,
     MissingCrawlerPrice,
@@ -30,18 +31,7 @@ from edge.client.errors import (
     WrongCharge,
 )
 from edge.client.flow import NoAnswer, Send
-from edge.client.wallet import (
-    Answer,
-    Asked,
-    Delivered,
-    Ready,
-    SignMore,
-    Wallet,
-    is_page,
-    price_of,
-    refusal_of,
-    retry_after,
-)
+from edge.client.wallet import Asked, Ready, SignMore, Wallet
 from edge.core.money import Money
 from edge.core.refusals import CrawlerError
 from edge.core.terms import CRAWLER_ERROR

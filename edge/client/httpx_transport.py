@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import httpx2
 
+from edge.client.answers import Answer
 from edge.client.errors import PageUnreachable
 from edge.client.fetching import drive, drive_async, fetch
 from edge.client.flow import NoAnswer, Send
-from edge.client.wallet import OWN_HEADERS, Answer, Wallet
+from edge.client.wallet import OWN_HEADERS, Wallet
 from edge.core.fields import collect
 from edge.core.money import Money
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 
+from edge.client.answers import Answer, Delivered
 from edge.client.errors import CrawlRefused, PageUnreachable, PaymentInDoubt
 from edge.client.fetching import Quote, Resolved, drive, drive_async, quote, resolve
 from edge.client.flow import NoAnswer, Send
@@ -17,7 +18,7 @@ from edge.client.httpx_transport import DELIVERED, PRICE, AsyncPayingTransport, 
 from edge.client.plan import NoQuote, Plan, make_plan
 from edge.client.receipt_check import ReceiptProblem, collect_receipts
 from edge.client.site_signals import SiteSignals, read_signals
-from edge.client.wallet import Answer, Delivered, Wallet
+from edge.client.wallet import Wallet
 from edge.core.fields import collect
 from edge.core.money import Money
 

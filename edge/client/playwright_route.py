@@ -14,11 +14,12 @@ from html import escape
 
 from playwright.async_api import APIResponse, Error, Request, Route
 
+from edge.client.answers import Answer, Delivered
 from edge.client.errors import CrawlRefused, PageUnreachable, PaymentInDoubt, SpendingStopped, WrongCharge
 from edge.client.fetching import drive_async, fetch
 from edge.client.flow import REDIRECTS, NoAnswer, Send
 from edge.client.page_url import BadPageUrl, redirect_target
-from edge.client.wallet import OWN_HEADERS, Answer, Delivered, Wallet
+from edge.client.wallet import OWN_HEADERS, Wallet
 from edge.core.errors import EdgeError
 from edge.core.fields import collect
 

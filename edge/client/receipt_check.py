@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from edge.client.advice import receipt_url
+from edge.client.answers import Answer
 from edge.client.fetching import Conversation
 from edge.client.flow import Send
-from edge.client.spend_store import Purchase
-from edge.client.wallet import Answer, Wallet
+from edge.client.spend_rows import Purchase
+from edge.client.wallet import Wallet
 from edge.core.directory import parse_directory
 from edge.core.jws import JwsFault
 from edge.core.keys import PublicKey

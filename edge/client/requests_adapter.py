@@ -15,10 +15,11 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 
+from edge.client.answers import Answer
 from edge.client.errors import PageUnreachable
 from edge.client.fetching import drive, fetch
 from edge.client.flow import NoAnswer, Send
-from edge.client.wallet import OWN_HEADERS, Answer, Wallet
+from edge.client.wallet import OWN_HEADERS, Wallet
 
 
 class PayingAdapter(HTTPAdapter):

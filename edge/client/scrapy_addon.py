@@ -28,10 +28,11 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from scrapy.utils.defer import deferred_from_coro
 
+from edge.client.answers import Answer, Delivered, is_page
 from edge.client.errors import CapReached, CrawlRefused, PaymentInDoubt, SpendingStopped, WrongCharge
 from edge.client.identity import Identity
 from edge.client.spend_policy import SpendPolicy
-from edge.client.wallet import OWN_HEADERS, Answer, Asked, Delivered, Ready, SignMore, Wallet, is_page
+from edge.client.wallet import OWN_HEADERS, Asked, Ready, SignMore, Wallet
 from edge.core.errors import EdgeError
 from edge.core.fields import collect
 from edge.core.money import parse_price

@@ -14,10 +14,10 @@ from urllib.parse import urljoin
 
 from protego import Protego
 
+from edge.client.answers import Answer
 from edge.client.fetching import Conversation
 from edge.client.flow import Send
 from edge.client.page_url import BadPageUrl, redirect_target
-from edge.client.wallet import Answer
 
 REDIRECTS_MAX = 5
 ROBOTS_BYTES_MAX = 512 * 1024

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from edge.client.spend_policy import is_below
-from edge.client.spend_store import SpendStore, State
+from edge.client.spend_rows import State
+from edge.client.spend_store import SpendStore
 from edge.core.receipt_log import log_line
 
 

@@ -18,53 +18,18 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 import orjson
 
 from edge.client.spend_policy import Cap
+from edge.client.spend_rows import COLUMNS, SCHEMA, NewPurchase, Purchase, State, purchase_of
 from edge.core.errors import EdgeError
 from edge.core.jws import time_text
 from edge.core.money import AMOUNT_MICROS_MAX, Money
 
 WAIT_SECONDS = 60.0
 VERSION = 1
-_SCHEMA = """
-CREATE TABLE purchase (
-    id INTEGER PRIMARY KEY,
-    url TEXT NOT NULL,
-    domain TEXT NOT NULL,
-    day TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('open', 'settled', 'released', 'lapsed')),
-    currency TEXT NOT NULL,
-    reserved_micros INTEGER NOT NULL CHECK (reserved_micros >= 0),
-    charged_micros INTEGER CHECK (charged_micros BETWEEN 0 AND reserved_micros),
-    headers TEXT NOT NULL,
-    made_micros INTEGER NOT NULL,
-    expires_micros INTEGER NOT NULL,
-    ended_micros INTEGER,
-    unanswered INTEGER NOT NULL CHECK (unanswered >= 0),
-    charge_id TEXT,
-    claimed TEXT,
-    receipt TEXT,
-    receipt_fault TEXT,
-    CHECK ((state = 'settled') = (charged_micros IS NOT NULL))
-) STRICT;
-CREATE INDEX purchase_url ON purchase (url, state);
-CREATE TABLE spent (
-    scope TEXT NOT NULL,
-    currency TEXT NOT NULL,
-    micros INTEGER NOT NULL CHECK (micros >= 0),
-    PRIMARY KEY (scope, currency)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE page (
-    url TEXT PRIMARY KEY,
-    etag TEXT,
-    last_modified TEXT
-) STRICT, WITHOUT ROWID;
-"""
 
 
 class SpendStoreProblem(EdgeError):
@@ -76,54 +41,6 @@ class _Full(Exception):
 
     def __init__(self, cap: Cap) -> None:
         self.cap = cap
-
-
-class State(StrEnum):
-    """What became of a purchase. ``LAPSED``: whether it was charged was not learnt in time; it counts as spent."""
-
-    OPEN = "open"
-    SETTLED = "settled"
-    RELEASED = "released"
-    LAPSED = "lapsed"
-
-
-@dataclass(frozen=True, slots=True)
-class NewPurchase:
-    """What is about to be bought: the most it may cost, and the signed request that buys it."""
-
-    url: str
-    domain: str
-    most: Money
-    headers: tuple[tuple[str, str], ...]
-    made_micros: int
-    expires_micros: int
-
-
-@dataclass(frozen=True, slots=True)
-class Purchase:
-    """One row. ``charged`` is None until it is settled; ``claimed`` is what a seller said it took beyond the offer."""
-
-    id: int
-    url: str
-    domain: str
-    state: State
-    reserved: Money
-    charged: Money | None
-    headers: tuple[tuple[str, str], ...]
-    made_micros: int
-    expires_micros: int
-    ended_micros: int | None
-    unanswered: int
-    charge_id: str | None
-    claimed: str | None
-    receipt: str | None
-    receipt_fault: str | None
-
-
-_COLUMNS = (
-    "id, url, domain, state, currency, reserved_micros, charged_micros, headers, made_micros, expires_micros,"
-    " ended_micros, unanswered, charge_id, claimed, receipt, receipt_fault"
-)
 
 
 class SpendStore:
@@ -148,7 +65,7 @@ class SpendStore:
                 return
             if version or database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 raise SpendStoreProblem(f"{self.path} is another program's database, or a newer version's")
-            for statement in _SCHEMA.split(";\n"):
+            for statement in SCHEMA.split(";\n"):
                 database.execute(statement)
             database.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -222,10 +139,10 @@ class SpendStore:
     def _take_up(self, url: str) -> Purchase | None:
         row = self._database.execute(
             "UPDATE purchase SET unanswered = unanswered + 1 WHERE id ="
-            f" (SELECT min(id) FROM purchase WHERE url = ? AND state = 'open') RETURNING {_COLUMNS}",
+            f" (SELECT min(id) FROM purchase WHERE url = ? AND state = 'open') RETURNING {COLUMNS}",
             (url,),
         ).fetchone()
-        return None if row is None else _purchase(row)
+        return None if row is None else purchase_of(row)
 
     def bought(self, url: str, since_micros: int) -> Purchase | None:
         """The latest purchase of a page that was settled since then."""
@@ -247,11 +164,11 @@ class SpendStore:
         with self._write() as database:
             row = database.execute(
                 f"UPDATE purchase SET state = 'settled', charged_micros = ?2, charge_id = ?3, ended_micros = ?4,"
-                f" claimed = ?5 WHERE id = ?1 AND state IN ('open', 'lapsed') RETURNING {_COLUMNS}",
+                f" claimed = ?5 WHERE id = ?1 AND state IN ('open', 'lapsed') RETURNING {COLUMNS}",
                 (number, charged.amount_micros, charge_id, at_micros, claimed),
             ).fetchone()
             if row is not None:
-                purchase = _purchase(row)
+                purchase = purchase_of(row)
                 assert purchase.reserved.currency == charged.currency, "a purchase is settled in its own currency"
                 self._give_back(purchase, purchase.reserved.amount_micros - charged.amount_micros)
 
@@ -269,11 +186,11 @@ class SpendStore:
             row = database.execute(
                 "UPDATE purchase SET state = CASE WHEN unanswered = 0 THEN 'released' ELSE 'lapsed' END,"
                 " ended_micros = ?2 WHERE id = ?1 AND state = 'open' AND (unanswered = 0 OR expires_micros <= ?2)"
-                f" RETURNING {_COLUMNS}",
+                f" RETURNING {COLUMNS}",
                 (number, at_micros),
             ).fetchone()
             if row is not None:
-                purchase = _purchase(row)
+                purchase = purchase_of(row)
                 if purchase.state is State.RELEASED:
                     self._give_back(purchase, purchase.reserved.amount_micros)
                 return purchase.state
@@ -284,11 +201,11 @@ class SpendStore:
         with self._write() as database:
             row = database.execute(
                 "UPDATE purchase SET state = 'released', ended_micros = ?2 WHERE id = ?1 AND state = 'lapsed'"
-                f" RETURNING {_COLUMNS}",
+                f" RETURNING {COLUMNS}",
                 (number, at_micros),
             ).fetchone()
             if row is not None:
-                purchase = _purchase(row)
+                purchase = purchase_of(row)
                 self._give_back(purchase, purchase.reserved.amount_micros)
         return row is not None
 
@@ -336,10 +253,10 @@ class SpendStore:
         """Rows in their order; ``where`` is a condition of our own words."""
         with self._turn:
             rows = self._database.execute(
-                f"SELECT {_COLUMNS} FROM purchase WHERE {where} ORDER BY id",
+                f"SELECT {COLUMNS} FROM purchase WHERE {where} ORDER BY id",
                 values,
             ).fetchall()
-        return map(_purchase, rows)
+        return map(purchase_of, rows)
 
     def spent(self, scope: str = "total") -> dict[str, int]:
         """Micro-units by currency that are paid or reserved within a scope's name."""
@@ -377,17 +294,3 @@ def _scopes(domain: str, at_micros: int) -> tuple[tuple[str, str], ...]:
     """Each scope of a cap, and the name under which it is counted."""
     day = _day(at_micros)
     return (("total", "total"), ("day", f"day {day}"), ("domain_day", f"{domain} {day}"))
-
-
-def _purchase(row: tuple[object, ...]) -> Purchase:
-    number, url, domain, state, currency, reserved, charged, headers, *rest = row
-    return Purchase(
-        number,  # type: ignore[arg-type]  # the table is STRICT
-        url,  # type: ignore[arg-type]
-        domain,  # type: ignore[arg-type]
-        State(str(state)),
-        Money(reserved, currency),  # type: ignore[arg-type]
-        None if charged is None else Money(charged, currency),  # type: ignore[arg-type]
-        tuple((name, value) for name, value in orjson.loads(headers)),  # type: ignore[arg-type]
-        *rest,  # type: ignore[arg-type]
-    )

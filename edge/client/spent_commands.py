@@ -27,7 +27,7 @@ from edge.client.crawl_options import (
     wallet_at,
 )
 from edge.client.spend_log import log_lines
-from edge.client.spend_store import Purchase, State
+from edge.client.spend_rows import Purchase, State
 from edge.core.jws import time_text
 from edge.core.money import Money, money_document
 

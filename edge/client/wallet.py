@@ -11,32 +11,29 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
 
-import orjson
-
+from edge.client.answers import Answer, Delivered, is_page, money_of, price_of, refusal_of
 from edge.client.errors import (
-    REFUSED,
     AlreadyBought,
     CapReached,
-    CrawlRefused,
     NotAllowed,
     PaymentInDoubt,
     PriceRose,
     PriceUnknown,
-    Refusal,
     SpendingStopped,
     WrongCharge,
 )
 from edge.client.identity import NONCE_BYTES, PAYING_SECONDS, Identity, nonce_from
 from edge.client.spend_policy import SpendPolicy, domain_of
-from edge.client.spend_store import NewPurchase, Purchase, SpendStore, State
+from edge.client.spend_rows import NewPurchase, Purchase, State
+from edge.client.spend_store import SpendStore
 from edge.core.accept_signature import parse_accept_signature
-from edge.core.money import InvalidPrice, Money, parse_price
+from edge.core.money import Money
 from edge.core.reconcile import Difference
 from edge.core.refusals import CrawlerError
 from edge.core.request_signing import TAG
@@ -44,8 +41,6 @@ from edge.core.signature_faults import Flaw
 from edge.core.terms import (
     CRAWLER_CHARGED,
     CRAWLER_ERROR,
-    CRAWLER_ERROR_DETAIL,
-    CRAWLER_PRICE,
     CRAWLER_RECEIPT,
     Offer,
     OfferKind,
@@ -74,31 +69,6 @@ class Ready:
     repeats: Purchase | None = None
     method: str = "GET"
     covered: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: fields by lower-case name; ``body`` is needed of refusals only. ``fault``: it is not whole."""
-
-    status: int
-    fields: Mapping[str, str]
-    body: bytes = b""
-    fault: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """An answer for the caller: a page, paid or free, or whatever the site says that is not about money.
-
-    ``is_repeat`` says that ``charged`` was paid before, and nothing now.
-    """
-
-    url: str
-    status: int
-    charged: Money | None = None
-    charge_id: str | None = None
-    purchase: int | None = None
-    is_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +237,7 @@ class Wallet:
 
     def _page(self, ready: Ready, answer: Answer) -> Delivered:
         said, charge_id = answer.fields.get(CRAWLER_CHARGED), answer.fields.get(CRAWLER_RECEIPT)
-        charged = _money(said)
+        charged = money_of(said)
         if said is None or (charged is not None and charged.amount_micros == 0):
             # With a receipt's number, this is the page of a purchase that was given back before.
             self._free(ready, for_certain=charge_id is not None)
@@ -341,54 +311,3 @@ class Wallet:
     def in_doubt(self) -> list[Purchase]:
         """Purchases whose answer never came whole; ``resolve`` asks for them again."""
         return self.store.open_purchases()
-
-
-def is_page(answer: Answer) -> bool:
-    """Whether an answer is one that a sale may stand behind."""
-    return 200 <= answer.status < 300
-
-
-def price_of(answer: Answer) -> Money | None:
-    """The price that an answer names."""
-    return _money(answer.fields.get(CRAWLER_PRICE))
-
-
-def refusal_of(url: str, answer: Answer) -> CrawlRefused | None:
-    """The typed error of a refusing answer; None when it is the site's own, such as a 404."""
-    try:
-        error = CrawlerError(answer.fields.get(CRAWLER_ERROR, ""))
-    except ValueError:
-        return None
-    return REFUSED[error](
-        Refusal(
-            url,
-            answer.status,
-            code=_code(answer.body),
-            detail=answer.fields.get(CRAWLER_ERROR_DETAIL),
-            price=price_of(answer),
-            retry_after_seconds=retry_after(answer),
-            request_id=answer.fields.get("x-request-id"),
-        )
-    )
-
-
-def retry_after(answer: Answer) -> int | None:
-    """The seconds of Retry-After; a date is not waited for."""
-    text = answer.fields.get("retry-after", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-
-
-def _code(body: bytes) -> str | None:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    code = document.get("code") if isinstance(document, dict) else None
-    return code if isinstance(code, str) else None
-
-
-def _money(text: str | None) -> Money | None:
-    try:
-        return None if text is None else parse_price(text)
-    except InvalidPrice:
-        return None

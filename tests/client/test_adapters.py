@@ -14,11 +14,11 @@ import requests
 
 from edge.client import FakeEdge, Identity, SpendPolicy, Wallet
 from edge.client.aiohttp_middleware import PayingMiddleware
+from edge.client.answers import Delivered
 from edge.client.errors import CapReached, MissingCrawlerPrice, PaymentInDoubt, SpendingStopped
 from edge.client.fake_edge import PAGE, Reply
 from edge.client.httpx_transport import AsyncPayingTransport, PayingTransport
 from edge.client.requests_adapter import PayingAdapter
-from edge.client.wallet import Delivered
 from edge.core.keys import new_private_key
 from edge.core.message import Request
 from edge.core.money import parse_price

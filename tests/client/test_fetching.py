@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from edge.client import errors
+from edge.client.answers import Answer, Delivered
 from edge.client.errors import (
     REFUSED,
     AboveCap,
@@ -29,8 +30,8 @@ from edge.client.fetching import Conversation, Quote, Wait, fetch, quote, resolv
 from edge.client.flow import NoAnswer, Send
 from edge.client.identity import Identity
 from edge.client.spend_policy import SpendPolicy
-from edge.client.spend_store import State
-from edge.client.wallet import Answer, Delivered, Wallet
+from edge.client.spend_rows import State
+from edge.client.wallet import Wallet
 from edge.core.keys import new_private_key
 from edge.core.money import parse_price
 from edge.core.refusals import CrawlerError, RefusalCode

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from edge.client.answers import Answer
 from edge.client.fetching import Conversation
 from edge.client.flow import NoAnswer, Send
 from edge.client.site_signals import SiteSignals, read_signals
-from edge.client.wallet import Answer
 
 PAGE = "https://news.example/articles/1?q=1"
 TEXT = b"""

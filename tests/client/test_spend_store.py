@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from edge.client.spend_policy import Cap, SpendPolicy
-from edge.client.spend_store import NewPurchase, Purchase, SpendStore, SpendStoreProblem, State
+from edge.client.spend_rows import NewPurchase, Purchase, State
+from edge.client.spend_store import SpendStore, SpendStoreProblem
 from edge.core.money import Money
 from tests.support.source_tree import ROOT
 

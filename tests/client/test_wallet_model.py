@@ -15,13 +15,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from edge.client.answers import Answer
 from edge.client.errors import CrawlRefused, PageUnreachable, PaymentInDoubt, SpendingStopped
 from edge.client.fetching import Conversation, Wait, fetch, resolve
 from edge.client.flow import NoAnswer, Send
 from edge.client.identity import PAYING_SECONDS, Identity
 from edge.client.spend_policy import SpendPolicy
-from edge.client.spend_store import State
-from edge.client.wallet import Answer, Wallet
+from edge.client.spend_rows import State
+from edge.client.wallet import Wallet
 from edge.core.keys import new_private_key
 from edge.core.money import Money, parse_price
 
