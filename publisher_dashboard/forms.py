@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from edge.core.grants import FreePeriod
 from edge.core.identity import CrawlerKind, Rung
 from edge.core.money import InvalidPrice, Money, format_micros, parse_price
-from edge.core.rates import InvalidRate, Rate, parse_rate
+from edge.core.rates import REQUESTS_MAX, InvalidRate, Rate, parse_rate
 from edge.core.rule_fields import clock_text, parse_clock
 from edge.core.rules import EVERYWHERE, Action, InvalidRule, LedgerErrorChoice, Rule, Who, Window
 
@@ -118,6 +118,8 @@ def read_rule(form: Mapping[str, str], lists: Mapping[str, Sequence[str]], curre
         "rate": reader.read("rate", lambda: _rate(form), None) if action is not Action.BLOCK else None,
         **(_terms(form, reader) if action is Action.CHARGE else {}),
     }
+    if action is not Action.CHARGE:
+        _refuse_terms(form, reader)
     where = reader.read("address", lambda: _where(form), EVERYWHERE)
     typed: dict[str, Any] = {"name": form.get("name", "").strip(), "where": where, **values}
     rule = _checked(typed, reader.errors)
@@ -127,7 +129,7 @@ def read_rule(form: Mapping[str, str], lists: Mapping[str, Sequence[str]], curre
 
 
 def _terms(form: Mapping[str, str], reader: _Reader) -> dict[str, Any]:
-    """What makes pages of a charge free; another action leaves it behind."""
+    """What makes pages of a charge free."""
     per = form.get("free_period") or FreePeriod.MONTH.value
     return {
         "free_pages": reader.read("free_pages", lambda: _count(form, "free_pages"), None) or 0,
@@ -137,13 +139,22 @@ def _terms(form: Mapping[str, str], reader: _Reader) -> dict[str, Any]:
     }
 
 
+def _refuse_terms(form: Mapping[str, str], reader: _Reader) -> None:
+    """Terms with another action are a mistake: who types “100 free pages” and Allow would give every page away."""
+    for field in ("free_pages", "recrawl_hours", "recrawl_unchanged"):
+        if form.get(field, "").strip():
+            reader.errors.setdefault(field, "Only a charge has free pages: choose Charge, or empty this.")
+
+
 def _count(form: Mapping[str, str], field: str) -> int | None:
     """A whole number, with or without commas; None when nothing was typed. Raises ``InvalidRule``."""
     text = form.get(field, "").strip().replace(",", "")
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or len(text) > _WHOLE_DIGITS_MAX + 1:
+    if not (text.isascii() and text.isdigit()):
         raise InvalidRule(field, f"“{text}” is not a whole number; write it like 100")
+    if len(text) > _WHOLE_DIGITS_MAX + 1:
+        raise InvalidRule(field, "this is too large; write a smaller number")
     return int(text)
 
 
@@ -152,7 +163,7 @@ def _rate(form: Mapping[str, str]) -> Rate | None:
     try:
         return None if number is None else parse_rate(f"{number}/{form.get('rate_per') or 'minute'}")
     except InvalidRate as wrong:
-        raise InvalidRule("rate", str(wrong)) from wrong
+        raise InvalidRule("rate", f"write a number from 1 to {REQUESTS_MAX:,}") from wrong
 
 
 def _checked(typed: dict[str, Any], errors: dict[str, str]) -> Rule:

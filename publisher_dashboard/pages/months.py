@@ -24,6 +24,7 @@ from edge.store.closed_months import find_closed
 from edge.store.earnings import first_earning_at
 from edge.store.month_reading import Part
 from edge.store.month_totals import publisher_months
+from edge.store.publishers import list_publishers
 from edge.store.statements import read_statement
 from publisher_dashboard.auth import NOT_HERE, Turned
 from publisher_dashboard.rendering import at, month_name
@@ -54,8 +55,11 @@ def show(visit: Visit) -> Response:
             MonthLine(month, month_name(month), is_draft(month, visit.now_micros), closed, totals)
             for month, closed, totals in publisher_months(connection, visit.publisher.publisher_id, months)
         ]
+        shared = any(
+            one.share_ppm for one in list_publishers(connection) if one.publisher_id == visit.publisher.publisher_id
+        )
     ends = at(this.end_micros)
-    return visit.render("months.html", months=lines, ends=f"{ends.day} {ends:%B %Y}, 00:00 UTC")
+    return visit.render("months.html", months=lines, shared=shared, ends=f"{ends.day} {ends:%B %Y}, 00:00 UTC")
 
 
 def show_one(visit: Visit) -> Response:

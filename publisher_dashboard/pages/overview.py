@@ -62,6 +62,7 @@ def show(visit: Visit) -> Response:
     length = (month.end_micros - month.start_micros) // DAY_MICROS
     today = (visit.now_micros - month.start_micros) // DAY_MICROS
     earned = sums.get(currency, Earned(currency, 0, 0, 0))
+    kept = max(earned.pages - earned.reversed_pages, 1)
     return visit.render(
         "overview.html",
         month=month,
@@ -69,7 +70,8 @@ def show(visit: Visit) -> Response:
         currency=currency,
         currencies=sorted(sums),
         earned=earned,
-        average=earned.amount_micros // kept if (kept := earned.pages - earned.reversed_pages) > 0 else 0,
+        average=earned.amount_micros // kept,
+        per_thousand=1000 * earned.amount_micros // kept,
         before=before.get(currency),
         chart=draw(days, currency, length, today),
         today=today + 1,

@@ -208,6 +208,26 @@ def test_a_mistake_names_its_field(changed: dict[str, str], field: str) -> None:
     assert set(found.value.errors) == {field}
 
 
+@pytest.mark.parametrize("action", ["allow", "block", "monitor"])
+def test_free_pages_with_another_action_than_charge_are_a_mistake_or_every_page_would_be_free(action: str) -> None:
+    terms = {"free_pages": "100", "recrawl_hours": "24", "recrawl_unchanged": "on"}
+    form = blank_form() | {"name": "x", "action": action, "where": "pattern", "address": "/a"} | terms
+    with pytest.raises(Mistakes) as found:
+        read_rule(form, {}, "USD")
+    assert set(found.value.errors) == set(terms)
+    assert all("choose Charge" in text for text in found.value.errors.values())
+
+
+def test_a_number_that_is_too_large_is_called_that_and_a_rate_is_asked_for_as_the_form_takes_it() -> None:
+    form = blank_form() | {"name": "x", "price": "1", "where": "pattern", "address": "/a"}
+    with pytest.raises(Mistakes) as found:
+        read_rule(form | {"free_pages": "99999999999", "rate": "0"}, {}, "USD")
+    assert found.value.errors == {
+        "free_pages": "This is too large; write a smaller number.",
+        "rate": "Write a number from 1 to 1,000,000.",
+    }
+
+
 def test_what_does_not_belong_to_the_action_is_left_out() -> None:
     form = blank_form() | {
         "name": "x",

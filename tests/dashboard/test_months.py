@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import orjson
@@ -14,11 +15,13 @@ from edge.core.month import Month
 from edge.core.report import fold
 from edge.core.statement import Party
 from edge.store.month_close import Closer, close_month
+from edge.store.publishers import set_share
 from edge.store.service_keys import load_service_keys
 from edge.store.tables import publisher
 from publisher_dashboard.rendering import money
 from tests.dashboard.conftest import House
 from tests.support.month_entries import stream_month
+from tests.support.newsroom import sell_a_free_page
 
 BASE = "/publishers/1/months"
 
@@ -115,3 +118,23 @@ def test_a_closed_month_says_so_with_the_share_and_what_is_payable(quick_house: 
     with quick_house.database.write() as connection:
         connection.execute(update(publisher).where(publisher.c.id == 1).values(share_ppm=0, name="Renamed"))
     assert owner.get(f"{BASE}/2026-10/report.csv").content == answer.content
+
+
+def test_what_is_payable_of_an_open_month_is_called_before_the_fee_where_there_will_be_one(quick_house: House) -> None:
+    owner = quick_house.signed_in()
+    page = owner.get(BASE).text
+    assert "at the close" not in page
+    assert "before the fee" not in page
+    with quick_house.database.write() as connection:
+        set_share(connection, "Harbour Press", 125_000)
+    page = owner.get(BASE).text
+    assert page.count("at the close") == page.count("before the fee") == 3
+
+
+def test_free_pages_of_a_month_are_in_its_lines(quick_house: House) -> None:
+    owner = quick_house.signed_in()
+    assert 'data-label="free"' not in owner.get(f"{BASE}/2026-11").text
+    sell_a_free_page(quick_house.database, quick_house.newsroom)
+    counts = re.findall(r'data-label="free">(\d+)<', owner.get(f"{BASE}/2026-11").text)
+    assert counts[-1] == "1"
+    assert sum(map(int, counts[:-1])) == 1

@@ -10,6 +10,7 @@ from edge.core.month import Month
 from edge.store.earnings import Period, earned_by_currency
 from publisher_dashboard.rendering import money
 from tests.dashboard.conftest import House
+from tests.support.newsroom import sell_a_free_page
 
 
 def test_the_figures_are_those_of_the_month_so_far(house: House) -> None:
@@ -20,9 +21,26 @@ def test_the_figures_are_those_of_the_month_so_far(house: House) -> None:
     assert f"<dd>{money(earned.amount_micros, 'USD')}</dd>" in page
     assert f"<dd>{earned.pages}</dd>" in page
     assert "1 to 20 November 2026" in page
-    bars = re.findall(r"<th scope=\"row\">\d+ November 2026</th><td class=\"n\">(\d+)</td>", page)
+    bars = re.findall(r"<th scope=\"row\"[^>]*>\d+ November 2026</th><td class=\"n\">(\d+)</td>", page)
     assert len(bars) == 20
     assert sum(map(int, bars)) == earned.pages
+
+
+def test_the_price_of_a_thousand_is_not_the_rounded_average_a_thousand_times(quick_house: House) -> None:
+    month = Month(2026, 11)
+    with quick_house.database.read() as connection:
+        earned = earned_by_currency(connection, 1, Period(month.start_micros, month.end_micros))["USD"]
+    kept = earned.pages - earned.reversed_pages
+    assert earned.amount_micros % kept, "an average that is exact shows nothing"
+    page = quick_house.signed_in().get("/publishers/1").text
+    assert f"{money(1000 * earned.amount_micros // kept, 'USD')} per 1,000" in page
+
+
+def test_a_free_page_among_the_latest_is_called_free(quick_house: House) -> None:
+    sell_a_free_page(quick_house.database, quick_house.newsroom)
+    page = quick_house.signed_in().get("/publishers/1").text
+    latest = page.split('id="latest-title"')[1].split("</section>")[0]
+    assert latest.count(">free</span>") == 1
 
 
 def test_refused_is_only_who_was_turned_away_not_people_served_pages_or_failures(quick_house: House) -> None:

@@ -7,12 +7,13 @@ newsroom. The second publisher's names and pages contain the canary, so that a l
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from argon2 import PasswordHasher
 from sqlalchemy import Connection
 
+from edge.core.grants import FreePages, FreePeriod
 from edge.core.identity import CrawlerKind, Rung
 from edge.core.ledger import ChargeOrder, CreditOrder, Held, charge_id, charge_key
 from edge.core.ledger_operations import Credit, Hold, Post, Reverse, Void
@@ -227,7 +228,7 @@ class _Seller:
         times = sorted(end - int((end - began) * self._chance.random() ** 1.6) for _ in range(number))
         for at_micros in times:
             self._clock.now_micros = at_micros
-            order = self._order(site, publisher_id, earns, self._chance.choice(pages))
+            order = self.order(site, publisher_id, earns, self._chance.choice(pages))
             sold.append(charge_id(order.key))
             self._write(writer, order)
         writer.close()
@@ -245,9 +246,9 @@ class _Seller:
         if fate == 17:
             writer.write([Reverse(order.key, "the connection broke")])
 
-    def _order(self, site: Site, publisher_id: int, earns: int, target: str) -> ChargeOrder:
+    def order(self, site: Site, publisher_id: int, earns: int, target: str) -> ChargeOrder:
         self._count += 1
-        name = self._chance.choices(tuple(self._crawlers), (9, 5, 3, 2))[0]
+        name = self._chance.choices(tuple(self._crawlers), (9, 5, 3, 2)[: len(self._crawlers)])[0]
         crawler_id, account = self._crawlers[name]
         rule, price = _priced(target)
         return ChargeOrder(
@@ -267,6 +268,18 @@ class _Seller:
             status=200,
             evidence="acknowledged",
         )
+
+
+def sell_a_free_page(database: Database, newsroom: Newsroom) -> None:
+    """One page that a rule's free pages give the first crawler, at the newsroom's last moment."""
+    with database.write() as connection:
+        account = open_crawler_account(connection, 1, "USD", terms=Terms.POSTPAID, limit=usd("5000"))
+        earns = publisher_account(connection, newsroom.publisher_id, "USD")
+    seller = _Seller(database, {"ExampleBot": (1, account)}, random.Random(1), _Clock(micros(NOW)))
+    order = seller.order(newsroom.site, newsroom.publisher_id, earns, "/articles/free")
+    writer = BatchWriter(database, "newsroom", _Clock(micros(NOW)))
+    writer.write([Post(replace(order, grants=(FreePages(1, FreePeriod.MONTH),)))])
+    writer.close()
 
 
 def _priced(target: str) -> tuple[str, Money]:
