@@ -51,7 +51,10 @@ def test_every_code_has_its_status_and_its_word_and_is_never_cached(code: Refusa
     assert fields["cache-control"] == "no-store"
     assert fields["vary"] == VARY
     assert fields["content-type"] == "application/problem+json"
-    assert fields["link"] == f'</.well-known/farebox/problems/{code}>; rel="help"'
+    links = [f'</.well-known/farebox/problems/{code}>; rel="help"']
+    if code is RefusalCode.CRAWLER_UNREGISTERED:
+        links.append('</.well-known/farebox/register>; rel="register"')
+    assert fields["link"] == ", ".join(links)
 
 
 def test_a_rules_own_status_replaces_the_codes() -> None:
