@@ -118,6 +118,45 @@ def test_locks_that_were_taken_away_are_named(empty: Database) -> None:
         assert missing_triggers(connection) == [name]
 
 
+SQLITE_SHAM = [
+    f"CREATE TRIGGER entry_no_update BEFORE UPDATE {where} BEGIN SELECT RAISE(ABORT, 'entry is append-only'); END"
+    for where in ("ON entry WHEN 0", "ON site", "OF kind ON entry")
+]
+POSTGRESQL_SHAM = [
+    "CREATE TRIGGER entry_no_change BEFORE UPDATE OR DELETE ON entry FOR EACH ROW WHEN (false)"
+    " EXECUTE FUNCTION refuse_change()",
+    "CREATE TRIGGER entry_no_change BEFORE UPDATE OR DELETE ON site FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+    "CREATE TRIGGER entry_no_change BEFORE DELETE ON entry FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+    "CREATE TRIGGER entry_no_change BEFORE UPDATE OF kind OR DELETE ON entry FOR EACH ROW"
+    " EXECUTE FUNCTION refuse_change()",
+]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_locks_of_the_right_name_that_lock_nothing_are_missing(empty: Database, number: int) -> None:
+    shams = SQLITE_SHAM if empty.is_sqlite else POSTGRESQL_SHAM
+    sham = shams[number % len(shams)]
+    name = "entry_no_update" if empty.is_sqlite else "entry_no_change"
+    schema.upgrade(empty)
+    with empty.write() as connection:
+        connection.exec_driver_sql(f"DROP TRIGGER {name}{'' if empty.is_sqlite else ' ON entry'}")
+        connection.exec_driver_sql(sham)
+    with empty.read() as connection:
+        assert missing_triggers(connection) == [name]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_locks_whose_function_was_emptied_are_missing(empty: Database) -> None:
+    schema.upgrade(empty)
+    with empty.write() as connection:
+        connection.exec_driver_sql(
+            "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RETURN COALESCE(NEW, OLD); /* RAISE EXCEPTION */ END $$"
+        )
+    with empty.read() as connection:
+        assert "entry_no_change" in missing_triggers(connection)
+
+
 @pytest.mark.parametrize("balance", [9_000_000_000_000_000_001, -9_000_000_000_000_000_001])
 def test_a_balance_stays_a_whole_number(empty: Database, balance: int) -> None:
     schema.upgrade(empty)
