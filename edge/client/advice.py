@@ -50,6 +50,13 @@ NEXT_STEPS: Mapping[CrawlerError, str] = {
 """Complete by test."""
 
 
+MAY_NOT_PAY = (
+    "Your crawler may not pay here: it is not registered, has no account in the site's currency, or is suspended."
+    " `farebox-crawl register` asks to be registered and, with --status, says how that stands; else ask the operator."
+)
+"""For a PaymentFailed of status 403, which no top-up helps."""
+
+
 def exit_code(outcome: Outcome) -> int:
     """0 done, 1 failed, 3 partly done (the page is elsewhere)."""
     match outcome:
@@ -132,7 +139,8 @@ def _refused(outcome: Refused) -> list[str]:
     if known is None:
         lines = [f"The site answered with status {outcome.status}. Nothing was charged."]
     else:
-        lines = [f"{known} (status {outcome.status}). {_next_step(known, outcome)}"]
+        step = next_step(known, outcome.status, comes_back=bool(outcome.retry_after))
+        lines = [f"{known} (status {outcome.status}). {step}"]
     if outcome.detail:
         lines.append(f"The edge says: {_plain(outcome.detail)}")
     if outcome.price is not None:
@@ -144,11 +152,13 @@ def _refused(outcome: Refused) -> list[str]:
     return lines
 
 
-def _next_step(known: CrawlerError, outcome: Refused) -> str:
-    """Of what fails for want of money, only a budget comes back by itself."""
-    if known is CrawlerError.PAYMENT_FAILED and outcome.retry_after:
+def next_step(error: CrawlerError, status: int, *, comes_back: bool = False) -> str:
+    """What to do next. Of what fails for want of money only a budget comes back; a 403 is no want of money."""
+    if error is CrawlerError.PAYMENT_FAILED and status == 403:
+        return MAY_NOT_PAY
+    if error is CrawlerError.PAYMENT_FAILED and comes_back:
         return "A budget of your account is used up; wait until it resets, or have it raised: a top-up does not help."
-    return NEXT_STEPS[known]
+    return NEXT_STEPS[error]
 
 
 def _known_error(text: str | None) -> CrawlerError | None:

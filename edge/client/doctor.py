@@ -183,4 +183,6 @@ def _offered(client: PaidClient, url: str, price: Money) -> Finding:
     refused = refusal_of(url, came)
     if refused is not None:
         return Finding("edge", False, str(refused))
-    return Finding("edge", True, f"your signature is accepted and {price} would be paid; nothing was charged")
+    return Finding("edge", True,
+                   f"your signature and an offer of {price} are accepted, nothing was charged; only a purchase shows"
+                   " whether your account and its budgets cover it")  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edge.client.advice import NEXT_STEPS
+from edge.client.advice import next_step
 from edge.core.errors import EdgeError
 from edge.core.money import Money
 from edge.core.refusals import REFUSALS, CrawlerError, RefusalCode
@@ -40,7 +40,7 @@ class CrawlRefused(EdgeError):
 
     def _advice(self, refusal: Refusal) -> str:
         known = next((code for code in RefusalCode if code == refusal.code), None)
-        return NEXT_STEPS[self.error] if known is None else REFUSALS[known].detail
+        return next_step(self.error, refusal.status) if known is None else REFUSALS[known].detail
 
 
 class CrawlerForbidden(CrawlRefused):

@@ -9,7 +9,7 @@ import orjson
 
 from edge.core.money import Money
 
-SCHEMA = """
+_FIRST = """
 CREATE TABLE purchase (
     id INTEGER PRIMARY KEY,
     url TEXT NOT NULL,
@@ -43,6 +43,22 @@ CREATE TABLE page (
     last_modified TEXT
 ) STRICT, WITHOUT ROWID;
 """
+_FREE_PAGES = """
+CREATE TABLE free_page (
+    charge_id TEXT PRIMARY KEY,
+    url TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    at_micros INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+STEPS = (_FIRST, _FREE_PAGES)
+"""What each version adds to the one before; a store's version is how many of them it has."""
+
+
+def statements_from(version: int) -> list[str]:
+    """What makes a store of this version one of the newest."""
+    return [statement for step in STEPS[version:] for statement in step.split(";\n") if statement.strip()]
 
 
 class State(StrEnum):
@@ -85,6 +101,17 @@ class Purchase:
     claimed: str | None
     receipt: str | None
     receipt_fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FreePage:
+    """A page that cost nothing and has a number in the seller's books, where it counts like a charge of 0."""
+
+    charge_id: str
+    url: str
+    domain: str
+    currency: str
+    at_micros: int
 
 
 COLUMNS = (

@@ -23,13 +23,12 @@ from pathlib import Path
 import orjson
 
 from edge.client.spend_policy import Cap
-from edge.client.spend_rows import COLUMNS, SCHEMA, NewPurchase, Purchase, State, purchase_of
+from edge.client.spend_rows import COLUMNS, STEPS, FreePage, NewPurchase, Purchase, State, purchase_of, statements_from
 from edge.core.errors import EdgeError
 from edge.core.jws import time_text
 from edge.core.money import AMOUNT_MICROS_MAX, Money
 
 WAIT_SECONDS = 60.0
-VERSION = 1
 
 
 class SpendStoreProblem(EdgeError):
@@ -61,13 +60,12 @@ class SpendStore:
     def _make_tables(self) -> None:
         with self._write() as database:
             version = database.execute("PRAGMA user_version").fetchone()[0]
-            if version == VERSION:
-                return
-            if version or database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            has_tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] > 0
+            if version > len(STEPS) or has_tables != (version > 0):
                 raise SpendStoreProblem(f"{self.path} is another program's database, or a newer version's")
-            for statement in SCHEMA.split(";\n"):
+            for statement in statements_from(version):
                 database.execute(statement)
-            database.execute(f"PRAGMA user_version = {VERSION}")
+            database.execute(f"PRAGMA user_version = {len(STEPS)}")
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
@@ -217,6 +215,20 @@ class SpendStore:
             )
 
     # Evidence
+
+    def note_free(self, page: FreePage) -> None:
+        """Remember a page that a term or a subscription gave; the same one again changes nothing."""
+        values = (page.charge_id, page.url, page.domain, page.currency, page.at_micros)
+        with self._write() as database:
+            database.execute("INSERT INTO free_page VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", values)
+
+    def free_pages(self, since_micros: int = 0) -> list[FreePage]:
+        """The pages that were free under a number of the seller's, oldest first."""
+        with self._turn:
+            rows = self._database.execute(
+                "SELECT * FROM free_page WHERE at_micros >= ? ORDER BY at_micros", (since_micros,)
+            ).fetchall()
+        return [FreePage(*row) for row in rows]
 
     def keep_receipt(self, number: int, receipt: str | None, fault: str | None) -> None:
         """Keep a receipt, and what is wrong with it."""

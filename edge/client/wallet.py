@@ -30,7 +30,7 @@ from edge.client.errors import (
 )
 from edge.client.identity import NONCE_BYTES, PAYING_SECONDS, Identity, nonce_from
 from edge.client.spend_policy import SpendPolicy, domain_of
-from edge.client.spend_rows import NewPurchase, Purchase, State
+from edge.client.spend_rows import FreePage, NewPurchase, Purchase, State
 from edge.client.spend_store import SpendStore
 from edge.core.accept_signature import parse_accept_signature
 from edge.core.money import Money
@@ -239,8 +239,11 @@ class Wallet:
         said, charge_id = answer.fields.get(CRAWLER_CHARGED), answer.fields.get(CRAWLER_RECEIPT)
         charged = money_of(said)
         if said is None or (charged is not None and charged.amount_micros == 0):
-            # With a receipt's number, this is the page of a purchase that was given back before.
+            # With a receipt's number alone, this is the page of a purchase that was given back before.
             self._free(ready, for_certain=charge_id is not None)
+            if charged is not None and charge_id is not None:
+                page = FreePage(charge_id, ready.url, domain_of(ready.url), charged.currency, self.now_micros())
+                self.store.note_free(page)
             return Delivered(ready.url, answer.status)
         before = ready.repeats
         if before is not None and (charge_id, charged) == (before.charge_id, before.charged):

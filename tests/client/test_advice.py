@@ -81,6 +81,12 @@ def test_every_crawler_error_says_what_to_do_next(error: CrawlerError) -> None:
     assert NEXT_STEPS[error] in sentences(refused(error))[0]
 
 
+def test_who_may_not_pay_is_not_told_to_top_up() -> None:
+    [first, *_] = sentences(Refused(URL, 403, "PaymentFailed", "register this agent", None, None, None))
+    assert "`farebox-crawl register`" in first
+    assert "top it up" not in first
+
+
 def test_what_a_server_wrote_cannot_drive_the_terminal() -> None:
     outcome = Refused(URL, 400, "InvalidSignature", "\x1b[2Jgone\u202e", CENT, "\x07", "\x9b1m")
     for line in sentences(outcome):

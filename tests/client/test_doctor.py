@@ -77,7 +77,8 @@ def test_a_crawler_that_is_well(key_file: Path, capfd: pytest.CaptureFixture[str
         "key": True, "directory": True, "directory's media type": True, "directory's size": True,
         "directory's speed": True, "directory's signature": None, "clock": True, "signature": None, "edge": True,
     }  # fmt: skip
-    assert "USD 0.01 would be paid; nothing was charged" in found["edge"][1]
+    assert "an offer of USD 0.01 are accepted, nothing was charged" in found["edge"][1]
+    assert "only a purchase shows" in found["edge"][1]  # an account without credit is told nothing by HEAD
 
 
 def test_a_directory_may_be_signed(key_file: Path, capfd: pytest.CaptureFixture[str]) -> None:

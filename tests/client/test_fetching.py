@@ -29,6 +29,7 @@ from edge.client.errors import (
 from edge.client.fetching import Conversation, Quote, Wait, fetch, quote, resolve
 from edge.client.flow import NoAnswer, Send
 from edge.client.identity import Identity
+from edge.client.spend_log import log_lines
 from edge.client.spend_policy import SpendPolicy
 from edge.client.spend_rows import State
 from edge.client.wallet import Wallet
@@ -140,6 +141,17 @@ def test_a_free_page_costs_nothing(wallet: Wallet) -> None:
     assert delivered == Delivered(URL, 200)
     _, delivered = talk(fetch(wallet, URL, CENT), Answer(200, {}))
     assert delivered.charged is None
+    assert left_over(wallet) == 0
+
+
+def test_a_page_that_a_term_gives_is_in_the_log_once_with_nothing_paid(wallet: Wallet) -> None:
+    free = Answer(200, {"crawler-charged": "USD 0.00", "crawler-receipt": "ch_free"})
+    for price in (None, CENT, None):
+        _, delivered = talk(fetch(wallet, URL, price), free)
+        assert delivered.charged is None
+    [line] = [orjson.loads(line) for line in log_lines(wallet.store)]
+    assert (line["charge_id"], line["url"], line["amount_micros"], line["currency"]) == ("ch_free", URL, 0, "USD")
+    assert list(log_lines(wallet.store, domains=["other.example"])) == []
     assert left_over(wallet) == 0
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from edge.client.spend_policy import Cap, SpendPolicy
-from edge.client.spend_rows import NewPurchase, Purchase, State
+from edge.client.spend_rows import FreePage, NewPurchase, Purchase, State
 from edge.client.spend_store import SpendStore, SpendStoreProblem
 from edge.core.money import Money
 from tests.support.source_tree import ROOT
@@ -180,6 +180,27 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
         SpendStore(tmp_path / "other.db")
     with pytest.raises(SpendStoreProblem, match="another place"):
         SpendStore(tmp_path / "missing" / "spend.db")
+
+
+def test_a_store_of_the_first_version_is_taken_on_with_what_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "spend.db"
+    store = SpendStore(path)
+    store.settle(bought(store, 3_000), Money(3_000, "USD"), "ch_1", NOW)
+    store.close()
+    with sqlite3.connect(path) as older:
+        older.execute("DROP TABLE free_page")
+        older.execute("PRAGMA user_version = 1")
+    store = SpendStore(path)
+    store.note_free(FreePage("ch_2", "https://a.example/2", "a.example", "USD", NOW))
+    assert [page.charge_id for page in store.free_pages()] == ["ch_2"]
+    assert store.spent() == {"USD": 3_000}
+
+
+def test_a_store_of_a_newer_version_is_left_alone(store: SpendStore) -> None:
+    with sqlite3.connect(store.path) as newer:
+        newer.execute("PRAGMA user_version = 99")
+    with pytest.raises(SpendStoreProblem, match="newer version"):
+        SpendStore(store.path)
 
 
 def test_a_file_that_was_changed_by_hand_is_noticed(store: SpendStore) -> None:

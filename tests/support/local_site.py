@@ -36,10 +36,11 @@ class LocalSite:
         self._site_id = site.site_id
         self.publish(prices)
 
-    def publish(self, prices: dict[str, str]) -> None:
-        """Set the prices, by path."""
+    def publish(self, prices: dict[str, str], free_pages: int = 0) -> None:
+        """Set the prices, by path, each with so many free pages a month."""
         priced = tuple(
-            Rule(path, where=path, action=Action.CHARGE, price=parse_price(price)) for path, price in prices.items()
+            Rule(path, where=path, action=Action.CHARGE, price=parse_price(price), free_pages=free_pages)
+            for path, price in prices.items()
         )
         with self.stage.market.database.write() as connection:
             live = live_version(connection, self._site_id)

@@ -60,6 +60,19 @@ def test_64_tasks_spend_to_a_cap_exactly_and_every_receipt_holds(site: LocalSite
     assert site.wrongs(wallet, tmp_path) == []
 
 
+def test_pages_that_a_rule_gives_are_in_both_books(sqlite_stage: Stage, tmp_path: Path) -> None:
+    site = LocalSite(sqlite_stage, {})
+    site.publish({"/small/*": "USD 0.01"}, free_pages=2)
+    sqlite_stage.edge()
+    wallet = local_wallet(tmp_path)
+    with PaidClient(wallet, timeout=PATIENCE_SECONDS) as client:
+        pages = [beside(site, lambda number=number: client.get(site.url(f"/small/{number}"))) for number in range(3)]  # type: ignore[misc]
+    assert [page.charged for page in pages] == [None, None, CENT]
+    assert len(wallet.store.free_pages()) == 2
+    assert site.taken_micros() == 10_000
+    assert site.wrongs(wallet, tmp_path) == []
+
+
 def test_a_price_that_rises_between_quote_and_fetch_stops(site: LocalSite, tmp_path: Path) -> None:
     wallet = local_wallet(tmp_path)
     with PaidClient(wallet, timeout=PATIENCE_SECONDS) as client:
