@@ -19,6 +19,7 @@ from edge.cli.terminal import (
     JsonFlag,
     WrongUsage,
     exact_time_text,
+    harmless_json,
     note,
     say,
     show_json,
@@ -91,7 +92,7 @@ def charges(
             return
         if format is Format.JSONL:
             for charge in stream_charges(connection, narrowed):
-                say(orjson.dumps(_row(charge)).decode())
+                say(harmless_json(orjson.dumps(_row(charge))))
             return
         page = list_charges(connection, narrowed, limit=limit)
     rows = [_row(charge) for charge in page.charges]

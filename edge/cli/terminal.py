@@ -6,6 +6,7 @@ in or on the locale; a pipe that closes early is not an error.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.core.errors import EdgeError
+
+# DEL, the C1 controls, and what turns the direction of a line; the C0 controls JSON escapes itself.
+_DRIVES_TERMINALS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -72,7 +76,15 @@ def show_fields(values: Mapping[str, Any], as_json: bool) -> None:
 
 def show_json(value: Any) -> None:
     """Print a value as indented JSON."""
-    say(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode())
+    say(harmless_json(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str)))
+
+
+def harmless_json(document: bytes) -> str:
+    """The same JSON without characters that could drive a terminal: a stranger's U+009B begins a command there.
+
+    They stand in texts alone, so each is written as JSON's own escape; what a program reads stays the same.
+    """
+    return _DRIVES_TERMINALS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", document.decode())
 
 
 def say(text: str) -> None:
