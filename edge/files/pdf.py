@@ -3,7 +3,8 @@
 Rules of this file
 - One look: left for words, right for figures, a line for a sum. Amounts of a column have the same decimals.
 - Nothing in it depends on when it is made: dates are the month's, fonts come from wheels, no time of day.
-- Names of strangers are one line, cut to their column, with what cannot be seen written out.
+- Names of strangers are cut to their column, with what cannot be seen written out. What a reader must look up or add
+  up is never cut: figures are set smaller, charge ids and payment references go on, on the next line.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any, BinaryIO
 from edge.core.money import MICROS_PER_UNIT
 from edge.core.report import ReportLine
 from edge.core.statement import Party, Reader, Statement
+from edge.files.fitting import cut, wrapped
 from edge.files.fonts import MAIN, Letters, quiet_subsetting
+from edge.files.line_words import all_amounts, line_words, party_word, shown_amounts
 from edge.files.needed import library
 from edge.files.tables import Cell, Table, TableRow, tables
 from edge.files.wording import TITLES, account_title, decided_at, figures, how_to_check, period
@@ -24,6 +27,7 @@ MARGIN, WIDTH, BOTTOM = 18.0, 174.0, 20.0
 INK, GREY, RULE, PALE, AMBER = (31, 42, 55), (91, 102, 115), (201, 208, 216), (243, 245, 248), (181, 71, 8)
 _FIGURES = (17.0, 19.0, 26.0, 24.0, 26.0)
 _WORDS = WIDTH - sum(_FIGURES)
+_ACCOUNT = (54.0, 16.0, 26.0, 26.0, 26.0, 26.0)
 
 
 def write_pdf(statement: Statement, sink: BinaryIO, scratch: Path) -> int:
@@ -113,7 +117,7 @@ class _Page:
         self._room(14 + 6.2 * len(shown))
         self._heading(f"Summary in {currency}")
         decimals = _decimals(figure.micros for figure in shown)
-        pages = f"{total.pages:,} pages"
+        pages = f"{total.pages:,} {'page' if total.pages == 1 else 'pages'}"
         if total.reversed_pages:
             pages += f", {total.reversed_pages:,} given back"
         if total.free_pages:
@@ -135,22 +139,24 @@ class _Page:
         self._room(34)
         self._heading(f"Lines in {currency}")
         total = self._statement.total(currency)
-        amounts = [micros for line in [*lines, total] for micros in _amounts(self._statement.reader, line)]
+        amounts = [micros for line in [*lines, total] for micros in all_amounts(self._statement.reader, line)]
         decimals = _decimals(amounts)
         headings = ("Pages", "Given back", "Gross", "Corrections", "Net")
         if self._statement.reader is not Reader.CRAWLER and total.fee_micros:
             headings = ("Pages", "Given back", "Net", "Fee", "Payable")
-        self._columns(_party_word(self._statement.reader), headings)
+        self._columns(party_word(self._statement.reader), headings)
         for line in lines:
             if self._pdf.will_page_break(10.5):
                 self._pdf.add_page()
-                self._columns(_party_word(self._statement.reader), headings)
+                self._columns(party_word(self._statement.reader), headings)
             self._line(line, decimals, bool(total.fee_micros))
         self._room(9)
         self._rule()
         self._text(f"Total in {currency}", _WORDS, 7, size=9, bold=True)
+        top = self._pdf.get_y()
         self._figures(total, decimals, bool(total.fee_micros), bold=True)
-        self._pdf.ln(11)
+        self._free(total, top + 6)
+        self._pdf.set_xy(MARGIN, top + 11)
 
     def _columns(self, words: str, headings: Sequence[str]) -> None:
         self._pdf.set_fill_color(*PALE)
@@ -162,30 +168,36 @@ class _Page:
     def _line(self, line: ReportLine, decimals: int, fees: bool) -> None:
         pdf = self._pdf
         top = pdf.get_y()
-        first, second = _words(self._statement.reader, line)
+        first, second = line_words(self._statement.reader, line)
         self._text(first, _WORDS - 2, 5, size=9)
         pdf.set_xy(MARGIN, top + 4.6)
         self._text(second, _WORDS - 2, 4.2, size=7.5, ink=GREY)
         pdf.set_xy(MARGIN + _WORDS, top)
         self._figures(line, decimals, fees)
+        self._free(line, top + 4.6)
         pdf.set_xy(MARGIN, top + 9.4)
         self._rule(light=True)
         pdf.set_y(top + 10.4)
 
     def _figures(self, line: Any, decimals: int, fees: bool, *, bold: bool = False) -> None:
         counts = [f"{line.pages:,}", f"{line.reversed_pages:,}" if line.reversed_pages else "–"]
-        amounts = _shown_amounts(self._statement.reader, line, fees)
+        amounts = shown_amounts(self._statement.reader, line, fees)
         gross, between, net = (_money(micros, decimals) for micros in amounts)
         shown = [*counts, gross, between if amounts[1] else "–", net]
         for width, text in zip(_FIGURES, shown, strict=True):
             self._text(text, width, 7 if bold else 5, size=9, bold=bold, align="R")
 
+    def _free(self, line: Any, top: float) -> None:
+        """Below the paid pages, those that were free: they are in no amount."""
+        if line.free_pages:
+            self._pdf.set_xy(MARGIN + _WORDS, top)
+            self._text(f"{line.free_pages:,} free", _FIGURES[0], 4.2, size=7.5, align="R", ink=GREY)
+
     def _accounts(self) -> None:
-        columns = (62.0, 28.0, 28.0, 28.0, 28.0)
-        headings = ("Account", "At the beginning", "In", "Out", "At the end")
+        headings = ("Account", "Currency", "At the beginning", "In", "Out", "At the end")
         self._room(30)
         self._heading("Accounts")
-        self._account_row(columns, headings, head=True)
+        self._account_row(headings, head=True)
         rows = [
             (
                 account,
@@ -197,17 +209,19 @@ class _Page:
         for account, amounts in rows:
             if self._pdf.will_page_break(10):
                 self._pdf.add_page()
-                self._account_row(columns, headings, head=True)
-            words = f"{account_title(account)} ({account.currency})"
-            self._account_row(columns, (words, *(_money(micros, decimals) for micros in amounts)))
+                self._account_row(headings, head=True)
+            shown = (_money(micros, decimals) for micros in amounts)
+            self._account_row((account_title(account), account.currency, *shown))
         self._pdf.ln(5)
 
-    def _account_row(self, columns: Sequence[float], cells: Sequence[str], *, head: bool = False) -> None:
-        self._pdf.set_fill_color(*PALE)
-        for place, (width, text) in enumerate(zip(columns, cells, strict=True)):
-            size, ink = (7.5, GREY) if head else (8.5, INK)
-            self._text(text, width, 6.5, size=size, bold=head, ink=ink, align="R" if place else "L", fill=head)
-        self._pdf.ln(6.5)
+    def _account_row(self, cells: Sequence[str], *, head: bool = False) -> None:
+        self._cells(
+            [
+                (width, text, place > 1, 1 if place else 2)
+                for place, (width, text) in enumerate(zip(_ACCOUNT, cells, strict=True))
+            ],
+            head=head,
+        )
         if not head:
             self._rule(light=True)
 
@@ -225,32 +239,47 @@ class _Page:
             self._table_row(table, row, decimals)
         if table.note:
             self._pdf.ln(1)
-            self._text(table.note, WIDTH, 5, size=7.5, ink=GREY)
-            self._pdf.ln(5)
+            self._paragraph(table.note, size=7.5)
         self._pdf.ln(5)
 
     def _table_row(self, table: Table, row: TableRow, decimals: int, *, head: bool = False) -> None:
-        self._pdf.set_fill_color(*PALE)
         if row.sum:
             self._rule()
-        for column, cell in zip(table.columns, row.cells, strict=True):
-            size, ink = (7.5, GREY) if head else (8.5, INK)
-            align = "R" if column.right else "L"
-            width, bold = WIDTH * column.width, head or row.sum
-            self._text(_told(cell, decimals), width, 6.2, size=size, bold=bold, ink=ink, align=align, fill=head)
-        self._pdf.ln(6.2)
+        columns = zip(table.columns, row.cells, strict=True)
+        self._cells(
+            [(WIDTH * column.width, _told(cell, decimals), column.right, column.lines) for column, cell in columns],
+            head=head,
+            bold=row.sum,
+        )
         if not head and not row.sum:
             self._rule(light=True)
+
+    def _cells(self, cells: Sequence[tuple[float, str, bool, int]], *, head: bool = False, bold: bool = False) -> None:
+        """One row: of each cell its width, its text, whether it stands to the right, and the lines that it may take."""
+        pdf = self._pdf
+        size, ink = (7.5, GREY) if head else (8.5, INK)
+        pdf.set_fill_color(*PALE)
+        pdf.set_font(MAIN, "B" if head or bold else "", size)
+        told = [
+            [text] if right else wrapped(self._letters.shown(text), width - 1, pdf.get_string_width, lines)
+            for width, text, right, lines in cells
+        ]
+        height = 6.2 + 4.2 * (max(map(len, told)) - 1)
+        self._room(height + 0.2)
+        top, left = pdf.get_y(), MARGIN
+        for (width, _, right, _), lines in zip(cells, told, strict=True):
+            for place, line in enumerate(lines):
+                pdf.set_xy(left, top + 4.2 * place)
+                align = "R" if right else "L"
+                self._text(line, width, 6.2, size=size, bold=head or bold, ink=ink, align=align, fill=head)
+            left += width
+        pdf.set_xy(MARGIN, top + height)
 
     def _check(self) -> None:
         pdf = self._pdf
         self._room(38)
         self._heading("How to check this statement")
-        pdf.set_text_color(*GREY)
-        pdf.set_font(MAIN, "", 8)
-        self._letters.shape("")
-        words = self._letters.shown(how_to_check(self._statement), 1_000)
-        pdf.multi_cell(WIDTH, 4.4, words, align="L", new_x="LMARGIN", new_y="NEXT")
+        self._paragraph(how_to_check(self._statement), size=8)
         pdf.ln(1.5)
         self._text("SHA-256 of the lines", 34, 5, size=8, ink=GREY)
         self._text(self._statement.digest, WIDTH - 34, 5, size=8)
@@ -271,6 +300,15 @@ class _Page:
         self._text(f"Page {pdf.page_no()} of {{nb}}", 40, 5, size=7.5, ink=GREY, align="R")
 
     # What everything is set with
+
+    def _paragraph(self, text: str, *, size: float) -> None:
+        """A sentence that goes on, on the next line."""
+        pdf = self._pdf
+        pdf.set_text_color(*GREY)
+        pdf.set_font(MAIN, "", size)
+        self._letters.shape("")
+        words = self._letters.shown(text, 1_000)
+        pdf.multi_cell(WIDTH, 4.4, words, align="L", new_x="LMARGIN", new_y="NEXT")
 
     def _heading(self, text: str) -> None:
         self._text(text, WIDTH, 7, size=12, bold=True)
@@ -306,7 +344,7 @@ class _Page:
         if align == "R":
             self._shrunk(shown, width - 1, size)
         else:
-            shown = self._fitted(shown, width - 1)
+            shown = cut(shown, width - 1, pdf.get_string_width)
         pdf.cell(width, height, shown, align=align, fill=fill)
 
     def _shrunk(self, text: str, width: float, size: float) -> None:
@@ -314,19 +352,6 @@ class _Page:
         needed = self._pdf.get_string_width(text)
         if needed > width:
             self._pdf.set_font_size(size * width / needed)
-
-    def _fitted(self, text: str, width: float) -> str:
-        """The text, cut where the column ends."""
-        if self._pdf.get_string_width(text) <= width:
-            return text
-        low, high = 0, len(text)
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self._pdf.get_string_width(text[:middle] + "…") <= width:
-                low = middle
-            else:
-                high = middle - 1
-        return text[:low] + "…"
 
 
 def _document(statement: Statement) -> Any:
@@ -350,30 +375,6 @@ def _texts(statement: Statement) -> Iterator[str]:
         yield from statement.party.about
     for line in statement.report.lines:
         yield from (line.publisher, line.crawler, line.site, line.rule, line.licence)
-
-
-def _party_word(reader: Reader) -> str:
-    return {Reader.PUBLISHER: "Crawler", Reader.CRAWLER: "Publisher", Reader.OPERATOR: "Crawler and publisher"}[reader]
-
-
-def _words(reader: Reader, line: ReportLine) -> tuple[str, str]:
-    first = {
-        Reader.PUBLISHER: line.crawler,
-        Reader.CRAWLER: line.publisher,
-        Reader.OPERATOR: " · ".join(name for name in (line.crawler, line.publisher) if name),
-    }[reader]
-    named = " · ".join(name for name in (line.site, line.rule, line.licence) if name)
-    return first or "–", named or "of no single page"
-
-
-def _shown_amounts(reader: Reader, line: Any, fees: bool) -> tuple[int, int, int]:
-    if reader is not Reader.CRAWLER and fees:
-        return line.amount_micros, -line.fee_micros, line.payable_micros
-    return line.earned_micros, line.amount_micros - line.earned_micros, line.amount_micros
-
-
-def _amounts(reader: Reader, line: Any) -> tuple[int, ...]:
-    return (*_shown_amounts(reader, line, True), *_shown_amounts(reader, line, False))
 
 
 def _decimals(amounts: Any) -> int:

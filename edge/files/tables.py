@@ -17,15 +17,21 @@ from edge.core.statement import Reader, Statement
 from edge.files.wording import account_title
 
 Cell = str | int
+_REFERENCE_LINES = 12
+"""Room for the longest payment reference, 200 letters, in the narrower of its columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
-    """A column: its heading, its part of the width, and whether it stands to the right, as figures do."""
+    """A column: its heading, its part of the width, and whether it stands to the right, as figures do.
+
+    ``lines`` is how many lines a text may take where the column is too narrow for it; then it is cut.
+    """
 
     heading: str
     width: float
     right: bool = False
+    lines: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,11 @@ def tables(statement: Statement) -> Iterator[Table]:
 
 def _shares(statement: Statement) -> Table:
     columns = (
-        *(TableColumn("Publisher", 0.28), TableColumn("Currency", 0.1), TableColumn("Month's net", 0.17, True)),
+        *(
+            TableColumn("Publisher", 0.28, lines=2),
+            TableColumn("Currency", 0.1),
+            TableColumn("Month's net", 0.17, True),
+        ),
         *(TableColumn("Carried over", 0.17, True), TableColumn("Share", 0.11, True), TableColumn("Fee", 0.17, True)),
     )
     rows, fees = [], dict[str, int]()
@@ -79,8 +89,11 @@ def _top_ups(statement: Statement) -> Table:
     whole = statement.reader is Reader.OPERATOR
     found = statement.particulars.top_ups
     columns = (
-        *(TableColumn("Date (UTC)", 0.16), TableColumn("Payment reference", 0.3 if whole else 0.54)),
-        *((TableColumn("Crawler", 0.24),) if whole else ()),
+        *(
+            TableColumn("Date (UTC)", 0.16),
+            TableColumn("Payment reference", 0.3 if whole else 0.54, lines=_REFERENCE_LINES),
+        ),
+        *((TableColumn("Crawler", 0.24, lines=2),) if whole else ()),
         *(TableColumn("Currency", 0.1), TableColumn("Amount", 0.2, True)),
     )
     rows = [
@@ -102,8 +115,8 @@ def _top_ups(statement: Statement) -> Table:
 def _corrections(statement: Statement) -> Table:
     found = statement.particulars.corrections
     columns = (
-        *(TableColumn("Charge", 0.34), TableColumn("Charged in", 0.1), TableColumn("Why", 0.3)),
-        *(TableColumn("Currency", 0.09), TableColumn("Given back", 0.17, True)),
+        *(TableColumn("Charge", 0.38, lines=2), TableColumn("Charged in", 0.1), TableColumn("Why", 0.27, lines=3)),
+        *(TableColumn("Currency", 0.09), TableColumn("Given back", 0.16, True)),
     )
     rows = [
         TableRow((each.charge, each.month.label, each.why, each.currency, each.given_back_micros))
