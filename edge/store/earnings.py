@@ -20,6 +20,7 @@ DAY_MICROS = 86_400_000_000
 WEEK_MICROS = 7 * DAY_MICROS
 
 _PAID = (EntryKind.POST.value, EntryKind.SETTLE.value)
+_GIVEN = (*_PAID, EntryKind.GRANT.value)
 _EARNING = (*_PAID, EntryKind.RELEASE.value)
 _COUNTED = (*_EARNING, EntryKind.SUSPEND.value, EntryKind.REVERSE.value, EntryKind.ADJUST.value)
 _OURS = select(account.c.id).where(account.c.owner_kind == "internal").scalar_subquery()
@@ -144,10 +145,10 @@ def earned_by_rule(connection: Connection, site_id: int, currency: str, period: 
     return {name or "": _earned(currency, *sums) for name, *sums in rows}
 
 
-def first_earning_at(connection: Connection, publisher_id: int) -> int | None:
-    """When the publisher's first page was paid, in microseconds since the epoch; None before."""
+def first_page_at(connection: Connection, publisher_id: int) -> int | None:
+    """When the publisher's first page was paid or granted, in microseconds since the epoch; None before."""
     first = select(func.min(entry.c.recorded_at_micros)).where(
-        entry.c.publisher_id == publisher_id, entry.c.kind.in_(_PAID)
+        entry.c.publisher_id == publisher_id, entry.c.kind.in_(_GIVEN)
     )
     found: int | None = connection.execute(first).scalar_one()
     return found

@@ -21,7 +21,7 @@ from edge.files.needed import LibraryMissing
 from edge.files.tables import tables
 from edge.files.wording import figures, how_to_check, period
 from edge.store.closed_months import find_closed
-from edge.store.earnings import first_earning_at
+from edge.store.earnings import first_page_at
 from edge.store.month_reading import Part
 from edge.store.month_totals import publisher_months
 from edge.store.publishers import list_publishers
@@ -46,10 +46,10 @@ class MonthLine:
 
 
 def show(visit: Visit) -> Response:
-    """The months since the first paid page, the newest first."""
+    """The months since the first page that was paid or free, the newest first."""
     this = Month.of(visit.now_micros)
     with visit.desk.database.read() as connection:
-        first_at = first_earning_at(connection, visit.publisher.publisher_id)
+        first_at = first_page_at(connection, visit.publisher.publisher_id)
         months = _months(Month.of(first_at), this) if first_at is not None else []
         lines = [
             MonthLine(month, month_name(month), is_draft(month, visit.now_micros), closed, totals)

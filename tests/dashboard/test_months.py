@@ -11,9 +11,15 @@ import orjson
 import pytest
 from sqlalchemy import insert, update
 
+from edge.core.grants import FreePages, FreePeriod
+from edge.core.ledger import ChargeOrder
+from edge.core.ledger_operations import Post
+from edge.core.money import Money
 from edge.core.month import Month
 from edge.core.report import fold
 from edge.core.statement import Party
+from edge.store.account_rows import find_account, publisher_account
+from edge.store.batch_writer import BatchWriter
 from edge.store.month_close import Closer, close_month
 from edge.store.publishers import set_share
 from edge.store.service_keys import load_service_keys
@@ -24,6 +30,7 @@ from tests.support.month_entries import stream_month
 from tests.support.newsroom import sell_a_free_page
 
 BASE = "/publishers/1/months"
+FREE = FreePages(100, FreePeriod.MONTH)
 
 
 def test_the_months_since_the_first_charge_are_listed_newest_first(house: House) -> None:
@@ -138,3 +145,29 @@ def test_free_pages_of_a_month_are_in_its_lines(quick_house: House) -> None:
     counts = re.findall(r'data-label="free">(\d+)<', owner.get(f"{BASE}/2026-11").text)
     assert counts[-1] == "1"
     assert sum(map(int, counts[:-1])) == 1
+
+
+def test_a_month_of_free_pages_alone_is_listed(quick_house: House) -> None:
+    owner = quick_house.signed_in()
+    give_pages(quick_house, 3)
+    with quick_house.database.write() as connection:
+        connection.exec_driver_sql("UPDATE membership SET publisher_id = 3 WHERE role = 'owner' AND publisher_id = 1")
+    assert "October 2026" in owner.get("/publishers/3/months").text
+
+
+def give_pages(house: House, number: int) -> None:
+    """Give pages of a new publisher, the third, for nothing in October 2026."""
+    site_id = house.newsroom.site.site_id
+    with house.database.write() as connection:
+        new = insert(publisher).values(id=3, name="New", name_key="new", email="n@x.example", created_at_micros=1)
+        connection.execute(new)
+        earns, pays = publisher_account(connection, 3, "USD"), find_account(connection, "crawler:1:USD")
+        assert pays is not None
+    about = ("everything else", 1, None, "/", None, "request", 200)
+    orders = [
+        ChargeOrder(bytes([of] * 16), Money(1, "USD"), pays, earns, 1, 3, site_id, *about, grants=(FREE,))
+        for of in range(number)
+    ]
+    hand = BatchWriter(house.database, "test", clock=lambda: Month.parse("2026-10").start_micros)
+    hand.write([Post(order) for order in orders])
+    hand.close()

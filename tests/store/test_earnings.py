@@ -17,7 +17,7 @@ from edge.store.earnings import (
     earned_by_day,
     earned_by_page,
     earned_by_rule,
-    first_earning_at,
+    first_page_at,
 )
 from edge.store.entries import ChargeFilter, list_charges
 from tests.support.month_entries import stream_month
@@ -90,9 +90,9 @@ def test_a_period_begins_with_its_start_and_ends_before_its_end(database: Databa
         day = (at - WHOLE.since_micros) // DAY_MICROS
         assert earned_by_day(connection, 1, "USD", Period(at, at + 1)).keys() == {0}
         assert day in earned_by_day(connection, 1, "USD", WHOLE)
-        first = first_earning_at(connection, newsroom.publisher_id)
+        first = first_page_at(connection, newsroom.publisher_id)
         assert first == min(one.opened_at_micros for one in live)
-        assert first_earning_at(connection, 99) is None
+        assert first_page_at(connection, 99) is None
 
 
 def test_a_charges_story_is_all_of_its_entries_and_who_stands_behind_them(
