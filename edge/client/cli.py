@@ -90,7 +90,9 @@ def keygen(
     typer.echo(f"Thumbprint:  {public.thumbprint}")
     typer.echo(f"Publish this at {where or 'https://YOUR-HOST' + WELL_KNOWN_PATH}:")
     typer.echo(key_set)
-    typer.echo(f"Ask the operator to register {agent or 'https://YOUR-HOST'} for you.")
+    typer.echo("Once it is published, ask each edge that sells pages to register you:")
+    agent = agent or "https://YOUR-HOST"
+    typer.echo(f"farebox-crawl register https://SITE --key {out} --agent {agent} --contact YOU@YOUR-HOST")
 
 
 @app.command(epilog="Example: farebox-crawl directory bot.pem > http-message-signatures-directory")

@@ -21,10 +21,12 @@ from edge.client.loopback import is_loopback
 from edge.client.page_url import authority, page_url
 from edge.core.content_digest import make_content_digest
 from edge.core.errors import EdgeError
+from edge.core.identity import CrawlerKind
 from edge.core.plain_text import plain
 from edge.core.refusal_fields import REGISTER_PATH
 
 TIMEOUT_SECONDS = 30.0
+KINDS = ", ".join(kind.value for kind in CrawlerKind)
 ANSWER_BYTES_MAX = 65_536
 STANDING = frozenset({"pending", "approved", "registered"})
 
@@ -40,7 +42,7 @@ def register(
     contact: Annotated[str | None, typer.Option("--contact", help="Mail address of a person of yours.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="The name that reports shall use; else your host.")] = None,
     operator: Annotated[str | None, typer.Option("--operator", help="Who runs the crawler.")] = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="training, search, assistant, archiver or other.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help=f"One of {KINDS}.")] = None,
     status: Annotated[bool, typer.Option("--status", help="Only ask how it stands.")] = False,
     connect: Annotated[str | None, typer.Option("--connect", help="HOST:PORT to connect to instead.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,

@@ -5,6 +5,8 @@ Pure, so that "test a URL" and ``farebox rules test`` show what the gate sends (
 
 from __future__ import annotations
 
+import re
+
 from edge.core.decision import DemandPayment, Refuse
 from edge.core.money import Money
 from edge.core.policy import SitePolicy
@@ -23,6 +25,14 @@ ACCEPT_SIGNATURE = (
 _ASKS_FOR_SIGNATURE = frozenset({400, 402})
 _DETAIL_CHARACTERS_MAX = 500
 _LINKABLE = ("https://", "http://", "mailto:")
+_MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,251}")
+
+
+def contact_link(contact: str) -> str | None:
+    """Where a contact leads: a web address, or ``mailto:`` of a mail address; None when it is something else."""
+    if contact.startswith(_LINKABLE):
+        return contact
+    return f"mailto:{contact}" if _MAIL.fullmatch(contact) else None
 
 
 def refusal_status(refusal: Refuse | DemandPayment) -> int:
@@ -79,8 +89,8 @@ def _links(code: RefusalCode, site: SitePolicy) -> str:
     links = [f'<{problem_path(code)}>; rel="help"']
     if code is RefusalCode.CRAWLER_UNREGISTERED:
         links.append(f'<{register_link(site)}>; rel="register"')
-    contact = site.contact or ""
-    if code is RefusalCode.INSUFFICIENT_CREDITS and contact.isascii() and contact.startswith(_LINKABLE):
+    contact = contact_link(site.contact or "")
+    if code is RefusalCode.INSUFFICIENT_CREDITS and contact is not None and contact.isascii():
         links.append(f'<{contact}>; rel="payment"')
     return ", ".join(links)
 

@@ -18,7 +18,14 @@ from edge.core.budgets import BudgetExceeded
 from edge.core.decision import DemandPayment, Refuse
 from edge.core.money import money_document
 from edge.core.policy import SitePolicy
-from edge.core.refusal_fields import problem_path, refusal_fields, refusal_status, register_link, told_detail
+from edge.core.refusal_fields import (
+    contact_link,
+    problem_path,
+    refusal_fields,
+    refusal_status,
+    register_link,
+    told_detail,
+)
 from edge.core.refusal_texts import RefusalTexts
 from edge.core.refusals import RefusalCode
 from edge.core.request import CrawlRequest
@@ -204,4 +211,4 @@ def _links(site: SitePolicy, contact: str | None, code: RefusalCode) -> dict[str
         "keys": "/.well-known/farebox/jwks.json",
         "register": register_link(site),
     }
-    return links | {"top_up": contact} if contact else links
+    return links | {"top_up": contact_link(contact) or contact} if contact else links

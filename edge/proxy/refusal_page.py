@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 
+from edge.core.refusal_fields import contact_link
+
 _STYLE = (
     ":root{color-scheme:light dark}body{font:1rem/1.6 system-ui,sans-serif;margin:0;display:grid;min-height:100vh;"
     "place-items:center;background:Canvas;color:CanvasText}main{max-width:34rem;padding:2rem}"
@@ -36,6 +38,7 @@ def _contact(contact: str | None) -> str:
     if not contact:
         return ""
     text = html.escape(contact)
-    if not contact.startswith(("https://", "http://", "mailto:")):
+    link = contact_link(contact)
+    if link is None:
         return f"<p>{text}</p>"
-    return f'<p><a href="{text}">{text}</a></p>'
+    return f'<p><a href="{html.escape(link)}">{text}</a></p>'

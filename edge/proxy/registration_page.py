@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from edge.core.refusal_fields import REGISTER_PATH
+from edge.core.identity import CrawlerKind
+from edge.core.refusal_fields import REGISTER_PATH, contact_link
 from edge.core.signature_agent import WELL_KNOWN_PATH
 
 _STYLE = (
@@ -40,7 +41,7 @@ def _steps(origin: str) -> str:
         '<code>{"contact":"you@YOUR-HOST","name":"YourBot","operator":"You Inc.","kind":"search"}</code>, a '
         "<code>Content-Digest</code>, and a signature that covers <code>@method</code>, <code>@target-uri</code>, "
         "<code>content-digest</code> and <code>signature-agent</code>. Only <code>contact</code> is needed; "
-        "<code>kind</code> is training, search, assistant, archiver or other.</li>"
+        f"<code>kind</code> is one of {', '.join(kind.value for kind in CrawlerKind)}.</li>"
         "<li>A person looks at it. A signed <code>GET</code> of this address says how it stands, and so does "
         f"<pre>farebox-crawl register {origin} --key bot.pem --agent https://YOUR-HOST --status</pre></li>"
         "<li>When it is approved your crawler has an account without money in it; the operator tells you how to top it "
@@ -52,6 +53,7 @@ def _contact(contact: str | None) -> str:
     if not contact:
         return ""
     text = escape(contact)
-    if not contact.startswith(("https://", "http://", "mailto:")):
+    link = contact_link(contact)
+    if link is None:
         return f"<p>Questions: {text}</p>"
-    return f'<p>Questions: <a href="{text}">{text}</a></p>'
+    return f'<p>Questions: <a href="{escape(link)}">{text}</a></p>'

@@ -46,6 +46,7 @@ def test_keygen_says_where_to_publish_what(tmp_path: Path, capfd: pytest.Capture
     assert public.thumbprint in said
     assert f"{AGENT}/.well-known/http-message-signatures-directory" in said
     assert "PRIVATE" not in said
+    assert f"farebox-crawl register https://SITE --key {tmp_path / 'bot.pem'} --agent {AGENT} --contact" in said
 
 
 def test_keygen_for_machines(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -102,6 +102,8 @@ def test_before_a_site_is_known_the_reason_is_told_and_no_link_is_given() -> Non
     [
         ("https://pay.example/", ', <https://pay.example/>; rel="payment"'),
         ("mailto:a@b.example", ', <mailto:a@b.example>; rel="payment"'),
+        ("ads+bots@news.example", ', <mailto:ads+bots@news.example>; rel="payment"'),
+        ("a@b.example>; rel=x", ""),
         ("call us", ""),
         ("https://münchen.example", ""),
         (None, ""),

@@ -189,6 +189,8 @@ def test_no_price_is_stated_where_none_is_demanded(code: RefusalCode) -> None:
     [
         ("https://news.example/crawlers", "mailto:edge@example.com", "https://news.example/crawlers"),
         (None, "mailto:edge@example.com", "mailto:edge@example.com"),
+        ("ads@news.example", None, "mailto:ads@news.example"),
+        ("call us", None, "call us"),
         (None, None, None),
     ],
 )
@@ -257,6 +259,16 @@ def test_the_page_has_request_id_contact_price_and_a_plain_sentence() -> None:
     assert page.links == ["https://news.example/crawlers"]
     for part in (REQUEST_ID, "USD 0.005", "402", "Example Edge", "payment_required", TEXTS.person("fr")):
         assert part in page.text
+
+
+def test_a_mail_address_is_a_link_on_the_page() -> None:
+    page = Page(
+        refusals(contact="ops@edge.example")
+        .answer(refusal(RefusalCode.CRAWLER_BLOCKED, site()), request("text/html", "en"))
+        .body
+    )
+    assert page.links == ["mailto:ops@edge.example"]
+    assert "ops@edge.example" in page.text
 
 
 def test_everything_on_the_page_is_escaped() -> None:

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from edge.core.content_digest import make_content_digest
+from edge.core.identity import CrawlerKind
 from edge.proxy.directory_fetch import Fetched, FetchFailure, FetchFault
 from edge.proxy.registrar import ADDRESS_BURST, Registrar
+from edge.proxy.registration_page import registration_page
 from edge.proxy.registration_routes import RegistrationOffice, registration_routes
 from edge.store import registrations
 from edge.store.registrations import Approval
@@ -217,3 +219,9 @@ def test_an_operator_may_register_crawlers_alone(build: Build) -> None:
     assert closed.ask().status == 403
     assert b"registered by the operator" in closed.edge.ask(browsed(PATH)).body
     assert closed.waiting == []
+
+
+def test_the_page_names_every_kind_and_links_the_contact() -> None:
+    page = registration_page("https://news.example", "Example Edge", "ops@edge.example", is_open=True)
+    assert all(kind.value in page for kind in CrawlerKind)
+    assert '<a href="mailto:ops@edge.example">ops@edge.example</a>' in page
