@@ -34,7 +34,7 @@ run: setup
 test: setup-dev
 	@echo "test: the whole suite on SQLite and PostgreSQL, with a browser, a file at a time on each core"
 	@scripts/ensure_programs chromium
-	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: setup-dev
 	@echo "check: ruff (lint)"

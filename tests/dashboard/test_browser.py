@@ -14,7 +14,7 @@ from edge.store.rulesets import live_version
 from tests.support.browser_window import OURS, SITE, WIDTHS, Served, look, open_window, sign_in
 from tests.support.newsroom import PASSWORD
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.lengthy]
 
 
 def test_long_unbroken_names_break_no_page(chromium: Browser, served: Served) -> None:

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 from edge.store.people import create_setup_link
 from tests.support.browser_window import Served, look, open_window, sign_in
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.lengthy]
 
 THEMES = ("light", "dark")
 

@@ -24,6 +24,8 @@ from tests.support.books import PRICE, migrate
 from tests.support.budget_counter import DAY, MONTH, SITE, Counter
 from tests.support.postgres import PostgresServer
 
+pytestmark = pytest.mark.lengthy
+
 PLACES = (DAY, MONTH, SITE)
 STEPS = st.lists(
     st.one_of(

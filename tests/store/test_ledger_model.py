@@ -10,9 +10,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from edge.store.database import Database
 from tests.support.ledger_machine import run, staged
 from tests.support.model_stage import prepare
+
+pytestmark = pytest.mark.lengthy
 
 RUNS, STEPS = 2000, 7
 MEMORY = Path("/dev/shm")

@@ -20,7 +20,7 @@ from tests.support.ledger_machine import run, staged
 from tests.support.model_stage import prepare
 from tests.support.postgres import PostgresServer, running_postgres
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.lengthy]
 
 RUNS, STEPS = 2000, 7
 """As many as on SQLite, of another sequence."""

@@ -35,7 +35,7 @@ from tests.support.crawler_line import Attempt, Line
 from tests.support.edge_process import EdgeForks, EdgeProcess
 from tests.support.generated_pairs import PairMaker
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.lengthy]
 
 SITES = 625
 QUESTIONS_PER_SITE = 8

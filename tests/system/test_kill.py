@@ -7,7 +7,7 @@ import pytest
 from tests.support.crash_rig import CrashRig
 from tests.support.system_stage import Stage
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.lengthy]
 
 ROUNDS = 50
 POSTGRES_ROUNDS = 8

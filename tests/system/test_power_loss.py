@@ -25,6 +25,8 @@ from tests.support.faulty_sqlite import late_commits
 from tests.support.power_rig import Plant, PowerRig, Verdict
 from tests.support.recording_vfs import put_files, recorded
 
+pytestmark = pytest.mark.lengthy
+
 IMAGES = int(os.environ.get("POWER_LOSS_IMAGES", "5000"))
 IMAGES_PER_RUN = 500
 PLANTED_IMAGES = 120

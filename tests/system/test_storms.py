@@ -10,7 +10,7 @@ from tests.support.market import PRICE
 from tests.support.system_stage import Stage
 from tests.support.transcript_judge import wrongs
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.lengthy]
 
 SENT = 200
 
