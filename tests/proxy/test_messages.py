@@ -262,13 +262,9 @@ def test_the_page_has_request_id_contact_price_and_a_plain_sentence() -> None:
 
 
 def test_a_mail_address_is_a_link_on_the_page() -> None:
-    page = Page(
-        refusals(contact="ops@edge.example")
-        .answer(refusal(RefusalCode.CRAWLER_BLOCKED, site()), request("text/html", "en"))
-        .body
-    )
+    blocked = refusal(RefusalCode.CRAWLER_BLOCKED, site())
+    page = Page(refusals(contact="ops@edge.example").answer(blocked, request("text/html", "en")).body)
     assert page.links == ["mailto:ops@edge.example"]
-    assert "ops@edge.example" in page.text
 
 
 def test_everything_on_the_page_is_escaped() -> None:
