@@ -28,6 +28,7 @@ from publisher_dashboard.pages import (
     months,
     operating,
     overview,
+    registrations,
     review,
     rule_editing,
     rules,
@@ -54,6 +55,7 @@ class Route:
 
 _PUBLISHER = "/publishers/{publisher_id:int}"
 _SITE = "/sites/{host}"
+_REGISTRATION = "/operator/registrations/{number:int}"
 
 ROUTES: tuple[Route, ...] = (
     # Before anyone is known
@@ -88,6 +90,10 @@ ROUTES: tuple[Route, ...] = (
     # The operator's
     Route("GET", "/operator/crawlers", Need.OPERATE, operating.crawlers),
     Route("GET", "/operator/crawlers/{crawler_id:int}", Need.OPERATE, operating.crawler),
+    Route("GET", "/operator/registrations", Need.OPERATE, registrations.show),
+    Route("GET", _REGISTRATION, Need.OPERATE, registrations.show_one),
+    Route("POST", f"{_REGISTRATION}/approve", Need.OPERATE, registrations.approve),
+    Route("POST", f"{_REGISTRATION}/reject", Need.OPERATE, registrations.reject),
     Route("GET", "/operator/webhooks", Need.OPERATE, operating.webhooks),
     Route("POST", "/operator/webhooks", Need.OPERATE, operating.replay),
     # A site's prices

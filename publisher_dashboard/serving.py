@@ -114,6 +114,8 @@ def page_of_form(path: str) -> str:
             return f"/sites/{host}/history"
         case ["sites", _, *_]:
             return path
+        case ["operator", "registrations", number, _]:
+            return f"/operator/registrations/{number}"
         case ["operator", "webhooks"] | ["publishers", _, "webhooks"]:
             return path
         case ["account", *_]:

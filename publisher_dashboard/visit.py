@@ -23,6 +23,7 @@ from edge.core.statement import Party
 from edge.store.database import Database
 from edge.store.passwords import Passwords
 from edge.store.people import Membership, Role
+from edge.store.registrations import count_waiting
 from edge.store.rulesets import find_draft
 from edge.store.sessions import Session
 from edge.store.sites import Site, list_sites
@@ -62,6 +63,8 @@ NOTICES: Mapping[str, str] = {
     "rolled-back": "Rolled back. The edge follows within a second.",
     "welcome": "Welcome. Your account is ready.",
     "password": "Your password was changed, and every other session was ended.",
+    "registered": "Registered; every edge knows it within a second. It can pay once its account is topped up.",
+    "rejected": "It was rejected. Its team may read why; you can still approve it.",
     "sent-again": "It goes again, as soon as an edge runs.",
     "nothing-to-send": "There was nothing to send again.",
     "session-ended": "The session was ended.",
@@ -173,6 +176,7 @@ class Visit:
             own = sites[membership.publisher_id] if membership else []
             current = self.site or (own[0] if len(own) == 1 else None)
             draft = find_draft(connection, current.site_id) if current else None
+            waiting = count_waiting(connection) if self.operates else 0
         return {
             "session": self.session,
             "memberships": self.memberships,
@@ -183,6 +187,7 @@ class Visit:
             "has_draft": draft is not None,
             "path": self.request.url.path,
             "operates": self.operates,
+            "waiting_registrations": waiting,
             "choosing": self._choosing(),
             "may_edit": self.may(Need.EDIT),
             "may_export": self.may(Need.EXPORT),

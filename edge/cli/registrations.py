@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
@@ -25,6 +24,7 @@ from edge.core.catalogue import Catalogue
 from edge.core.identity import CrawlerKind
 from edge.core.money import InvalidPrice, Money, parse_price
 from edge.core.plain_text import plain
+from edge.core.registration import advice
 from edge.store.accounts import Terms
 from edge.store.database import now_micros
 from edge.store.registrations import Approval, Registration, find_registration, list_registrations
@@ -65,7 +65,7 @@ def show(number: Number, as_json: JsonFlag = False) -> None:
         found = find_registration(connection, number)
     show_fields(_row(found), as_json)
     if not as_json and found.state == "pending":
-        note(_advice(found))
+        note(advice(found.agent_url, found.name, Catalogue.load().classify(found.name)))
 
 
 @app.command("approve", epilog="Example: farebox registration approve 1 --name ExampleBot")
@@ -109,16 +109,6 @@ def reject(
         show_json(_row(done))
     else:
         say(f"registration {number} is rejected: {done.reason}")
-
-
-def _advice(found: Registration) -> str:
-    """What is proved, and what is only said."""
-    host = urlsplit(found.agent_url).netloc
-    known = Catalogue.load().classify(found.name)
-    sentence = f"proved: who asks holds a key that {host} publishes; name, operator and kind are its own word"
-    if known is not None and known.operator and known.name.lower() == found.name.lower():
-        sentence += f". {known.name} is the name of {known.operator}'s crawler: rules may name it, be sure it is theirs"
-    return sentence
 
 
 def _read_limit(text: str | None) -> Money | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from edge.core.content_digest import check_content_digest
-from edge.core.identity import CrawlerKind
+from edge.core.identity import ClaimedCrawler, CrawlerKind
 from edge.core.payments import line, read_object
 from edge.core.plain_text import plain
 from edge.core.web_bot_auth import Verified, covers_target
@@ -74,6 +74,15 @@ def default_name(agent_url: str) -> str:
     """A name made of the agent's host, for who wishes for none."""
     host = urlsplit(agent_url).hostname or "crawler"
     return host[:NAME_LENGTH_MAX].strip(".-") or "crawler"
+
+
+def advice(agent_url: str, name: str, known: ClaimedCrawler | None) -> str:
+    """What is proved of one that asks, and what is only said; ``known`` is what its name is taken for."""
+    host = urlsplit(agent_url).netloc
+    text = f"proved: who asks holds a key that {host} publishes; name, operator and kind are its own word"
+    if known is not None and known.operator and known.name.lower() == name.lower():
+        text += f". {known.name} is the name of {known.operator}'s crawler: rules may name it, be sure it is theirs"
+    return text
 
 
 def binding_fault(proof: Verified, digest: str | None, body: bytes) -> str | None:

@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, or_, select, update
 
 from edge.core.identity import CrawlerKind
 from edge.core.money import Money
@@ -130,6 +130,13 @@ def list_registrations(connection: Connection, *, decided_too: bool = False) -> 
     if not decided_too:
         query = query.where(registration.c.state == "pending")
     return [_registration(row) for row in connection.execute(query)]
+
+
+def count_waiting(connection: Connection) -> int:
+    """How many wait for a decision."""
+    query = select(func.count()).select_from(registration).where(registration.c.state == "pending")
+    counted: int = connection.execute(query).scalar_one()
+    return counted
 
 
 def approve(

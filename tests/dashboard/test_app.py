@@ -7,6 +7,10 @@ import re
 import pytest
 from structlog.testing import capture_logs
 
+from edge.core.identity import CrawlerKind
+from edge.core.registration import Wish
+from edge.store.people import find_person, set_operates
+from edge.store.registrations import ask
 from publisher_dashboard.app import ROUTES
 from publisher_dashboard.serving import FORM_BYTES_MAX
 from tests.dashboard.conftest import FROM_HERE, House
@@ -43,10 +47,16 @@ def test_other_methods_are_refused(quick_house: House, method: str) -> None:
 
 def test_the_address_of_a_form_leads_to_the_page_it_stands_on(quick_house: House) -> None:
     browser = quick_house.signed_in()
+    with quick_house.database.write() as connection:
+        owner = find_person(connection, "owner@harbour.example")
+        assert owner is not None
+        set_operates(connection, owner.person_id, True)
+        wish = Wish("NewBot", "", CrawlerKind.OTHER, "team@new.example")
+        ask(connection, "https://agent.example/", "thumb", "harbour.example", wish, 1)
     pages = {(route.method, route.path) for route in ROUTES}
     for method, path in pages:
         if method == "POST" and ("GET", path) not in pages:
-            there = browser.get(path.replace("{host}", "harbour.example"))
+            there = browser.get(path.replace("{host}", "harbour.example").replace("{number:int}", "1"))
             assert there.status_code == 303, path
             assert browser.get(there.headers["location"]).status_code in (200, 303), path
 

@@ -12,14 +12,17 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import update
 
 from edge.core.budgets import Per
+from edge.core.identity import CrawlerKind
 from edge.core.money import Money
 from edge.core.month import Month
+from edge.core.registration import Wish
 from edge.store import outbox
 from edge.store.budgets import BudgetPlace, set_budget
 from edge.store.database import Database
 from edge.store.month_close import close_month
 from edge.store.people import find_person, set_operates
 from edge.store.publishers import set_share
+from edge.store.registrations import ask, reject
 from edge.store.service_keys import load_service_keys
 from edge.store.tables import webhook_delivery
 from edge.store.webhook_endpoints import NewEndpoint, add_endpoint
@@ -65,6 +68,9 @@ class Served:
             "/publishers/2/webhooks",
             "/operator/crawlers",
             "/operator/crawlers/4",
+            "/operator/registrations",
+            "/operator/registrations/1",
+            "/operator/registrations/2",
             "/operator/webhooks",
             f"{SITE}/rules",
             f"{SITE}/rules/new",
@@ -110,6 +116,10 @@ def operate(database: Database, keys: Path) -> None:
             event = outbox.add(connection, "rules.published", "harbour.example", data, publisher_id=1, at_micros=now)
             ended = update(webhook_delivery).where(webhook_delivery.c.event_id == event)
             connection.execute(ended.values(state=state, trouble="it answered 500" if state == "failed" else None))
+        for number, name in enumerate(("NewBot", "GPTBot")):
+            wish = Wish(name, "New Inc.", CrawlerKind.TRAINING, "team@new.example")
+            ask(connection, f"https://agent-{number}.example/{'path' * 60}", "t" * 43, "harbour.example", wish, now)
+        reject(connection, 2, author="owner@harbour.example", reason="not theirs", now_micros=now)
     set_budget(database, BudgetPlace(4, "USD", Per.DAY), Money(5_000_000, "USD"), author="ann", now=now)
 
 
