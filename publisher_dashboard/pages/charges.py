@@ -202,7 +202,7 @@ def _csv_row(charge: ChargeView) -> list[str | int]:
     return [
         at(charge.opened_at_micros).isoformat(timespec="microseconds"),
         charge.charge_id,
-        STATES[charge.state],
+        "free" if charge.grant is not None and charge.state is Phase.LIVE else STATES[charge.state],
         *(safe_cell(name or "") for name in names),
         charge.rule_version,
         safe_cell(charge.licence or ""),
@@ -235,7 +235,8 @@ def _explain(charge: ChargeView) -> str:
         case Phase.SUSPENDED:
             return (
                 "In suspense: nobody knows whether the page arrived. The crawler can fetch it for nothing more, and "
-                "then the money is yours; else it goes back after a day."
+                "then the money is yours. After a day it goes back, or is yours too, where the site keeps what nobody "
+                "collects or the crawler left more pages unconfirmed than a day allows."
             )
         case Phase.CREDITED | Phase.RECORDED:
             return "A credit."

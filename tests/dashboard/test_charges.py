@@ -15,6 +15,7 @@ from edge.store.tables import crawler
 from publisher_dashboard.pages.charges import STATES
 from publisher_dashboard.rendering import money
 from tests.dashboard.conftest import Browser, House
+from tests.support.newsroom import sell_a_free_page
 
 FILTERS = (
     "",
@@ -80,6 +81,25 @@ def test_a_charge_that_was_not_completed_is_not_called_one(quick_house: House) -
     page = owner.get(f"{path(quick_house)}/{paid}").text
     assert "Not charged" not in page
     assert "<dt>Charged</dt>" in page
+
+
+def test_a_free_page_is_no_paid_one_in_the_file_either(quick_house: House) -> None:
+    owner = quick_house.signed_in()
+    before = [row["state"] for row in rows_of(owner.get(path(quick_house, ".csv")).text)]
+    sell_a_free_page(quick_house.database, quick_house.newsroom)
+    after = [row["state"] for row in rows_of(owner.get(path(quick_house, ".csv")).text)]
+    assert sorted(after) == sorted([*before, "free"])
+
+
+def test_a_free_page_is_given_not_charged(quick_house: House) -> None:
+    sell_a_free_page(quick_house.database, quick_house.newsroom)
+    owner = quick_house.signed_in()
+    free = next(
+        row["charge_id"] for row in rows_of(owner.get(path(quick_house, ".csv")).text) if row["state"] == "free"
+    )
+    page = owner.get(f"{path(quick_house)}/{free}").text
+    assert "<dt>Given</dt>" in page
+    assert "<dt>Charged</dt>" not in page
 
 
 def test_the_sums_are_those_of_the_list_on_either_database(house: House) -> None:
