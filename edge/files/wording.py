@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from edge.core.balance_story import Figure
 from edge.core.month import Month
-from edge.core.report import Pocket
+from edge.core.report import CurrencyTotal, Pocket
 from edge.core.statement import AccountMonth, Reader, Statement
 
 TITLES = {
@@ -30,7 +30,7 @@ def figures(statement: Statement, currency: str) -> Iterator[Figure]:
     """The summary of one currency, each sum below what it is the sum of."""
     total = statement.total(currency)
     crawler = statement.reader is Reader.CRAWLER
-    yield Figure("Charged for pages" if crawler else "Paid for pages", total.earned_micros)
+    yield Figure(_pages_words("Charged for pages" if crawler else "Paid for pages", total), total.earned_micros)
     if total.reversed_micros:
         yield Figure("Given back", -total.reversed_micros)
     if total.adjusted_micros:
@@ -45,6 +45,13 @@ def figures(statement: Statement, currency: str) -> Iterator[Figure]:
             sum=True,
         )
     yield Figure("In suspense at the end of the month", statement.suspended(currency))
+
+
+def _pages_words(words: str, total: CurrencyTotal) -> str:
+    """What the first figure counts, said where suspense changed it: without that, a sum below zero is a riddle."""
+    if total.suspended_pages > 0:
+        return f"{words}, less those put into suspense"
+    return f"{words}, with those out of suspense" if total.earned_micros and total.suspended_pages < 0 else words
 
 
 def account_title(account: AccountMonth) -> str:

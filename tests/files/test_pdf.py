@@ -67,3 +67,11 @@ def test_the_sentence_below_a_table_is_not_cut(tmp_path: Path) -> None:
 def test_pages_that_were_free_stand_with_their_line_and_with_the_total(tmp_path: Path) -> None:
     rows = [entries(EntryKind.POST, 5_000), entries(EntryKind.GRANT, 0, rule="friends", count=37)]
     assert words_of(statement(rows), tmp_path).count("37free") == 3
+
+
+def test_a_sum_that_suspense_made_smaller_or_larger_says_so(tmp_path: Path) -> None:
+    sold, into = entries(EntryKind.POST, 5_000), entries(EntryKind.SUSPEND, 7_000, count=2)
+    out = entries(EntryKind.RELEASE, 7_000)
+    assert "Paidforpages,lessthoseputintosuspense(-1pages)" in words_of(statement([sold, into]), tmp_path)
+    assert "Paidforpages,withthoseoutofsuspense(2pages)" in words_of(statement([sold, out]), tmp_path)
+    assert "Paidforpages(1page)" in words_of(statement([sold]), tmp_path)
