@@ -174,7 +174,8 @@ def lint(
     if hidden:
         raise CommandFailed(" ".join(hidden))
     if not as_json:
-        say(f"{len(rules.rules)} rules and everything else: fine")
+        count = len(rules.rules)
+        say(f"{count} rule{'' if count == 1 else 's'} and everything else: fine")
 
 
 @app.command("export", epilog="Example: farebox rules export --site news.example > rules.toml")

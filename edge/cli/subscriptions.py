@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from edge.cli.nouns import noun
 from edge.cli.rules import author
-from edge.cli.terminal import Column, JsonFlag, WrongUsage, exact_time_text, say, show_json, show_rows
+from edge.cli.terminal import Column, JsonFlag, WrongUsage, exact_time_text, say, show_json, show_rows, time_text
 from edge.cli.workplace import opened, reading, settings_here
 from edge.store.crawlers import find_crawler
 from edge.store.database import now_micros
@@ -74,7 +74,10 @@ def show(
     """List subscriptions, with what is used of this month."""
     with reading() as connection:
         of = None if crawler is None else find_crawler(connection, crawler).crawler_id
-        rows = [_row(view) for view in list_subscriptions(connection, now_micros(), of)]
+        rows = [
+            _row(view) | ({} if as_json else _seconds(view))
+            for view in list_subscriptions(connection, now_micros(), of)
+        ]
     show_rows(rows, _COLUMNS, as_json, "no subscriptions")
 
 
@@ -110,6 +113,11 @@ def _new(
 def _covers(view: SubscriptionView) -> str:
     place = view.site or f"all sites of {view.publisher}"
     return place if view.terms.licence is None else f"{place}, licence {view.terms.licence}"
+
+
+def _seconds(view: SubscriptionView) -> dict[str, str | None]:
+    """Its times as every table shows them."""
+    return {"since": time_text(view.terms.since_micros), "until": time_text(view.terms.until_micros)}
 
 
 def _row(view: SubscriptionView) -> dict[str, Any]:

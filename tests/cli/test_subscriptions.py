@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.cli.conftest import Farebox
@@ -39,3 +41,11 @@ def test_a_subscription_of_a_licence_covers_all_sites_of_its_publisher(shop: Far
 def test_a_mistake_says_what_to_do(shop: Farebox, words: tuple[str, ...], code: int, complaint: str) -> None:
     answer = shop(*words)
     assert (answer.code, complaint in answer.err) == (code, True)
+
+
+def test_the_list_shows_times_to_the_second_as_every_table_does(shop: Farebox) -> None:
+    shop("subscription", "add", "ExampleBot", "--pages", "3", "--site", "news.example")
+    shop("subscription", "end", "1")
+    times = re.findall(r"\S+T\S+Z", shop("subscription", "list").out)
+    assert len(times) == 2
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", one) for one in times)
