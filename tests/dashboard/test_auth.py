@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -254,4 +255,5 @@ def test_an_origin_of_ours_will_do_where_the_browser_says_no_more(quick_house: H
 
 
 def _path_of(route: Route) -> str:
-    return route.path.replace("{host}", "harbour.example").replace("{link}", "no-link")
+    path = route.path.replace("{host}", "harbour.example").replace("{link}", "no-link")
+    return re.sub(r"{\w+:int}", "1", path)
