@@ -39,12 +39,17 @@ def figures(statement: Statement, currency: str) -> Iterator[Figure]:
     if not crawler:
         fee = "Operator's fee (taken when the month is closed)" if statement.draft else "Operator's fee"
         yield Figure(fee, -total.fee_micros)
-        yield Figure(
-            "Payable" if statement.reader is Reader.PUBLISHER else "Payable to publishers",
-            total.payable_micros,
-            sum=True,
-        )
+        yield Figure(_payable_words(statement, total), total.payable_micros, sum=True)
     yield Figure("In suspense at the end of the month", statement.suspended(currency))
+
+
+def _payable_words(statement: Statement, total: CurrencyTotal) -> str:
+    """What is left to pay out; of a draft it is said where a fee will still come off."""
+    words = "Payable" if statement.reader is Reader.PUBLISHER else "Payable to publishers"
+    expected = statement.draft and any(
+        share.basis.fee_micros for share in statement.particulars.shares if share.basis.currency == total.currency
+    )
+    return f"{words}, before the fee" if expected else words
 
 
 def _pages_words(words: str, total: CurrencyTotal) -> str:

@@ -64,6 +64,12 @@ def test_the_sentence_below_a_table_is_not_cut(tmp_path: Path) -> None:
     assert "isnotinthesumsabove." in text
 
 
+def test_what_a_draft_leaves_says_that_a_fee_will_come_off(tmp_path: Path) -> None:
+    expected = Particulars(shares=(ShareTaken("Example News", FeeBasis(1, "USD", 125_000, 2_010_000, 0)),))
+    assert "Payable,beforethefee" in words_of(told(statement(ROWS, draft=True), expected), tmp_path)
+    assert "beforethefee" not in words_of(statement(ROWS, draft=True), tmp_path)
+
+
 def test_pages_that_were_free_stand_with_their_line_and_with_the_total(tmp_path: Path) -> None:
     rows = [entries(EntryKind.POST, 5_000), entries(EntryKind.GRANT, 0, rule="friends", count=37)]
     assert words_of(statement(rows), tmp_path).count("37free") == 3
