@@ -9,7 +9,7 @@ import typer
 
 from edge.cli.reports import operator_party
 from edge.cli.rules import author
-from edge.cli.terminal import JsonFlag, note, say, show_json, time_text
+from edge.cli.terminal import JsonFlag, counted, note, say, show_json, time_text
 from edge.cli.times import read_month
 from edge.cli.workplace import opened, settings_here
 from edge.core.closing import digest_text
@@ -62,7 +62,8 @@ def _say(closed: ClosedMonth) -> None:
         amount, fee, payable = (
             format_signed(sums[name], currency) for name in ("amount_micros", "fee_micros", "payable_micros")
         )
-        say(f"spent {amount}, fees {fee}, payable {payable}: {sums['pages']} pages, {sums['reversed_pages']} reversed")
+        pages = f"{counted(sums['pages'], 'page')}, {sums['reversed_pages']} reversed"
+        say(f"spent {amount}, fees {fee}, payable {payable}: {pages}")
     say(f"{len(manifest['statements'])} statements of {manifest['entry_count']} entries")
     say(f"manifest sha256 {digest_text(closed.manifest)}")
     say(f"farebox report {closed.month.label} writes its files")

@@ -79,7 +79,8 @@ def _ledger_receipt(settings: Settings, charge: str) -> Receipt:
 def _checked(text: str, keys: dict[str, PublicKey]) -> Receipt:
     receipt = verify_receipt(text, keys)
     if isinstance(receipt, JwsFault):
-        raise CommandFailed(f"{receipt_sentence(receipt).rstrip('.')}; do not accept it")
+        newer = " unless the newest key set of its site verifies it" if receipt is JwsFault.UNKNOWN_KEY else ""
+        raise CommandFailed(f"{receipt_sentence(receipt).rstrip('.')}; do not accept it{newer}")
     return receipt
 
 

@@ -17,6 +17,7 @@ from edge.cli.terminal import (
     CommandFailed,
     JsonFlag,
     WrongUsage,
+    counted,
     note,
     say,
     write,
@@ -160,5 +161,5 @@ def _write_files(desk: Desk, formats: list[str], out: Path, detail: bool, as_jso
         write(described.to_json().decode())
         return
     for file in described.files:
-        say(f"{out / file.name}  {file.rows} {'line' if file.rows == 1 else 'lines'}  sha256 {file.sha256}")
+        say(f"{out / file.name}  {counted(file.rows, 'line')}  sha256 {file.sha256}")
     say(f"{stated}")

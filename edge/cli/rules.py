@@ -16,6 +16,7 @@ from edge.cli.terminal import (
     CommandFailed,
     JsonFlag,
     WrongUsage,
+    counted,
     note,
     say,
     show_json,
@@ -174,8 +175,7 @@ def lint(
     if hidden:
         raise CommandFailed(" ".join(hidden))
     if not as_json:
-        count = len(rules.rules)
-        say(f"{count} rule{'' if count == 1 else 's'} and everything else: fine")
+        say(f"{counted(len(rules.rules), 'rule')} and everything else: fine")
 
 
 @app.command("export", epilog="Example: farebox rules export --site news.example > rules.toml")
@@ -261,13 +261,20 @@ def _rules_of(host: str, version: int | None, draft: bool) -> RuleSet:
 def _rule_row(position: int, fields: dict[str, Any]) -> dict[str, Any]:
     who = {name: value for name, value in (fields["who"] or {}).items() if value is not None}
     rest = ("query", "when", "licence", "on_ledger_error", "block_status", "block_text", *_TERMS)
-    notes = [f"{name} {fields[name]}" for name in rest if fields[name] is not None]
+    notes = [_note(name, fields[name]) for name in rest if fields[name] is not None]
     return {
         **fields,
         "position": position,
         "who": ", ".join(f"{name} {value}" for name, value in who.items()) or "any bot",
         "notes": (["disabled"] if fields["enabled"] is False else []) + notes,
     }
+
+
+def _note(name: str, value: Any) -> str:
+    """One key of a rule for the table: ``when fri, sat 18:00-24:00``, ``recrawl_unchanged``, ``rate 60/minute``."""
+    if name == "when":
+        return f"when {', '.join(value['days'])} {value['from']}-{value['to']}"
+    return name if value is True else f"{name} {value}"
 
 
 def _version_row(known: Version, target: Site) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge.cli.terminal import Column, exact_time_text, say, show_json, show_rows, visible
+from edge.cli.terminal import Column, counted, exact_time_text, say, show_json, show_rows, visible
 from edge.core.balance_story import balance_story
 from edge.core.fees import format_share
 from edge.core.money import format_signed
@@ -33,7 +33,8 @@ def show_statement(statement: Statement, as_json: bool) -> None:
     show_rows([_line(line) for line in made.lines], _COLUMNS, False, f"nothing was sold in {made.month.label}")
     for total in made.totals:
         shown = format_signed(total.amount_micros, total.currency)
-        say(f"total {shown}: {total.pages} pages, {total.reversed_pages} reversed, equal to the ledger's sums")
+        pages = f"{counted(total.pages, 'page')}, {total.reversed_pages} reversed"
+        say(f"total {shown}: {pages}, equal to the ledger's sums")
         if total.free_pages:
             say(f"free pages: {total.free_pages}")
         if total.fee_micros:
@@ -46,7 +47,7 @@ def show_statement(statement: Statement, as_json: bool) -> None:
     if statement.party is not None:
         _show_accounts(statement)
     if statement.reader is Reader.CRAWLER:
-        say("1 receipt" if statement.receipts == 1 else f"{statement.receipts} receipts")
+        say(counted(statement.receipts, "receipt"))
     _show_corrections(statement)
 
 

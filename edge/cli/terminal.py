@@ -87,6 +87,11 @@ def harmless_json(document: bytes) -> str:
     return _DRIVES_TERMINALS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", document.decode())
 
 
+def counted(number: int, one: str) -> str:
+    """A number with its noun: ``1 page``, ``3 pages``."""
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
+
+
 def say(text: str) -> None:
     """Print a line of the result; raises ``ReaderLeft``."""
     write(text + "\n")

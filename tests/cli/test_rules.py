@@ -54,6 +54,16 @@ def test_published_rules_are_live_and_shown_in_order(news: Farebox, file: str) -
     assert (version["version"], version["live"], version["note"], version["rules"]) == (1, True, "spring", 2)
 
 
+def test_what_a_rule_says_besides_is_shown_as_words(news: Farebox, file: str, workplace: Path) -> None:
+    when = 'when = { days = ["fri", "sat"], from = "18:00", to = "24:00" }'
+    more = f'{when}\nrecrawl_unchanged = true\nrate = "60/minute"'
+    (workplace / file).write_text(RULES.replace('licence = "ai-train"', f'licence = "ai-train"\n{more}'))
+    apply(news, file)
+    shown = news("rules", "show", "--site", "news.example").out
+    assert "when fri, sat 18:00-24:00" in shown
+    assert "recrawl_unchanged, rate 60/minute" in shown
+
+
 def test_without_publish_they_become_the_draft_and_nothing_changes(news: Farebox, file: str) -> None:
     saved = news("rules", "apply", file, "--site", "news.example")
     assert saved.code == 0
