@@ -54,7 +54,9 @@ class PostgresServer:
         """Make a fresh database, a copy of `template`, and return its name."""
         self._made += 1
         name = f"test_{self._made}"
-        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        # Copied as files, not page by page through the log: dropping it takes half the time.
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+        self._execute(create.format(sql.Identifier(name), sql.Identifier(template)))
         return name
 
     def drop_database(self, name: str) -> None:
