@@ -52,6 +52,11 @@ class WriterPart:
     last: int
     entries: int
 
+    def joined(self, other: WriterPart) -> WriterPart:
+        """This and other entries of the same writer as one part."""
+        first, last = min(self.first, other.first), max(self.last, other.last)
+        return WriterPart(self.writer, first, last, self.entries + other.entries)
+
 
 def fee_bases(
     report: MonthReport,

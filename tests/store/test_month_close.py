@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 
+from edge.core.budgets import DAY_MICROS
 from edge.core.ledger import EntryKind, Posted
 from edge.core.ledger_operations import Post, Reverse
 from edge.core.month import Month
@@ -25,6 +26,7 @@ from edge.store.database import Database
 from edge.store.month_close import MonthNotClosable, begin_close, close_month, freeze_month, take_fees
 from edge.store.month_reading import WHOLE, Part
 from edge.store.publishers import set_share
+from edge.store.reader_counts import writer_parts
 from edge.store.statements import read_statement
 from edge.store.tables import entry, month_line, publisher, writer
 from edge.store.verify import verify
@@ -230,3 +232,14 @@ def test_closed_months_cannot_be_changed_and_whoever_unlocks_them_is_named(desk:
         connection.exec_driver_sql(f"DROP TRIGGER {name}{on}")
     with desk.database.read() as connection:
         assert missing_triggers(connection) == [name]
+
+
+def test_each_writers_part_of_a_month_is_all_that_it_recorded_in_it(desk: Desk) -> None:
+    with desk.database.read() as connection:
+        rows = connection.execute(select(entry.c.writer_id, entry.c.number, entry.c.recorded_at_micros)).all()
+        for month in (OCTOBER, NOVEMBER, DECEMBER):
+            within = [row for row in rows if month.start_micros <= row.recorded_at_micros < month.end_micros]
+            numbers = {row.writer_id: [own.number for own in within if own[0] == row.writer_id] for row in within}
+            parts = {part.writer: (part.first, part.last, part.entries) for part in writer_parts(connection, month)}
+            assert parts == {number: (min(own), max(own), len(own)) for number, own in numbers.items()}
+        assert len({row.recorded_at_micros // DAY_MICROS for row in rows}) > 3  # more than a day's entries were joined
