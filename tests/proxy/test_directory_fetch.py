@@ -22,7 +22,7 @@ from edge.proxy.directory_fetch import (
 )
 from tests.support.certificate import Certificate
 from tests.support.fake_dns import FakeDns
-from tests.support.raw_http import RawServer, answer
+from tests.support.raw_http import RawServer, answer, drip, silence
 
 BODY = b'{"keys":[]}'
 
@@ -106,18 +106,6 @@ def test_the_wish_to_be_left_alone_is_reported(text: str, seconds: int | None) -
     assert outcome.retry_after_seconds == seconds
 
 
-async def _drip(server: RawServer, line: str, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    while True:
-        writer.write(b" ")
-        await writer.drain()
-        await asyncio.sleep(0.01)
-
-
-async def _silence(server: RawServer, line: str, writer: asyncio.StreamWriter) -> None:
-    await asyncio.Event().wait()
-
-
 async def _endless_head(server: RawServer, line: str, writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\n")
     while True:
@@ -142,7 +130,7 @@ async def _nonsense(server: RawServer, line: str, writer: asyncio.StreamWriter) 
     await writer.drain()
 
 
-@pytest.mark.parametrize("handler", [_silence, _drip])
+@pytest.mark.parametrize("handler", [silence, drip])
 def test_a_slow_server_is_given_up_on(handler: Callable[..., Awaitable[None]]) -> None:
     assert fault(fetched(handler, fetch_seconds=0.2)) is FetchFault.TIMEOUT
 

@@ -29,7 +29,7 @@ from edge.proxy.key_directories import KeyDirectories
 from edge.proxy.strangers import HELD_MAX
 from tests.support.certificate import Certificate
 from tests.support.fake_dns import FakeDns
-from tests.support.raw_http import Handler, RawServer, answer
+from tests.support.raw_http import Handler, RawServer, answer, drip, silence
 
 PUBLIC, FORBIDDEN = "127.0.0.2", "127.0.0.1"
 AGENT = f"https://bot.example{WELL_KNOWN_PATH}"
@@ -113,18 +113,6 @@ def play(
     asyncio.run(go())
 
 
-async def _drip(server: RawServer, line: str, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    while True:
-        writer.write(b" ")
-        await writer.drain()
-        await asyncio.sleep(0.01)
-
-
-async def _silence(server: RawServer, line: str, writer: asyncio.StreamWriter) -> None:
-    await asyncio.Event().wait()
-
-
 async def _endless(server: RawServer, line: str, writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     while True:
@@ -143,8 +131,8 @@ def small_order() -> object:
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (_silence, "timeout"),
-        (_drip, "timeout"),
+        (silence, "timeout"),
+        (drip, "timeout"),
         (_endless, "too_large"),
         (answer(b" " * (MAX_BODY_BYTES + 1)), "too_large"),
         (answer(gzip.compress(b" " * 50_000_000), headers=["Content-Encoding: gzip"]), "too_large"),
@@ -213,7 +201,7 @@ def test_a_key_that_is_rotated_away_is_gone_with_the_next_good_answer(certificat
     play(certificate, GOOD, act)
 
 
-@pytest.mark.parametrize("then", [_silence, answer(b"", "500 Oops"), answer(b"<html>")])
+@pytest.mark.parametrize("then", [silence, answer(b"", "500 Oops"), answer(b"<html>")])
 def test_a_server_that_fails_later_takes_no_key_away(certificate: Certificate, then: bytes | Handler) -> None:
     async def act(scene: Scene) -> None:
         assert await scene.ask() == public_half(KEY)

@@ -84,3 +84,17 @@ class RawServer:
             await writer.drain()
         else:
             await self.reply(self, head.split("\r\n", 1)[0], writer)
+
+
+async def drip(server: RawServer, line: str, writer: asyncio.StreamWriter) -> None:
+    """Answer with a byte now and then, and never with all of them."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    while True:
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+async def silence(server: RawServer, line: str, writer: asyncio.StreamWriter) -> None:
+    """Take the request and say nothing."""
+    await asyncio.Event().wait()
