@@ -37,6 +37,7 @@ run: setup
 test: setup-dev
 	@echo "test: the whole suite on SQLite and PostgreSQL, with a browser, a file at a time in each process"
 	@scripts/ensure_programs chromium
+	@$(BIN)/python -m tests.support.npm_packages
 	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: setup-dev
@@ -70,7 +71,8 @@ lock: python
 clean:
 	@echo "clean: environments, caches and builds; databases and keys stay"
 	@rm -rf .venv .venv-* benchmarks/.peers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis htmlcov
-	@rm -f .setup.lock .coverage .coverage.*
+	@rm -rf examples/typescript/node_modules
+	@rm -f .setup.lock examples/typescript/.npm.lock .coverage .coverage.*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 python:
