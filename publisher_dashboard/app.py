@@ -35,6 +35,7 @@ from publisher_dashboard.pages import (
     set_up,
     sign_in,
     static,
+    tokens,
     try_url,
     webhooks,
 )
@@ -55,6 +56,7 @@ class Route:
 
 _PUBLISHER = "/publishers/{publisher_id:int}"
 _SITE = "/sites/{host}"
+_TOKEN = f"{_PUBLISHER}/tokens/{{token_id:int}}"
 _REGISTRATION = "/operator/registrations/{number:int}"
 
 ROUTES: tuple[Route, ...] = (
@@ -87,6 +89,12 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_PUBLISHER}/months/{{month}}/report.pdf", Need.EXPORT, months.download_pdf),
     Route("GET", f"{_PUBLISHER}/webhooks", Need.SEE, webhooks.show),
     Route("POST", f"{_PUBLISHER}/webhooks", Need.EDIT, webhooks.send_own_again),
+    # Who and what may work for a publisher
+    Route("GET", f"{_PUBLISHER}/tokens", Need.SEE, tokens.show),
+    Route("POST", f"{_PUBLISHER}/tokens", Need.MANAGE, tokens.make),
+    Route("GET", _TOKEN, Need.SEE, tokens.show_one),
+    Route("POST", f"{_TOKEN}/rotate", Need.MANAGE, tokens.rotate),
+    Route("POST", f"{_TOKEN}/revoke", Need.MANAGE, tokens.revoke),
     # The operator's
     Route("GET", "/operator/crawlers", Need.OPERATE, operating.crawlers),
     Route("GET", "/operator/crawlers/{crawler_id:int}", Need.OPERATE, operating.crawler),

@@ -116,6 +116,8 @@ def page_of_form(path: str) -> str:
             return path
         case ["operator", "registrations", number, _]:
             return f"/operator/registrations/{number}"
+        case ["publishers", number, "tokens", *_]:
+            return f"/publishers/{number}/tokens"
         case ["operator", "webhooks"] | ["publishers", _, "webhooks"]:
             return path
         case ["account", *_]:

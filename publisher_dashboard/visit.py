@@ -23,6 +23,7 @@ from edge.core.statement import Party
 from edge.store.database import Database
 from edge.store.passwords import Passwords
 from edge.store.people import Membership, Role
+from edge.store.publisher_tokens import Scope
 from edge.store.registrations import count_waiting
 from edge.store.rulesets import find_draft
 from edge.store.sessions import Session
@@ -39,16 +40,25 @@ class Need(StrEnum):
     SEE = "see"
     EDIT = "edit"
     EXPORT = "export"
+    MANAGE = "manage"
     OPERATE = "operate"
 
 
 GRANTS: Mapping[Role, frozenset[Need]] = {
-    Role.OWNER: frozenset({Need.SEE, Need.EDIT, Need.EXPORT}),
+    Role.OWNER: frozenset({Need.SEE, Need.EDIT, Need.EXPORT, Need.MANAGE}),
     Role.EDITOR: frozenset({Need.SEE, Need.EDIT, Need.EXPORT}),
     Role.BILLING: frozenset({Need.SEE, Need.EXPORT}),
     Role.VIEWER: frozenset({Need.SEE}),
 }
-"""What each role may do for its publisher: change prices, take numbers out, or look."""
+"""What each role may do for its publisher: change prices, take numbers out, say who may do what, or look."""
+
+SCOPE_GRANTS: Mapping[Scope, frozenset[Need]] = {
+    Scope.READ: frozenset({Need.SEE}),
+    Scope.PRICES: frozenset({Need.SEE, Need.EDIT}),
+    Scope.REPORTS: frozenset({Need.SEE, Need.EXPORT}),
+    Scope.TEAM: frozenset({Need.SEE, Need.MANAGE}),
+}
+"""What each scope of a publisher's API token covers, in the same words; a token covers what any of its scopes does."""
 
 NOTICES: Mapping[str, str] = {
     "added": "The rule was added to the draft.",
@@ -67,6 +77,7 @@ NOTICES: Mapping[str, str] = {
     "rejected": "It was rejected. Its team may read why; you can still approve it.",
     "sent-again": "It goes again, as soon as an edge runs.",
     "nothing-to-send": "There was nothing to send again.",
+    "token-revoked": "The token was revoked; it opens nothing any more.",
     "session-ended": "The session was ended.",
     "sessions-ended": "Every other session was ended.",
 }

@@ -1,30 +1,25 @@
 """Tokens of an operator's programs: made once, shown once, kept as a hash, taken back for good.
 
 Rules of this file
-- A token is 256 random bits, so its plain hash is enough: there is nothing to guess and nothing to slow down.
+- What a token is made of and how it opens is ``edge.store.bearer_tokens``.
 - A name is never given twice: entries name a token as their author.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
+from edge.store.bearer_tokens import bearer_hash, new_bearer_token, opened_by
 from edge.store.database import Database
-from edge.store.database_errors import unavailable
 from edge.store.problems import InvalidValue, NameTaken, UnknownName
 from edge.store.tables import operator_token
 
 PREFIX = "fbo_"
-TOKEN_BYTES = 32
-TOKEN_LENGTH_MAX = 100
-USED_EVERY_MICROS = 3_600_000_000
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,98}[A-Za-z0-9._-])?")
 
 
@@ -48,8 +43,8 @@ def add_token(
     name = name.strip()
     if not _NAME.fullmatch(name):
         raise InvalidValue(f"{name!r} is not a token's name; use letters, digits, spaces and . _ -", "name")
-    text = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
-    values = {"name": name, "token_hash": _hash(text), "may_credit": may_credit, "created_by": author}
+    text = new_bearer_token(PREFIX)
+    values = {"name": name, "token_hash": bearer_hash(text), "may_credit": may_credit, "created_by": author}
     try:
         with connection.begin_nested():
             connection.execute(insert(operator_token).values(**values, created_at_micros=now_micros))
@@ -75,25 +70,9 @@ def revoke_token(connection: Connection, name: str, *, author: str, now_micros: 
 
 def check_token(database: Database, text: str, now_micros: int) -> OperatorToken | None:
     """The token that opens with this text, or None; notes its use to the hour. Raises ``LedgerUnavailable``."""
-    if len(text) > TOKEN_LENGTH_MAX:
-        return None
-    row = operator_token.c
-    opens = (row.token_hash == _hash(text)) & row.revoked_at_micros.is_(None)
-    try:
-        with database.read() as connection:
-            found = connection.execute(select(operator_token).where(opens)).one_or_none()
-        if found is None:
-            return None
-        if found.used_at_micros is None or found.used_at_micros < now_micros - USED_EVERY_MICROS:
-            with database.write() as connection:
-                connection.execute(update(operator_token).where(opens).values(used_at_micros=now_micros))
-    except DBAPIError as error:
-        raise unavailable(error) from error
-    return _token(found)
-
-
-def _hash(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
+    in_force = operator_token.c.revoked_at_micros.is_(None)
+    found = opened_by(database, operator_token, text, in_force, now_micros)
+    return None if found is None else _token(found)
 
 
 def _find(connection: Connection, name: str) -> OperatorToken:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from edge.store.bearer_tokens import USED_EVERY_MICROS
 from edge.store.database import Database
 from edge.store.operator_tokens import (
-    USED_EVERY_MICROS,
     OperatorToken,
     add_token,
     check_token,

@@ -26,6 +26,7 @@ from edge.store.crawlers import NewCrawler, add_crawler
 from edge.store.database import Database
 from edge.store.passwords import Passwords
 from edge.store.people import Role, add_person, grant
+from edge.store.publisher_tokens import NewPublisherToken, Scope, add_publisher_token
 from edge.store.publishers import add_publisher
 from edge.store.rulesets import publish_rules, save_draft
 from edge.store.site_values import EdgeAddresses
@@ -107,12 +108,20 @@ def build(database: Database, *, charges: int = 40, seed: int = 7) -> Newsroom:
         publish_rules(connection, their.site_id, their_rules, 0, f"{CANARY} note", f"owner@{CANARY}.example", began)
         save_draft(connection, their.site_id, _first_rules(), None, f"editor@{CANARY}.example", began)
         save_draft(connection, site.site_id, _drafted(), None, "editor@harbour.example", micros(NOW) - 4_000_000_000)
+        _add_tokens(connection, {ours.publisher_id: "harbour", other.publisher_id: CANARY}, began)
         flush_traffic(connection, _traffic(site, second))
     seller = _Seller(database, crawlers, random.Random(seed), _Clock(began))
     seller.top_up()
     sold = seller.sell(site, ours.publisher_id, charges, _PAGES)
     theirs = seller.sell(their, other.publisher_id, 6, (f"/{CANARY}/secret-page",))
     return Newsroom(ours.publisher_id, other.publisher_id, site, second, their, sold, theirs)
+
+
+def _add_tokens(connection: Connection, publishers: dict[int, str], began: int) -> None:
+    """One API token each, numbered as the publishers are."""
+    for publisher_id, name in publishers.items():
+        token = NewPublisherToken(f"{name} nightly report", (Scope.READ, Scope.REPORTS))
+        add_publisher_token(connection, publisher_id, token, author=f"owner@{name}.example", now_micros=began)
 
 
 def _first_rules() -> RuleSet:

@@ -3,6 +3,7 @@
 The migrations must build exactly this on SQLite and on PostgreSQL; a test compares them.
 """
 
+from edge.store.tables.audit_events import audit_event
 from edge.store.tables.budgets import account_alert, budget, budget_window
 from edge.store.tables.checkpoint import checkpoint
 from edge.store.tables.configuration import (
@@ -25,6 +26,7 @@ from edge.store.tables.months import month_close, month_fee, month_line, month_s
 from edge.store.tables.operator_tokens import operator_token
 from edge.store.tables.payments import unmatched_payment
 from edge.store.tables.people import membership, person, session, setup_link, sign_in_attempt
+from edge.store.tables.publisher_tokens import publisher_token
 from edge.store.tables.registrations import registration
 from edge.store.tables.traffic import activity, traffic, traffic_day, traffic_minute, user_agent
 from edge.store.tables.webhooks import (
@@ -42,6 +44,7 @@ __all__ = [
     "account_alert",
     "activity",
     "address_feed",
+    "audit_event",
     "batch",
     "budget",
     "budget_window",
@@ -67,6 +70,7 @@ __all__ = [
     "person",
     "policy_version",
     "publisher",
+    "publisher_token",
     "purchase",
     "registration",
     "rule_draft",

@@ -1,0 +1,1 @@
+"""What each screen shows, as plain data: a page renders it, a program may read it."""
