@@ -25,6 +25,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from edge.core.addresses import read_address
+from edge.core.identity import Rung
 
 BODY_BYTES_MAX = 1024 * 1024
 PREFIXES_MAX = 20_000
@@ -146,6 +147,13 @@ class AddressBook:
     def accuses(self, crawler: str) -> bool:
         """Whether all of the crawler's lists are here and recent, so that an address beside them is an impostor's."""
         return crawler in self._accusing
+
+    def weigh(self, crawler: str, address: str) -> Rung:
+        """How far the lists alone bear out a name."""
+        listed = self.lists(crawler, address)
+        if listed:
+            return Rung.ADDRESS
+        return Rung.IMPOSTOR if listed is False and self.accuses(crawler) else Rung.CLAIMED
 
     def is_public(self, address: str) -> bool:
         """Whether somebody on the internet can have this address."""

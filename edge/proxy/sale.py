@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol, assert_never
 
+from edge.core.billable import is_billable
 from edge.core.budgets import BudgetExceeded
 from edge.core.decision import Charge, DemandPayment, Refuse
 from edge.core.grants import SubscriptionPages, validator_of
@@ -54,7 +55,6 @@ from edge.proxy.upstream import OriginAnswer, OriginFault
 LEDGER_RETRY_SECONDS = 5
 HELD_UP_SECONDS = 5.0
 """A client that was waited for so long, in all, is why the origin gave up when it did."""
-NO_CONTENT_STATUSES = frozenset({204, 205})
 
 Refusal = Refuse | DemandPayment
 HasRight = Callable[[bytes], Awaitable[bool]]
@@ -82,11 +82,6 @@ class SellingLedger(Protocol):
     async def settle(self, held: Held) -> SettleOutcome: ...
     async def void(self, held: Held, reason: str) -> object: ...
     async def break_off(self, held: Held) -> object: ...
-
-
-def is_billable(status: int) -> bool:
-    """Whether an origin's answer to GET is sold: a success with content (docs/protocol.md, "What is charged")."""
-    return 200 <= status < 300 and status not in NO_CONTENT_STATUSES
 
 
 async def _always(charge: Charge, target: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from edge.core.billable import is_billable
 from edge.core.budgets import Budget, BudgetExceeded, Per
 from edge.core.decision import Charge, DemandPayment, Refuse
 from edge.core.ledger import (
@@ -23,7 +24,7 @@ from edge.core.refusals import RefusalCode
 from edge.core.rule_index import Match
 from edge.core.rules import LedgerErrorChoice
 from edge.proxy.deliveries import OpenDeliveries
-from edge.proxy.sale import HELD_UP_SECONDS, Refusal, Sale, SaleEnd, is_billable
+from edge.proxy.sale import HELD_UP_SECONDS, Refusal, Sale, SaleEnd
 from edge.proxy.upstream import OriginFault
 from tests.support.sale_stage import (
     CHARGE,
