@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edge.client.paid_client import PaidClient as PaidClient
     from edge.client.spend_policy import SpendPolicy as SpendPolicy
     from edge.client.spend_store import SpendStore as SpendStore
+    from edge.client.token_identity import TokenIdentity as TokenIdentity
     from edge.client.wallet import Wallet as Wallet
 
 _HOMES = {
@@ -22,12 +23,15 @@ _HOMES = {
     "Identity": "edge.client.identity",
     "SpendPolicy": "edge.client.spend_policy",
     "SpendStore": "edge.client.spend_store",
+    "TokenIdentity": "edge.client.token_identity",
     "Wallet": "edge.client.wallet",
     "PaidClient": "edge.client.paid_client",
     "AsyncPaidClient": "edge.client.paid_client",
 }
 
-__all__ = ["AsyncPaidClient", "FakeEdge", "Identity", "PaidClient", "SpendPolicy", "SpendStore", "Wallet"]
+__all__ = [
+    *("AsyncPaidClient", "FakeEdge", "Identity", "PaidClient", "SpendPolicy", "SpendStore", "TokenIdentity", "Wallet"),
+]
 
 
 def __getattr__(name: str) -> object:

@@ -24,7 +24,7 @@ from edge.client.answers import Answer, Delivered
 from edge.client.errors import PageUnreachable
 from edge.client.fetching import drive_async, fetch
 from edge.client.flow import NoAnswer, Send
-from edge.client.wallet import OWN_HEADERS, Wallet
+from edge.client.wallet import Wallet, is_own
 from edge.core.fields import collect
 
 
@@ -63,7 +63,7 @@ class PayingMiddleware:
 async def _send_once(
     request: ClientRequest, handler: ClientHandlerType, step: Send, last: list[ClientResponse]
 ) -> Answer | NoAnswer:
-    for name in OWN_HEADERS:
+    for name in {name for name, value in request.headers.items() if is_own(name, value)}:
         request.headers.popall(name, None)
     request.headers.update(dict(step.headers))
     try:

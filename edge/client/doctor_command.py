@@ -23,6 +23,7 @@ from edge.client.crawl_options import (
 )
 from edge.client.doctor import Finding, directory_findings, edge_findings, key_findings
 from edge.client.fetching import Quote
+from edge.client.identity import Identity
 from edge.client.page_url import page_url
 
 NOTHING = ["USD 0"]
@@ -42,6 +43,7 @@ def doctor(
     findings = list(key_findings(key))
     if findings[0].is_good is not None and key.exists():
         with wallet_at(":memory:", key, agent, policy_of(NOTHING)) as wallet, client_of(wallet, user_agent) as client:
+            assert isinstance(wallet.identity, Identity), "the doctor looks at keys"
             with httpx2.Client(headers={"user-agent": name_of(user_agent)}, timeout=10) as plain:
                 findings += directory_findings(wallet.identity, plain.get)
             if edge is not None:

@@ -1,7 +1,8 @@
 """A seller on loopback for your own tests: prices, signatures, receipts, and misbehaviour on request.
 
-It sells as an edge promises to: one charge for each signed request, a retry is the same charge, and nothing but a page
-is charged. No account, no database; a crawler is known once it is registered::
+It sells as an edge promises to: one charge for each signed request, or each key of a token's purchase; a retry is the
+same charge; nothing but a page is charged, and none that has not changed. No database; a crawler is known once it is
+registered::
 
     with FakeEdge() as edge:
         edge.register(wallet.identity)
@@ -15,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
@@ -22,6 +24,9 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.client.identity import Identity
+from edge.client.token_identity import TokenIdentity
+from edge.core.api_token import purchase_name, read_token
+from edge.core.decision import ALWAYS_FREE_PATHS
 from edge.core.keys import PublicKey, new_private_key, public_half, public_keys_to_jwks
 from edge.core.message import Request
 from edge.core.money import Money, parse_price
@@ -29,7 +34,7 @@ from edge.core.receipts import Receipt, sign_receipt
 from edge.core.refusals import REFUSALS, RefusalCode
 from edge.core.signature_agent import normalise_agent_url
 from edge.core.terms import Offer, OfferMistake, read_offer
-from edge.core.web_bot_auth import KeyAnswer, KeyUnknown, Verified, covers_target, examine
+from edge.core.web_bot_auth import KeyAnswer, KeyUnknown, Unsigned, Verified, covers_target, examine
 
 PAGE = b"<p>A page that is worth its price.</p>" * 20
 RECEIPTS = "/.well-known/receipts/"
@@ -63,7 +68,8 @@ class FakeEdge:
 
     ``prices`` are by path, ``price`` is that of the others; a price of nothing makes a page free. ``charges`` are by
     the signature that paid. ``twist`` may replace the answer to a request, given its number (from 1) and the answer
-    that an honest seller would give. ``moved`` maps paths to where they went. ``page`` is the body of a path.
+    that an honest seller would give. ``moved`` maps paths to where they went. ``page`` is the body of a path, whose
+    ETag is made of it. ``funds``, where given, are all that may be spent here; ``robots`` is what robots.txt says.
     """
 
     price: Money = field(default_factory=lambda: parse_price("USD 0.01"))
@@ -71,15 +77,21 @@ class FakeEdge:
     twist: Callable[[int, Request, Reply], Reply] = lambda number, request, honest: honest
     moved: dict[str, str] = field(default_factory=dict)
     page: Callable[[str], bytes] = lambda path: PAGE
+    funds: Money | None = None
+    robots: str = ""
     keys: dict[tuple[str, str], PublicKey] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
     seen: list[Request] = field(default_factory=list)
     charges: dict[bytes, FakeCharge] = field(default_factory=dict)
     signing_key: Ed25519PrivateKey = field(default_factory=new_private_key)
     port: int = 0
     _turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def register(self, who: Identity | str, key: PublicKey | None = None) -> None:
+    def register(self, who: Identity | TokenIdentity | str, key: PublicKey | None = None) -> None:
         """Let a crawler pay: an identity, or an agent's URL and its key."""
+        if isinstance(who, TokenIdentity):
+            self.tokens[who.token] = who.agent or "https://bot.example"
+            return
         agent, public = (who.agent, public_half(who.key)) if isinstance(who, Identity) else (who, key)
         identity = normalise_agent_url(agent, allow_loopback_http=True)
         assert isinstance(identity, str), identity
@@ -112,12 +124,23 @@ class FakeEdge:
             return Reply(200, body=public_keys_to_jwks([public_half(self.signing_key)]))
         if request.path.startswith(RECEIPTS):
             return self._receipt(request.path.removeprefix(RECEIPTS))
+        if request.path in ALWAYS_FREE_PATHS:
+            is_there = request.path == "/robots.txt" and self.robots
+            return Reply(200, (), self.robots.encode()) if is_there else Reply(404)
         if request.path in self.moved:
             return Reply(302, (("Location", self.moved[request.path]), ("Set-Cookie", "id=1")))
         price = self.prices.get(request.path, self.price)
         if price.amount_micros == 0:
-            return Reply(200, (), self.page(request.path))
+            return self._page(request)
         return self._sell(request, price)
+
+    def _page(self, request: Request, *sold: tuple[str, str]) -> Reply:
+        """A page with its validator, or 304 for whom it has not changed (RFC 9110 section 13.1.2)."""
+        body = self.page(request.path)
+        etag = f'"{sha256(body).hexdigest()[:16]}"'
+        if request.fields.get("if-none-match") == etag:
+            return Reply(304, (("etag", etag),))
+        return Reply(200, (*sold, ("etag", etag)), body)
 
     def _sell(self, request: Request, price: Money) -> Reply:
         asked = (("crawler-price", str(price)), ("x-request-id", f"req-{len(self.seen)}"))
@@ -126,20 +149,40 @@ class FakeEdge:
             return _refusal(RefusalCode.PAYMENT_REQUIRED, asked)
         if isinstance(offer, OfferMistake):
             return _refusal(offer.code)
+        payer = self._payer(request, offer)
+        if isinstance(payer, Reply):
+            return payer
+        if not offer.accepts(price):
+            return _refusal(_too_low(offer), asked)
+        honest = self._page(request)
+        if request.method != "GET" or honest.status != 200:
+            return Reply(honest.status)
+        agent, name = payer
+        charge = self.charges.get(name)
+        if charge is None:
+            if self.funds is not None and self.spent() + price.amount_micros > self.funds.amount_micros:
+                return _refusal(RefusalCode.INSUFFICIENT_CREDITS, asked)
+            number = f"ch_{len(self.charges) + 1}"
+            charge = self.charges[name] = FakeCharge(number, request.target, price, agent, time.time_ns() // 1_000)
+        return self._page(request, ("crawler-charged", str(charge.price)), ("crawler-receipt", charge.id))
+
+    def _payer(self, request: Request, offer: Offer) -> tuple[str, bytes] | Reply:
+        """Whose offer it is and what names the purchase, or why it is nobody's."""
+        token = read_token(request.fields.get("authorization", ""))
+        if token is not None and "signature" not in request.fields:
+            agent = self.tokens.get(token)
+            if agent is None:
+                return _refusal(RefusalCode.TOKEN_REFUSED, (("crawler-error-detail", "the token is not known here"),))
+            key = purchase_name(request.fields, f"req-{len(self.seen)}")
+            return agent, b"\n".join((b"token", agent.encode(), key, request.target.encode()))
         proof = examine(request, self.find_key, time.time(), allow_loopback_http=True)
+        if isinstance(proof, Unsigned):
+            return _refusal(RefusalCode.SIGNATURE_REQUIRED)
         if not isinstance(proof, Verified):
             return _refusal(RefusalCode.SIGNATURE_INVALID, (("crawler-error-detail", type(proof).__name__),))
         if not covers_target(proof) or not {"@method", offer.kind.value} <= proof.covered:
             return _refusal(RefusalCode.TARGET_NOT_SIGNED, (("crawler-error-detail", "coverage"),))
-        if not offer.accepts(price):
-            return _refusal(_too_low(offer), asked)
-        if request.method != "GET":
-            return Reply(200)
-        target = request.target
-        new = FakeCharge(f"ch_{len(self.charges) + 1}", target, price, proof.agent_url, time.time_ns() // 1_000)
-        charge = self.charges.setdefault(proof.signature, new)
-        sold = (("crawler-charged", str(charge.price)), ("crawler-receipt", charge.id))
-        return Reply(200, sold, self.page(request.path))
+        return proof.agent_url, proof.signature
 
     def _receipt(self, number: str) -> Reply:
         charge = next((one for one in self.charges.values() if one.id == number), None)

@@ -15,7 +15,7 @@ from edge.client.answers import Answer
 from edge.client.errors import PageUnreachable
 from edge.client.fetching import drive, drive_async, fetch
 from edge.client.flow import NoAnswer, Send
-from edge.client.wallet import OWN_HEADERS, Wallet
+from edge.client.wallet import Wallet, is_own
 from edge.core.fields import collect
 from edge.core.money import Money
 
@@ -112,7 +112,7 @@ def _quoted(request: httpx2.Request) -> Money | None:
 
 def _with(request: httpx2.Request, step: Send) -> httpx2.Request:
     """The caller's request with our headers; their own stays as it was, for the next hop is made from it."""
-    theirs = [(name, value) for name, value in request.headers.multi_items() if name not in OWN_HEADERS]
+    theirs = [(name, value) for name, value in request.headers.multi_items() if not is_own(name, value)]
     return httpx2.Request(
         step.method, request.url, headers=[*theirs, *step.headers], stream=request.stream, extensions=request.extensions
     )

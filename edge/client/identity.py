@@ -92,6 +92,23 @@ class Identity:
         """An identity from a key file of ``farebox-crawl keygen``. Raises ``IdentityProblem``."""
         return cls(load_key(Path(path)), agent, dialect)
 
+    @property
+    def paying_seconds(self) -> int:
+        """How long the signature of a purchase holds: the longest that an edge takes."""
+        return PAYING_SECONDS
+
+    def speaks_to(self, url: str) -> bool:
+        """A signature may go anywhere: it is good for the one request that it was made for."""
+        return True
+
+    def kept(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """What may be written down of a request's headers: all, so that it can be sent again as it was."""
+        return dict(headers)
+
+    def completed(self, url: str, headers: Mapping[str, str]) -> dict[str, str]:
+        """A request that was written down, as it is sent again."""
+        return dict(headers)
+
     def sign(
         self,
         url: str,

@@ -19,7 +19,7 @@ from edge.client.errors import CrawlRefused, PageUnreachable, PaymentInDoubt, Sp
 from edge.client.fetching import drive_async, fetch
 from edge.client.flow import REDIRECTS, NoAnswer, Send
 from edge.client.page_url import BadPageUrl, redirect_target
-from edge.client.wallet import OWN_HEADERS, Wallet
+from edge.client.wallet import Wallet, is_own
 from edge.core.errors import EdgeError
 from edge.core.fields import collect
 
@@ -60,7 +60,7 @@ class PayingRoute:
 
 
 async def _send_once(route: Route, request: Request, step: Send, last: list[APIResponse]) -> Answer | NoAnswer:
-    theirs = {name: value for name, value in (await request.all_headers()).items() if name.lower() not in OWN_HEADERS}
+    theirs = {name: value for name, value in (await request.all_headers()).items() if not is_own(name, value)}
     try:
         response = await route.fetch(headers={**theirs, **dict(step.headers)}, max_redirects=0)
         body = await response.body()

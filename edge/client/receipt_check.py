@@ -73,18 +73,18 @@ def _fault(wallet: Wallet, purchase: Purchase, text: str, keys: Mapping[str, Pub
     return _difference(receipt, purchase, wallet.identity.agent)
 
 
-def _difference(receipt: Receipt, purchase: Purchase, agent: str) -> str | None:
+def _difference(receipt: Receipt, purchase: Purchase, agent: str | None) -> str | None:
     """What a good receipt says that is not what we know."""
     parts = urlsplit(purchase.url)
     target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-    ours = normalise_agent_url(agent, allow_loopback_http=True)
+    ours = None if agent is None else normalise_agent_url(agent, allow_loopback_http=True)
     if receipt.charge_id != purchase.charge_id:
         return f"The receipt is for another charge: {receipt.charge_id}."
     if receipt.target != target or receipt.site.partition(":")[0] != (parts.hostname or ""):
         return f"The receipt is for another page: {receipt.site}{receipt.target}."
     if receipt.price != purchase.charged:
         return f"The receipt says {receipt.price}, the answer said {purchase.charged}."
-    if receipt.agent_url != ours:
+    if ours is not None and receipt.agent_url != ours:
         return f"The receipt is made out to another agent: {receipt.agent_url}."
     if receipt.state is not ReceiptState.CHARGED:
         return f"The receipt says that the charge is {receipt.state}; it is not owed."

@@ -19,7 +19,7 @@ from edge.client.answers import Answer
 from edge.client.errors import PageUnreachable
 from edge.client.fetching import drive, fetch
 from edge.client.flow import NoAnswer, Send
-from edge.client.wallet import OWN_HEADERS, Wallet
+from edge.client.wallet import Wallet, is_own
 
 
 class PayingAdapter(HTTPAdapter):
@@ -66,7 +66,7 @@ class PayingAdapter(HTTPAdapter):
 def _with(request: requests.PreparedRequest, step: Send) -> requests.PreparedRequest:
     """A copy with our headers; the caller's own stays as it was, for the next hop is made from it."""
     signed = request.copy()
-    for name in [name for name in signed.headers if name.lower() in OWN_HEADERS]:
+    for name in [name for name, value in signed.headers.items() if is_own(name, str(value))]:
         del signed.headers[name]
     signed.headers.update(dict(step.headers))
     return signed

@@ -32,7 +32,8 @@ from edge.client.answers import Answer, Delivered, is_page
 from edge.client.errors import CapReached, CrawlRefused, PaymentInDoubt, SpendingStopped, WrongCharge
 from edge.client.identity import Identity
 from edge.client.spend_policy import SpendPolicy
-from edge.client.wallet import OWN_HEADERS, Asked, Ready, SignMore, Wallet
+from edge.client.token_identity import TokenIdentity
+from edge.client.wallet import Asked, Ready, SignMore, Wallet, is_own
 from edge.core.errors import EdgeError
 from edge.core.fields import collect
 from edge.core.money import parse_price
@@ -69,14 +70,23 @@ class NotBought(IgnoreRequest):
 
 def wallet_from(settings: BaseSettings) -> Wallet:
     """The wallet that the ``PAY_*`` settings describe. Raises ``NotConfigured`` when one is missing."""
-    missing = [name for name in ("PAY_KEY", "PAY_AGENT", "PAY_PER_REQUEST", "PAY_STORE") if not settings.get(name)]
+    who = ("PAY_TOKEN_FILE", "PAY_TOKEN_HOSTS") if settings.get("PAY_TOKEN_FILE") else ("PAY_KEY", "PAY_AGENT")
+    missing = [name for name in (*who, "PAY_PER_REQUEST", "PAY_STORE") if not settings.get(name)]
     if missing:
         raise NotConfigured(f"paying for pages needs the settings {', '.join(missing)}")
     given: dict[str, Any] = {
         option: settings.get(name) for name, option in _CAPS.items() if settings.get(name) is not None
     }
     policy = SpendPolicy(per_request=settings["PAY_PER_REQUEST"], **given)
-    return Wallet(Identity.load(settings["PAY_KEY"], settings["PAY_AGENT"]), policy, settings["PAY_STORE"])
+    return Wallet(_identity_from(settings), policy, settings["PAY_STORE"])
+
+
+def _identity_from(settings: BaseSettings) -> Identity | TokenIdentity:
+    """A token is named by its file, because Scrapy writes settings into its log."""
+    if settings.get("PAY_TOKEN_FILE"):
+        hosts = settings.getlist("PAY_TOKEN_HOSTS")
+        return TokenIdentity.load(settings["PAY_TOKEN_FILE"], hosts, settings.get("PAY_AGENT"))
+    return Identity.load(settings["PAY_KEY"], settings["PAY_AGENT"])
 
 
 class PayingMiddleware:
@@ -98,8 +108,7 @@ class PayingMiddleware:
 
     def process_request(self, request: Request) -> None:
         """Sign a request that is about to be downloaded, with the offer that the policy allows."""
-        for name in OWN_HEADERS:
-            request.headers.pop(name, None)
+        _undress(request)
         if request.method != "GET" or request.meta.get("dont_pay"):
             return
         url = request.url.partition("#")[0]
@@ -118,6 +127,7 @@ class PayingMiddleware:
 
     def process_response(self, request: Request, response: Response) -> Request | Response:
         """Settle what was bought; schedule what has a price once more; drop what is not to be had."""
+        _undress(request)
         ready = self._sent.pop(request, None)
         if ready is None:
             return response
@@ -143,6 +153,7 @@ class PayingMiddleware:
 
     def process_exception(self, request: Request, exception: Exception) -> None:
         """A download that never began costs nothing; one that broke stays reserved, and is retried as it was."""
+        _undress(request)
         ready = self._sent.pop(request, None)
         if ready is not None and isinstance(exception, _NEVER_SENT):
             self._wallet.not_charged(ready)
@@ -194,6 +205,13 @@ class PayingMiddleware:
 
     def _closed(self) -> None:
         self._wallet.close()
+
+
+def _undress(request: Request) -> None:
+    """Take our headers away: a queue on disk, a cache, or the host that a redirect leads to gets none of them."""
+    lines = [(name.decode("latin-1"), value) for name, values in request.headers.items() for value in values]
+    for name in {name for name, value in lines if is_own(name, value.decode("latin-1"))}:
+        del request.headers[name]
 
 
 def _known(request: Request, url: str) -> dict[str, Any]:

@@ -28,11 +28,13 @@ from edge.client.errors import (
     SpendingStopped,
     WrongCharge,
 )
-from edge.client.identity import NONCE_BYTES, PAYING_SECONDS, Identity, nonce_from
+from edge.client.identity import NONCE_BYTES, Identity, nonce_from
 from edge.client.spend_policy import SpendPolicy, domain_of
 from edge.client.spend_rows import FreePage, NewPurchase, Purchase, State
 from edge.client.spend_store import SpendStore
+from edge.client.token_identity import IDEMPOTENCY_KEY, TokenIdentity
 from edge.core.accept_signature import parse_accept_signature
+from edge.core.api_token import read_token
 from edge.core.money import Money
 from edge.core.reconcile import Difference
 from edge.core.refusals import CrawlerError
@@ -49,8 +51,18 @@ from edge.core.terms import (
 PAUSES_SECONDS = (1.0, 3.0)
 REPEAT_MARGIN_MICROS = 5_000_000
 SCOPE_WORDS = {"total": "your total", "day": "your cap for a day", "domain_day": "your cap for this domain and day"}
-OWN_HEADERS = frozenset({"signature", "signature-input", "signature-agent", *(kind.value for kind in OfferKind)})
-"""What is ours in a request: taken away before it is signed again."""
+OWN_HEADERS = frozenset(
+    {"signature", "signature-input", "signature-agent", IDEMPOTENCY_KEY, *(kind.value for kind in OfferKind)}
+)
+
+
+def is_own(name: str, value: str) -> bool:
+    """Whether a header is ours: taken away before a request is signed again, or goes where a redirect leads.
+
+    ``Authorization`` is ours only where it holds an API token; anything else is between the caller and the site.
+    """
+    name = name.lower()
+    return name in OWN_HEADERS or (name == "authorization" and read_token(value) is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +107,7 @@ class Wallet:
 
     def __init__(
         self,
-        identity: Identity,
+        identity: Identity | TokenIdentity,
         policy: SpendPolicy,
         store: SpendStore | Path | str,
         *,
@@ -136,11 +148,11 @@ class Wallet:
         found = self.store.take_up(url)
         if found is not None:
             return self._taken_up(found, quoted)
-        if not self.policy.allows_spending_at(url):
+        if not self.policy.allows_spending_at(url) or not self.identity.speaks_to(url):
             return self.signed(url, also)
         before = self._bought_before(url)
         if before is not None and may_repeat and before.expires_micros > self.now_micros() + REPEAT_MARGIN_MICROS:
-            return Ready(url, before.headers, None, None, before.expires_micros, quoted, before)
+            return Ready(url, self._headers_of(before), None, None, before.expires_micros, quoted, before)
         if before is not None and self.policy.buy_again_after_hours:
             raise AlreadyBought(url, f"bought before, for {before.charged}; your policy does not buy it again yet")
         if quoted is None and self.policy.on_unknown_price == "pay_up_to_cap":
@@ -154,7 +166,7 @@ class Wallet:
 
     def _bought_before(self, url: str) -> Purchase | None:
         """What was bought so lately that its signature still gets the page, or that the policy is content with it."""
-        back = max(self.policy.buy_again_after_hours * 3600, PAYING_SECONDS)
+        back = max(self.policy.buy_again_after_hours * 3600, self.identity.paying_seconds)
         return self.store.bought(url, self.now_micros() - back * 1_000_000)
 
     def take_up(self, purchase: Purchase) -> Ready | None:
@@ -168,12 +180,17 @@ class Wallet:
 
     def _taken_up(self, found: Purchase, quoted: Money | None) -> Ready:
         offer = Offer(OfferKind.MAX, found.reserved)
-        return Ready(found.url, found.headers, offer, found.id, found.expires_micros, quoted)
+        return Ready(found.url, self._headers_of(found), offer, found.id, found.expires_micros, quoted)
+
+    def _headers_of(self, purchase: Purchase) -> tuple[tuple[str, str], ...]:
+        """The request that made a purchase, ready to be sent again."""
+        return tuple(self.identity.completed(purchase.url, dict(purchase.headers)).items())
 
     def _reserved(self, url: str, most: Money, quoted: Money | None, also: tuple[str, ...]) -> Ready:
         ready = self._signed(url, Offer(OfferKind.MAX, most), also, "GET")
         made = self.now_micros()
-        new = NewPurchase(url, domain_of(url), most, ready.headers, made, ready.expires_micros)
+        kept = tuple(self.identity.kept(dict(ready.headers)).items())
+        new = NewPurchase(url, domain_of(url), most, kept, made, ready.expires_micros)
         number = self.store.reserve(new, self.policy.caps(most.currency))
         if isinstance(number, Purchase):
             return self._taken_up(number, quoted)
@@ -184,12 +201,13 @@ class Wallet:
 
     def _signed(self, url: str, offer: Offer | None, also: tuple[str, ...], method: str) -> Ready:
         """Sign afresh; nothing is signed for plain http beyond this machine, where anybody could read it."""
-        if not (url.startswith("https:") or self.policy.allows_spending_at(url)):
+        is_private = url.startswith("https:") or self.policy.allows_spending_at(url)
+        if not is_private or not self.identity.speaks_to(url):
             return Ready(url, (), method=method)
-        now = self._clock()
+        now, seconds = self._clock(), self.identity.paying_seconds
         nonce = nonce_from(secrets.token_bytes(NONCE_BYTES))
-        headers = self.identity.sign(url, {}, offer, now, nonce, method=method, also=also, seconds=PAYING_SECONDS)
-        expires = (int(now) + PAYING_SECONDS) * 1_000_000
+        headers = self.identity.sign(url, {}, offer, now, nonce, method=method, also=also, seconds=seconds)
+        expires = (int(now) + seconds) * 1_000_000
         return Ready(url, tuple(headers.items()), offer, None, expires, method=method, covered=frozenset(also))
 
     # After an answer
@@ -273,6 +291,8 @@ class Wallet:
         """What the policy has against buying a page at this price without its having been quoted."""
         if not self.policy.allows_spending_at(url):
             return NotAllowed(url, f"the page costs {price}, and your policy spends nothing at this address", price)
+        if not self.identity.speaks_to(url):
+            return NotAllowed(url, f"the page costs {price}, and your token is not for this address", price)
         forbidden = self.policy.why_not(url, price)
         if forbidden is None and self.policy.on_unknown_price == "skip":
             return PriceUnknown(url, f"the page costs {price}, which was not quoted before", price)
@@ -286,7 +306,8 @@ class Wallet:
     def _wanted(self, ready: Ready, answer: Answer) -> tuple[str, ...]:
         """Components that an Accept-Signature asks for, that we can cover and did not."""
         text = answer.fields.get("accept-signature")
-        if text is None or answer.status not in (400, 401, 402, 403, 429) or not ready.headers or ready.covered:
+        is_signed = any(name == "signature" for name, _ in ready.headers)  # a token covers nothing
+        if text is None or answer.status not in (400, 401, 402, 403, 429) or not is_signed or ready.covered:
             return ()
         requests = parse_accept_signature(text)
         if isinstance(requests, Flaw):

@@ -4,7 +4,8 @@ Rules of this file (docs/decisions/0043)
 
 - A token is 256 random bits with a prefix that says whose it is; it is shown once and kept as its SHA-256, which is
   enough because nobody can guess what it hides.
-- It is sent as ``Authorization: Bearer farebox_...`` (RFC 6750) over TLS, and ends here: no origin ever sees it.
+- It is sent as ``Authorization: Bearer farebox_...`` (RFC 6750) over TLS, and ends here: no origin ever sees it. One
+  that came in clear text is refused where that can be known: it is money, and others may have read it.
 - A purchase is named by ``Idempotency-Key`` (draft-ietf-httpapi-idempotency-key-header), else by the request's id: a
   retry that carries the same name is the same charge.
 """
@@ -18,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from edge.core.addresses import read_address
 from edge.core.identity import RegisteredCrawler
 
 PREFIX = "farebox_"
@@ -34,6 +36,7 @@ class TokenFault(StrEnum):
     UNKNOWN = "unknown"
     EXPIRED = "expired"
     OTHER_SITE = "other_site"
+    PLAIN_HTTP = "plain_http"
 
     @property
     def sentence(self) -> str:
@@ -45,6 +48,9 @@ _SENTENCES: Mapping[TokenFault, str] = {
     TokenFault.UNKNOWN: "The token is not known here, or was revoked; ask the operator for a new one.",
     TokenFault.EXPIRED: "The token has expired; ask the operator for a new one.",
     TokenFault.OTHER_SITE: "The token is for other sites; ask the operator for one that covers this site.",
+    TokenFault.PLAIN_HTTP: (
+        "The token came over plain http, where others may have read it; have it replaced, and send it over https only."
+    ),
 }
 
 
@@ -62,6 +68,17 @@ class ApiToken:
         if self.expires_at is not None and now >= self.expires_at:
             return TokenFault.EXPIRED
         return TokenFault.OTHER_SITE if self.hosts and host not in self.hosts else None
+
+
+def is_in_the_clear(scheme: str, peer: str) -> bool:
+    """Whether what ``peer`` sent could be read on the way: by plain http, from another machine.
+
+    A client whose address is not known may stand behind a front that ends TLS, so nothing is said of it.
+    """
+    if scheme != "http":
+        return False
+    address = read_address(peer)
+    return address is not None and not address.is_loopback
 
 
 def make_token(random_bytes: bytes) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edge.core.api_token import TokenFault, purchase_name, read_token, token_digest
+from edge.core.api_token import TokenFault, is_in_the_clear, purchase_name, read_token, token_digest
 from edge.core.identity import (
     ClaimedCrawler,
     CrawlerKind,
@@ -72,6 +72,8 @@ def _holder(
     text = read_token(request.fields["authorization"])
     if text is None:
         return None
+    if is_in_the_clear(request.scheme, request.peer):
+        return _claim(request, knowledge, TokenRefused(TokenFault.PLAIN_HTTP.sentence))
     token = policy.tokens.get(token_digest(text))
     fault = TokenFault.UNKNOWN if token is None else token.fault_at(request.host, now)
     if token is None or fault is not None:

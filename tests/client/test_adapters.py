@@ -12,13 +12,15 @@ import httpx2
 import pytest
 import requests
 
-from edge.client import FakeEdge, Identity, SpendPolicy, Wallet
+from edge.client import FakeEdge, Identity, SpendPolicy, TokenIdentity, Wallet
 from edge.client.aiohttp_middleware import PayingMiddleware
 from edge.client.answers import Delivered
-from edge.client.errors import CapReached, MissingCrawlerPrice, PaymentInDoubt, SpendingStopped
+from edge.client.errors import CapReached, MissingCrawlerPrice, NotAllowed, PaymentInDoubt, SpendingStopped
 from edge.client.fake_edge import PAGE, Reply
 from edge.client.httpx_transport import AsyncPayingTransport, PayingTransport
 from edge.client.requests_adapter import PayingAdapter
+from edge.client.wallet import is_own
+from edge.core.api_token import make_token
 from edge.core.keys import new_private_key
 from edge.core.message import Request
 from edge.core.money import parse_price
@@ -131,6 +133,37 @@ def test_each_hop_is_a_request_of_its_own(get: Get, tmp_path: Path, edge: FakeEd
             get(wallet, edge.url("/away"))
         assert other.charges == {}
         assert all("signature" not in request.fields for request in other.seen)
+
+
+def token_wallet(folder: Path, edge: FakeEdge) -> Wallet:
+    identity = TokenIdentity(make_token(b"\x05" * 32), [f"127.0.0.1:{edge.port}"])
+    edge.register(identity)
+    return Wallet(identity, SpendPolicy(per_request="USD 0.02"), folder / "spend.db", pauses_seconds=(0.01, 0.01))
+
+
+def test_a_token_buys_and_a_retry_has_the_same_key(get: Get, tmp_path: Path, edge: FakeEdge) -> None:
+    def cut(number: int, request: Request, honest: Reply) -> Reply:
+        return Reply(honest.status, honest.headers, honest.body, cut_after=100) if number == 2 else honest
+
+    edge.twist = cut
+    wallet = token_wallet(tmp_path, edge)
+    assert get(wallet, edge.url())[1] == PAGE
+    keys = [request.fields["idempotency-key"] for request in edge.seen]
+    assert keys[1] == keys[2] != keys[0]
+    assert (len(edge.charges), wallet.spent()) == (1, {"USD": CENT})
+    assert all("signature" not in request.fields for request in edge.seen)
+
+
+def test_a_token_does_not_go_where_a_redirect_leads(get: Get, tmp_path: Path, edge: FakeEdge) -> None:
+    with FakeEdge() as other:
+        edge.moved = {"/away": other.url("/page"), "/free": other.url("/robots.txt")}
+        other.robots = "User-agent: *"
+        wallet = token_wallet(tmp_path, edge)
+        assert get(wallet, edge.url("/free"))[1] == b"User-agent: *"
+        with pytest.raises(NotAllowed):
+            get(wallet, edge.url("/away"))
+        assert [name for request in other.seen for name in request.fields if is_own(name, request.fields[name])] == []
+        assert all("authorization" in request.fields for request in edge.seen)
 
 
 def test_a_cap_stops(get: Get, tmp_path: Path, edge: FakeEdge) -> None:

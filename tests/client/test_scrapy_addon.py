@@ -11,9 +11,12 @@ from scrapy.exceptions import NotConfigured
 from scrapy.settings import Settings
 
 from edge.client.fake_edge import FakeEdge, Reply
-from edge.client.identity import load_key, make_key_file
+from edge.client.identity import Identity, load_key, make_key_file
 from edge.client.scrapy_addon import wallet_from
 from edge.client.spend_store import SpendStore
+from edge.client.token_identity import TokenIdentity
+from edge.client.wallet import is_own
+from edge.core.api_token import make_token
 from edge.core.keys import public_half
 from edge.core.message import Request
 from edge.core.money import parse_price
@@ -92,9 +95,32 @@ def test_what_the_cache_answers_is_not_paid_for(tmp_path: Path, edge: FakeEdge) 
     assert edge.spent() == 20_000
 
 
+def test_a_token_pays_and_is_written_nowhere(tmp_path: Path, edge: FakeEdge) -> None:
+    """Not into the queue on disk, the cache, the log or the spend store; a redirect to another host goes without it."""
+    token = make_token(b"\x05" * 32)
+    with FakeEdge() as other:
+        host = f"127.0.0.1:{edge.port}"
+        edge.register(TokenIdentity(token, [host]))
+        edge.moved = {"/away": other.url("/elsewhere")}
+        edge.twist = lambda number, request, honest: Reply(503) if number == 3 else honest
+        (tmp_path / "token").write_text(f"{token}\n")
+        given = {"PAY_TOKEN_FILE": "token", "PAY_TOKEN_HOSTS": [host], "JOBDIR": "queue", "CONCURRENT_REQUESTS": 1}
+        cache = {"HTTPCACHE_ENABLED": True, "HTTPCACHE_IGNORE_HTTP_CODES": [503]}
+        project = project_of(tmp_path, edge, ["/1", "/2", "/away"], **given, **cache)
+        stats = asyncio.run(project.crawl())
+        assert (stats["pay/bought"], stats["pay/dropped/not_allowed"]) == (2, 1)
+        assert edge.spent() == 20_000
+        assert all("authorization" in request.fields for request in edge.seen)
+        assert [name for request in other.seen for name in request.fields if is_own(name, request.fields[name])] == []
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and token.encode() in path.read_bytes()]
+    assert written == [tmp_path / "token"]
+
+
 def test_a_setting_that_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(NotConfigured, match="PAY_AGENT, PAY_PER_REQUEST"):
         wallet_from(Settings({"PAY_KEY": "bot.pem", "PAY_STORE": "spend.db"}))
+    with pytest.raises(NotConfigured, match="PAY_TOKEN_HOSTS"):
+        wallet_from(Settings({"PAY_TOKEN_FILE": "t", "PAY_STORE": "spend.db", "PAY_PER_REQUEST": "USD 1"}))
 
 
 def test_the_settings_make_the_policy(tmp_path: Path) -> None:
@@ -108,4 +134,5 @@ def test_the_settings_make_the_policy(tmp_path: Path) -> None:
     assert wallet.policy.currencies == {"USD", "EUR"}
     assert [str(cap.limit) for cap in wallet.policy.caps("EUR")] == ["EUR 9.00"]
     assert (wallet.policy.deny_domains, wallet.policy.buy_again_after_hours) == (("x.example",), 24)
+    assert isinstance(wallet.identity, Identity)
     assert wallet.identity.key.private_bytes_raw() == load_key(tmp_path / "bot.pem").private_bytes_raw()

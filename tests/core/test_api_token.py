@@ -7,6 +7,7 @@ import pytest
 from edge.core.api_token import (
     ApiToken,
     TokenFault,
+    is_in_the_clear,
     make_token,
     purchase_name,
     read_token,
@@ -58,3 +59,19 @@ def test_a_purchase_is_named_by_its_idempotency_key_or_else_by_the_request() -> 
 
 def test_a_name_in_other_letters_is_a_name_too() -> None:
     assert purchase_name({"idempotency-key": "caf\xe9"}, "r") != purchase_name({"idempotency-key": "cafe"}, "r")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "peer", "is_clear"),
+    [
+        ("http", "198.51.100.7", True),
+        ("http", "10.0.0.7", True),
+        ("http", "::ffff:198.51.100.7", True),
+        ("https", "198.51.100.7", False),
+        ("http", "127.0.0.1", False),
+        ("http", "::1", False),
+        ("http", "", False),
+    ],
+)
+def test_plain_http_is_for_this_machine(scheme: str, peer: str, is_clear: bool) -> None:
+    assert is_in_the_clear(scheme, peer) is is_clear

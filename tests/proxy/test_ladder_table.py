@@ -122,7 +122,8 @@ def ask(edge: EdgeUnderTest, user_agent: str, address: str, path: str, *lines: s
         case "signs":
             data = RICH.signed(path, forwarded, *lines)
         case "token":
-            data = request(path, "User-Agent: LateBot", f"Authorization: Bearer {TOKEN}", forwarded, *lines)
+            secret = (f"Authorization: Bearer {TOKEN}", "X-Forwarded-Proto: https")
+            data = request(path, "User-Agent: LateBot", *secret, forwarded, *lines)
         case _:
             data = request(path, f"User-Agent: {user_agent}", forwarded, *lines)
     return edge.ask(data).status

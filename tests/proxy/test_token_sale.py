@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_network
 
+import orjson
 import pytest
 
 from edge.core.api_token import ApiToken, make_token, token_digest
@@ -179,3 +181,23 @@ def test_in_band_a_spent_key_is_refused_as_well(make_edge: MakeEdge) -> None:
     shop.spent.add(bytes.fromhex(receipt.removeprefix("ch_")))
     assert buy(shop).status == 409
     assert shop.ledger.charged_micros() == PRICE_MICROS
+
+
+FROM_AFAR = "X-Forwarded-For: 198.51.100.7"
+
+
+def test_a_token_over_plain_http_is_refused_where_the_front_says_so(make_edge: MakeEdge) -> None:
+    shop = make_edge(tokens=TOKENS, trusted=(ip_network("127.0.0.1"),))
+    for front in ((FROM_AFAR,), (FROM_AFAR, "X-Forwarded-Proto: http")):
+        answer = buy(shop, "/page", *front)
+        assert (answer.status, answer.fields["crawler-error"]) == (400, "StrongAuthRequired")
+        assert "over plain http" in answer.fields["crawler-error-detail"]
+        assert orjson.loads(answer.body)["code"] == "token_refused"
+    assert shop.ledger.charged_micros() == 0
+    assert buy(shop, "/page", FROM_AFAR, "X-Forwarded-Proto: https").status == 200
+    assert buy(shop, "/other").status == 200, "this machine may speak to itself in the clear"
+
+
+def test_what_an_unknown_front_says_of_a_token_is_not_believed(make_edge: MakeEdge) -> None:
+    shop = make_edge(tokens=TOKENS, trusted=(ip_network("192.0.2.1"),))
+    assert buy(shop, "/page", FROM_AFAR, "X-Forwarded-Proto: http").status == 200, "it came from this machine"

@@ -12,14 +12,18 @@ import orjson
 import pytest
 import requests
 
-from edge.client import AsyncPaidClient, Identity, PaidClient, SpendPolicy, Wallet
+from edge.client import AsyncPaidClient, Identity, PaidClient, SpendPolicy, TokenIdentity, Wallet
 from edge.client.aiohttp_middleware import PayingMiddleware
 from edge.client.cli import run
 from edge.client.doctor import edge_findings
 from edge.client.errors import CapReached, PriceRose
+from edge.client.fetching import Quote
 from edge.client.requests_adapter import PayingAdapter
 from edge.core.keys import new_private_key
 from edge.core.money import parse_price
+from edge.store.crawler_tokens import NewToken, add_token
+from edge.store.crawlers import list_crawlers
+from edge.store.database import now_micros
 from tests.support.local_site import LocalSite, local_wallet, write_key
 from tests.support.market import AGENT
 from tests.support.page_origin import LARGE, SMALL
@@ -155,3 +159,25 @@ def test_a_list_is_planned_bought_and_reconciled_from_the_command_line(
     assert site.wrongs(local_wallet(tmp_path), tmp_path) == []
     sold = sorted(len(path.read_bytes()) for path in Path("pages").iterdir() if path.name != "index.jsonl")
     assert sold == sorted([len(SMALL), len(SMALL), len(LARGE)])
+
+
+def test_a_crawler_with_a_token_pays_once_and_agrees_with_the_ledger(site: LocalSite, tmp_path: Path) -> None:
+    with site.stage.market.database.write() as connection:
+        name = list_crawlers(connection)[0].name
+        token, _ = add_token(connection, NewToken(name), now_micros())
+    identity = TokenIdentity(token, [f"localhost:{site.stage.edges[0].port}"], agent=AGENT)
+    wallet = Wallet(identity, SpendPolicy(per_request="USD 0.05"), tmp_path / "spend.db")
+
+    def is_known() -> bool:
+        answer = beside(site, lambda: client.try_quote(site.url("/small/free-to-ask")))
+        return isinstance(answer, Quote)
+
+    with PaidClient(wallet, timeout=PATIENCE_SECONDS) as client:
+        site.stage.wait_until(is_known)
+        pages = [beside(site, lambda: client.get(site.url("/small/token"))) for _ in range(2)]
+        problems = beside(site, client.collect_receipts)
+    assert [page.charged for page in pages] == [CENT, CENT]
+    assert pages[0].charge_id == pages[1].charge_id
+    assert problems == []
+    assert site.taken_micros() == 10_000
+    assert site.wrongs(wallet, tmp_path) == []
