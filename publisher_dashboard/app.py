@@ -23,8 +23,8 @@ from edge.store.passwords import Passwords
 from publisher_dashboard.browser_safety import Address, SecurityHeaders
 from publisher_dashboard.pages import (
     account,
+    activity,
     charges,
-    crawler_acts,
     history,
     months,
     operating,
@@ -42,6 +42,7 @@ from publisher_dashboard.pages import (
 )
 from publisher_dashboard.rendering import Rendering
 from publisher_dashboard.serving import Page, endpoint, unknown_page
+from publisher_dashboard.tails import Tails
 from publisher_dashboard.visit import Desk, Need
 
 
@@ -58,7 +59,6 @@ class Route:
 _PUBLISHER = "/publishers/{publisher_id:int}"
 _SITE = "/sites/{host}"
 _TOKEN = f"{_PUBLISHER}/tokens/{{token_id:int}}"
-_CRAWLER = "/operator/crawlers/{crawler_id:int}"
 _REGISTRATION = "/operator/registrations/{number:int}"
 
 ROUTES: tuple[Route, ...] = (
@@ -99,27 +99,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_TOKEN}/revoke", Need.MANAGE, tokens.revoke),
     # The operator's
     Route("GET", "/operator/crawlers", Need.OPERATE, operating.crawlers),
-    Route("GET", _CRAWLER, Need.OPERATE, operating.crawler),
-    Route("GET", f"{_CRAWLER}/credit", Need.OPERATE, crawler_acts.show_credit),
-    Route("POST", f"{_CRAWLER}/credit", Need.OPERATE, crawler_acts.give_credit),
-    Route("GET", f"{_CRAWLER}/terms", Need.OPERATE, crawler_acts.show_limit),
-    Route("POST", f"{_CRAWLER}/terms", Need.OPERATE, crawler_acts.set_limit),
-    Route("GET", f"{_CRAWLER}/suspend", Need.OPERATE, crawler_acts.show_suspend),
-    Route("POST", f"{_CRAWLER}/suspend", Need.OPERATE, crawler_acts.suspend),
-    Route("GET", f"{_CRAWLER}/resume", Need.OPERATE, crawler_acts.show_resume),
-    Route("POST", f"{_CRAWLER}/resume", Need.OPERATE, crawler_acts.resume),
-    Route("GET", f"{_CRAWLER}/budget", Need.OPERATE, crawler_acts.budget),
-    Route("POST", f"{_CRAWLER}/budget", Need.OPERATE, crawler_acts.budget),
-    Route("POST", f"{_CRAWLER}/budget/remove", Need.OPERATE, crawler_acts.remove_budget),
-    Route("GET", f"{_CRAWLER}/token", Need.OPERATE, crawler_acts.token),
-    Route("POST", f"{_CRAWLER}/token", Need.OPERATE, crawler_acts.token),
-    Route("POST", f"{_CRAWLER}/token/revoke", Need.OPERATE, crawler_acts.revoke_token),
-    Route("GET", f"{_CRAWLER}/subscription", Need.OPERATE, crawler_acts.begin_subscription),
-    Route("POST", f"{_CRAWLER}/subscription", Need.OPERATE, crawler_acts.begin_subscription),
-    Route("POST", f"{_CRAWLER}/subscription/end", Need.OPERATE, crawler_acts.end_subscription),
-    Route("GET", f"{_CRAWLER}/invite", Need.OPERATE, crawler_acts.invite),
-    Route("POST", f"{_CRAWLER}/invite", Need.OPERATE, crawler_acts.invite),
-    Route("POST", f"{_CRAWLER}/team/remove", Need.OPERATE, crawler_acts.remove_member),
+    Route("GET", "/operator/crawlers/{crawler_id:int}", Need.OPERATE, operating.crawler),
     Route("GET", "/operator/registrations", Need.OPERATE, registrations.show),
     Route("GET", _REGISTRATION, Need.OPERATE, registrations.show_one),
     Route("POST", f"{_REGISTRATION}/approve", Need.OPERATE, registrations.approve),
@@ -148,6 +128,11 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_SITE}/history/{{version:int}}", Need.SEE, history.show_one),
     Route("POST", f"{_SITE}/roll-back", Need.EDIT, history.roll_back),
     Route("GET", f"{_SITE}/test", Need.SEE, try_url.show),
+    # What came to a site
+    Route("GET", f"{_SITE}/activity", Need.SEE, activity.show),
+    Route("GET", f"{_SITE}/activity.csv", Need.EXPORT, activity.download),
+    Route("GET", f"{_SITE}/activity/live", Need.SEE, activity.live),
+    Route("GET", f"{_SITE}/activity/{{place}}", Need.SEE, activity.show_one),
 )
 
 
@@ -161,13 +146,14 @@ def create_app(
     clock: Callable[[], float] = time.time,
     passwords: Passwords | None = None,
     address_key: Callable[[int], bytes] | None = None,
+    tails: Tails | None = None,
 ) -> FastAPI:
     """Build the dashboard.
 
     ``classify`` says what a User-Agent claims (the catalogue's); ``public_url`` is the address as people type it, and
     without one the dashboard answers on loopback names only; ``clock`` gives seconds since the epoch;
     ``address_key`` is what several dashboards share (``AddressKeys.at``), without one it counts tries by itself;
-    ``contact`` is the operator's address as statements name it.
+    ``contact`` is the operator's address as statements name it; ``tails`` bounds the lists that are followed live.
     """
     own_key = secrets.token_bytes(32)
     desk = Desk(
@@ -180,6 +166,7 @@ def create_app(
         rendering=Rendering(),
         address_key=address_key or (lambda _: own_key),
         contact=contact,
+        tails=tails or Tails(),
     )
     app = FastAPI(title="farebox dashboard", docs_url=None, redoc_url=None, openapi_url=None)
     app.router.redirect_slashes = False

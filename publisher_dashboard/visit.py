@@ -30,6 +30,7 @@ from edge.store.sessions import Session
 from edge.store.sites import Site, list_sites
 from publisher_dashboard.browser_safety import Address
 from publisher_dashboard.rendering import Rendering
+from publisher_dashboard.tails import Tails
 
 
 class Need(StrEnum):
@@ -78,17 +79,6 @@ NOTICES: Mapping[str, str] = {
     "sent-again": "It goes again, as soon as an edge runs.",
     "nothing-to-send": "There was nothing to send again.",
     "token-revoked": "The token was revoked; it opens nothing any more.",
-    "credited": "Credited. It can be spent at once.",
-    "credited-before": "This reference was credited before, so nothing was done.",
-    "terms": "The account's terms were changed.",
-    "suspended": "Suspended. It cannot pay from the next request on.",
-    "resumed": "It can pay again.",
-    "budget": "The budget is set.",
-    "budget-removed": "The budget was removed.",
-    "subscribed": "The subscription has begun.",
-    "subscription-ended": "The subscription has ended.",
-    "member-removed": "They see it no more.",
-    "done-before": "This form was sent before, so nothing was done again.",
     "session-ended": "The session was ended.",
     "sessions-ended": "Every other session was ended.",
 }
@@ -112,6 +102,7 @@ class Desk:
     rendering: Rendering
     address_key: Callable[[int], bytes]
     contact: str = ""
+    tails: Tails = field(default_factory=Tails)
 
     @property
     def operator_party(self) -> Party:

@@ -79,6 +79,13 @@ def find_version(connection: Connection, site_id: int, number: int) -> Version |
     return _version(connection, rule_set.c.version == number, site_id)
 
 
+def version_at(connection: Connection, site_id: int, at_micros: int) -> Version | None:
+    """The version that was in force at a time: the newest that was published by then, or None before the first."""
+    published = (rule_set.c.site_id == site_id) & (rule_set.c.published_at_micros <= at_micros)
+    row = connection.execute(select(rule_set).where(published).order_by(rule_set.c.version.desc()).limit(1)).first()
+    return None if row is None else _read_version(row)
+
+
 def history(connection: Connection, site_id: int, *, before: int | None = None, limit: int = 50) -> list[Version]:
     """Published versions, the newest first; ``before`` continues a list below that number."""
     where = rule_set.c.site_id == site_id

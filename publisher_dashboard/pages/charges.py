@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlencode
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from edge.core.grants import grant_words
 from edge.core.ledger_state import Phase
@@ -33,6 +30,8 @@ from edge.store.entries import (
 from edge.store.rulesets import live_version
 from edge.store.sites import Site, list_sites
 from publisher_dashboard.auth import NOT_HERE, Turned
+from publisher_dashboard.csv_stream import csv_answer
+from publisher_dashboard.day_range import read_days
 from publisher_dashboard.rendering import at
 from publisher_dashboard.visit import Visit
 
@@ -55,7 +54,6 @@ CSV_COLUMNS = (
     "charged_at", "charge_id", "state", "site", "target", "crawler", "rule", "rule_version", "licence", "offer",
     "currency", "price", "earned", "earned_micros", "request_id",
 )  # fmt: skip
-_CSV_ROWS_PER_CHUNK = 500
 _CURSOR = re.compile(r"[0-9]{1,18}-[0-9]{1,9}-[0-9]{1,18}")
 _RULES_OFFERED_MAX = 500
 _FILTERS = ("site", "crawler", "rule", "from", "to")
@@ -131,8 +129,7 @@ def download(visit: Visit) -> Response:
     narrowing, _, _ = _narrow(visit)
     if narrowing.errors:
         raise Turned(HTTPStatus.UNPROCESSABLE_ENTITY, " ".join(narrowing.errors.values()))
-    headers = {"content-disposition": 'attachment; filename="charges.csv"'}
-    return StreamingResponse(_csv(visit, narrowing.filter), media_type="text/csv; charset=utf-8", headers=headers)
+    return csv_answer("charges.csv", CSV_COLUMNS, _csv_rows(visit, narrowing.filter))
 
 
 def _narrow(visit: Visit) -> tuple[Narrowing, list[Site], list[str]]:
@@ -142,17 +139,14 @@ def _narrow(visit: Visit) -> tuple[Narrowing, list[Site], list[str]]:
         sites = list_sites(connection, visit.publisher.publisher_id, with_removed=True)
         crawlers = {one.name: one.crawler_id for one in list_crawlers(connection)}
     errors: dict[str, str] = {}
-    since = _day(form["from"], "from", errors)
-    until = _day(form["to"], "to", errors)
-    if since is not None and until is not None and since > until:
-        errors["to"] = "This day is before the first one."
+    since, until = read_days(form, errors)
     hosts = {one.host: one.site_id for one in sites}
     narrowed = ChargeFilter(
         publisher_ids=frozenset({visit.publisher.publisher_id}),
         site_id=hosts.get(form["site"], -1) if form["site"] else None,
         crawler_id=crawlers.get(form["crawler"], -1) if form["crawler"] else None,
-        since_micros=_micros(since) if since else None,
-        until_micros=_micros(until + timedelta(days=1)) if until else None,
+        since_micros=since,
+        until_micros=until,
         rule=form["rule"] or None,
     )
     return Narrowing(narrowed, form, errors), sites, list(crawlers)
@@ -163,36 +157,10 @@ def _rule_names(lives: Iterable[RuleSet]) -> list[str]:
     return sorted({rule.name for rules in lives for rule in rules}, key=str.casefold)[:_RULES_OFFERED_MAX]
 
 
-def _day(text: str, field: str, errors: dict[str, str]) -> date | None:
-    if not text:
-        return None
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        errors[field] = "Write a day like 2026-11-20."
-        return None
-    if not 1970 <= day.year <= 9000:
-        errors[field] = "Write a day between 1970 and 9000."
-        return None
-    return day
-
-
-def _micros(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
-
-
-def _csv(visit: Visit, narrowed: ChargeFilter) -> Iterator[str]:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(CSV_COLUMNS)
+def _csv_rows(visit: Visit, narrowed: ChargeFilter) -> Iterator[list[str | int]]:
     with visit.desk.database.read() as connection:
-        for number, charge in enumerate(stream_charges(connection, narrowed), 1):
-            writer.writerow(_csv_row(charge))
-            if number % _CSV_ROWS_PER_CHUNK == 0:
-                yield text.getvalue()
-                text.seek(0)
-                text.truncate()
-    yield text.getvalue()
+        for charge in stream_charges(connection, narrowed):
+            yield _csv_row(charge)
 
 
 def _csv_row(charge: ChargeView) -> list[str | int]:

@@ -27,13 +27,16 @@ from publisher_dashboard.visit import Visit
 
 LICENCES = ("ai-train", "ai-input", "ai-all", "search")
 """Usage words of RSL 1.0, offered while one types; any short word will do."""
+PREFILLED = ("name", "kind", "least", "most", "crawler", "operator", "where", "address", "action", "price", "licence")
+"""What the address of a new rule's form may say beforehand, so that a rule can be made from what a page shows."""
 
 
 def show_new(visit: Visit) -> Response:
-    """An empty form, or a copy of the rule that is named."""
+    """An empty form, one filled in by the address, or a copy of the rule that is named."""
     edition = look(visit)
     after, copied = visit.query("after"), visit.query("copy")
-    form, days = blank_form(), list[str]()
+    said = {name: visit.query(name) for name in PREFILLED if visit.query(name)}
+    form, days = blank_form() | said, list[str]()
     if copied:
         rule = _find(edition.rules, copied)
         form, days, after = rule_form(rule) | {"name": copy_name(edition.rules, rule.name)}, rule_days(rule), rule.name

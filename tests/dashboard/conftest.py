@@ -21,6 +21,7 @@ from edge.core.catalogue import Catalogue
 from edge.store import schema
 from edge.store.database import Database
 from publisher_dashboard.app import create_app
+from publisher_dashboard.tails import Tails
 from tests.support.browser_window import ARGUMENTS, BROWSERS, Served, close_autumn, operate
 from tests.support.newsroom import NOW, PASSWORD, Newsroom, build, quick_passwords
 from tests.support.postgres import PostgresServer
@@ -166,6 +167,7 @@ def open_house(
         clock=clock,
         passwords=passwords,
         address_key=lambda _: b"the key of that day",
+        tails=Tails(life_seconds=0.01, look_seconds=0.01),
     )
 
     def new_browser(address: str = "203.0.113.7") -> Browser:

@@ -14,7 +14,7 @@ from edge.store.tables import rule_draft, rule_set, site
 from publisher_dashboard.app import ROUTES, Route
 from publisher_dashboard.visit import GRANTS, Need
 from tests.dashboard.conftest import Browser, House
-from tests.support.newsroom import CANARY, ROLES
+from tests.support.newsroom import CANARY, NOW, ROLES, micros
 
 OURS = "harbour.example"
 THEIRS = f"{CANARY}.example"
@@ -32,6 +32,7 @@ def filled(route: Route, house: House, *, theirs: bool, charge_of_theirs: bool |
         .replace("{month}", "2026-11")
         .replace("{version:int}", "1")
         .replace("{token_id:int}", "2" if theirs else "1")
+        .replace("{place}", f"{micros(NOW)}-1")
     )
 
 

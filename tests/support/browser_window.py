@@ -27,7 +27,7 @@ from edge.store.service_keys import load_service_keys
 from edge.store.tables import webhook_delivery
 from edge.store.webhook_endpoints import NewEndpoint, add_endpoint
 from tests.support.closing import closer
-from tests.support.newsroom import NOW, PASSWORD, Newsroom
+from tests.support.newsroom import NOW, PASSWORD, Newsroom, micros
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
@@ -90,6 +90,11 @@ class Served:
             f"{SITE}/test?url=/articles/x&crawler=ExampleBot&offer=max&price=0.006",
             f"{SITE}/test?url=/members/x&agent=CCBot/2.0",
             f"{SITE}/test?url=ftp://x&offer=max",
+            f"{SITE}/activity",
+            f"{SITE}/activity?outcome=asked&crawler=ExampleBot&from=2026-11-19",
+            f"{SITE}/activity?crawler=nobody",
+            f"{SITE}/activity?status=none&from=never",
+            f"{SITE}/activity/{micros(NOW)}-1",
             "/account",
             "/nothing",
         ]

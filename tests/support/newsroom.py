@@ -21,6 +21,7 @@ from edge.core.money import Money
 from edge.core.rules import Action, Rule, RuleSet, Who, Window, everything_else
 from edge.store.account_rows import funding_account, publisher_account
 from edge.store.accounts import Terms, open_crawler_account
+from edge.store.activity import Activity, UserAgents, write_activity
 from edge.store.batch_writer import BatchWriter
 from edge.store.crawlers import NewCrawler, add_crawler
 from edge.store.database import Database
@@ -110,6 +111,8 @@ def build(database: Database, *, charges: int = 40, seed: int = 7) -> Newsroom:
         save_draft(connection, site.site_id, _drafted(), None, "editor@harbour.example", micros(NOW) - 4_000_000_000)
         _add_tokens(connection, {ours.publisher_id: "harbour", other.publisher_id: CANARY}, began)
         flush_traffic(connection, _traffic(site, second))
+        rows = [*_requests(site, 60), *_requests(their, 3, f"/{CANARY}/secret-page", f"{CANARY}Bot")]
+        write_activity(connection, UserAgents(), rows, micros(NOW))
     seller = _Seller(database, crawlers, random.Random(seed), _Clock(began))
     seller.top_up()
     sold = seller.sell(site, ours.publisher_id, charges, _PAGES)
@@ -202,6 +205,46 @@ def _traffic(site: Site, second: Site) -> dict[TrafficKey, int]:
     seen = [(site, key, requests) for key, requests in outcomes.items()]
     seen += [(second, key, requests) for key, requests in watched.items()]
     return {TrafficKey(hour, where.site_id, *key): requests for where, key, requests in seen}
+
+
+_CAME = (
+    ("GPTBot", "claimed", "training", "Long reads", "signature_required", 5000, None, 400, "GPTBot/1.3"),
+    ("ExampleBot", "signed", "training", "Long reads", "charged", 5000, "max USD 0.01", 200, "ExampleBot/2.0"),
+    ("Bytespider", "claimed", "training", "everything else", "payment_required", 1000, None, 402, "Bytespider"),
+    ("Googlebot", "address", "search", "Search engines", "allowed", None, None, 200, "Googlebot/2.1"),
+    ("CCBot", "claimed", "training", "Members", "crawler_blocked", None, None, 403, "CCBot/2.0"),
+    ("ExampleBot", "signed", "training", "Long reads", "max_price_too_low", 5000, "max USD 0.002", 402, "ExampleBot"),
+    ("", "claimed", "other", "Night recipes", "monitored", 1000, None, 200, "python-requests/2.32"),
+    ("ExampleBot", "signed", "training", "Long reads", "origin_timeout", None, "max USD 0.01", 504, "ExampleBot/2.0"),
+)
+
+
+def _requests(site: Site, number: int, page: str = "", name: str = "") -> list[Activity]:
+    """Single requests of crawlers, one every seven minutes before ``NOW``; every tenth stands for three."""
+    rows = []
+    for index in range(number):
+        crawler, rung, kind, rule, outcome, price, offer, status, agent = _CAME[index % len(_CAME)]
+        rows.append(
+            Activity(
+                site_id=site.site_id,
+                at_micros=micros(NOW) - index * 420_000_000,
+                number=index + 1,
+                crawler=name or crawler,
+                rung=rung,
+                kind=kind,
+                rule=f"{CANARY} rule" if name else rule,
+                outcome=outcome,
+                price_micros=price,
+                offer=offer,
+                method="GET",
+                target=page or _PAGES[index % len(_PAGES)],
+                status=status,
+                user_agent=name or agent,
+                address="203.0.113.0/24",
+                requests=3 if index % 10 == 9 else 1,
+            )
+        )
+    return rows
 
 
 class _Seller:

@@ -3,6 +3,7 @@
 The migrations must build exactly this on SQLite and on PostgreSQL; a test compares them.
 """
 
+from edge.store.tables.activity_sums import activity_day, activity_hour
 from edge.store.tables.audit_events import audit_event
 from edge.store.tables.budgets import account_alert, budget, budget_window
 from edge.store.tables.checkpoint import checkpoint
@@ -16,7 +17,6 @@ from edge.store.tables.configuration import (
     rule_set,
     site,
 )
-from edge.store.tables.doors import books_task, crawler_invitation, crawler_member, done_act
 from edge.store.tables.erasures import erasure
 from edge.store.tables.evidence import address_feed, crawler_token
 from edge.store.tables.grants import grant_count, purchase, subscription
@@ -44,21 +44,19 @@ __all__ = [
     "account",
     "account_alert",
     "activity",
+    "activity_day",
+    "activity_hour",
     "address_feed",
     "audit_event",
     "batch",
-    "books_task",
     "budget",
     "budget_window",
     "checkpoint",
     "crawler",
-    "crawler_invitation",
     "crawler_key",
-    "crawler_member",
     "crawler_sighting",
     "crawler_token",
     "delivery",
-    "done_act",
     "entry",
     "erasure",
     "grant_count",
