@@ -25,6 +25,7 @@ from publisher_dashboard.pages import (
     account,
     activity,
     charges,
+    crawler_acts,
     history,
     months,
     operating,
@@ -59,6 +60,7 @@ class Route:
 _PUBLISHER = "/publishers/{publisher_id:int}"
 _SITE = "/sites/{host}"
 _TOKEN = f"{_PUBLISHER}/tokens/{{token_id:int}}"
+_CRAWLER = "/operator/crawlers/{crawler_id:int}"
 _REGISTRATION = "/operator/registrations/{number:int}"
 
 ROUTES: tuple[Route, ...] = (
@@ -99,7 +101,27 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_TOKEN}/revoke", Need.MANAGE, tokens.revoke),
     # The operator's
     Route("GET", "/operator/crawlers", Need.OPERATE, operating.crawlers),
-    Route("GET", "/operator/crawlers/{crawler_id:int}", Need.OPERATE, operating.crawler),
+    Route("GET", _CRAWLER, Need.OPERATE, operating.crawler),
+    Route("GET", f"{_CRAWLER}/credit", Need.OPERATE, crawler_acts.show_credit),
+    Route("POST", f"{_CRAWLER}/credit", Need.OPERATE, crawler_acts.give_credit),
+    Route("GET", f"{_CRAWLER}/terms", Need.OPERATE, crawler_acts.show_limit),
+    Route("POST", f"{_CRAWLER}/terms", Need.OPERATE, crawler_acts.set_limit),
+    Route("GET", f"{_CRAWLER}/suspend", Need.OPERATE, crawler_acts.show_suspend),
+    Route("POST", f"{_CRAWLER}/suspend", Need.OPERATE, crawler_acts.suspend),
+    Route("GET", f"{_CRAWLER}/resume", Need.OPERATE, crawler_acts.show_resume),
+    Route("POST", f"{_CRAWLER}/resume", Need.OPERATE, crawler_acts.resume),
+    Route("GET", f"{_CRAWLER}/budget", Need.OPERATE, crawler_acts.budget),
+    Route("POST", f"{_CRAWLER}/budget", Need.OPERATE, crawler_acts.budget),
+    Route("POST", f"{_CRAWLER}/budget/remove", Need.OPERATE, crawler_acts.remove_budget),
+    Route("GET", f"{_CRAWLER}/token", Need.OPERATE, crawler_acts.token),
+    Route("POST", f"{_CRAWLER}/token", Need.OPERATE, crawler_acts.token),
+    Route("POST", f"{_CRAWLER}/token/revoke", Need.OPERATE, crawler_acts.revoke_token),
+    Route("GET", f"{_CRAWLER}/subscription", Need.OPERATE, crawler_acts.begin_subscription),
+    Route("POST", f"{_CRAWLER}/subscription", Need.OPERATE, crawler_acts.begin_subscription),
+    Route("POST", f"{_CRAWLER}/subscription/end", Need.OPERATE, crawler_acts.end_subscription),
+    Route("GET", f"{_CRAWLER}/invite", Need.OPERATE, crawler_acts.invite),
+    Route("POST", f"{_CRAWLER}/invite", Need.OPERATE, crawler_acts.invite),
+    Route("POST", f"{_CRAWLER}/team/remove", Need.OPERATE, crawler_acts.remove_member),
     Route("GET", "/operator/registrations", Need.OPERATE, registrations.show),
     Route("GET", _REGISTRATION, Need.OPERATE, registrations.show_one),
     Route("POST", f"{_REGISTRATION}/approve", Need.OPERATE, registrations.approve),

@@ -118,6 +118,8 @@ def page_of_form(path: str) -> str:
             return f"/operator/registrations/{number}"
         case ["publishers", number, "tokens", *_]:
             return f"/publishers/{number}/tokens"
+        case ["operator", "crawlers", number, _, "remove" | "revoke" | "end"]:
+            return f"/operator/crawlers/{number}"
         case ["operator", "webhooks"] | ["publishers", _, "webhooks"]:
             return path
         case ["account", *_]:

@@ -102,6 +102,16 @@ def find_crawler(connection: Connection, name: str) -> Crawler:
     return _crawler(row, connection.execute(ordered).scalars())
 
 
+def crawler_by_id(connection: Connection, crawler_id: int) -> Crawler | None:
+    """The crawler of that number."""
+    row = connection.execute(select(crawler).where(crawler.c.id == crawler_id)).one_or_none()
+    if row is None:
+        return None
+    keys = select(crawler_key.c.thumbprint).where(crawler_key.c.crawler_id == crawler_id)
+    ordered = keys.order_by(crawler_key.c.added_at_micros, crawler_key.c.thumbprint)
+    return _crawler(row, connection.execute(ordered).scalars())
+
+
 def find_payer(connection: Connection, text: str, allow_dev: bool = False) -> int | None:
     """The id of the crawler that a payment names, by its name or its agent's URL; None where there is no such one."""
     named = crawler.c.name_key == text.strip().lower()

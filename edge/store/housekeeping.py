@@ -19,10 +19,21 @@ from edge.core.month import Month
 from edge.store.activity import sweep_activity
 from edge.store.deletion import delete_some
 from edge.store.insertion import insert_new
+from edge.store.once import KEPT_MICROS
 from edge.store.people import sweep_attempts
 from edge.store.registrations import over
 from edge.store.sessions import ended_sessions
-from edge.store.tables import housekeeping, registration, session, setup_link, traffic, traffic_day, traffic_minute
+from edge.store.tables import (
+    crawler_invitation,
+    done_act,
+    housekeeping,
+    registration,
+    session,
+    setup_link,
+    traffic,
+    traffic_day,
+    traffic_minute,
+)
 from edge.store.webhook_deliveries import sweep
 
 DAY_MICROS = 86_400_000_000
@@ -49,6 +60,12 @@ def chores(retention: Retention) -> dict[str, Chore]:
         "registrations": lambda connection, now: delete_some(connection, registration, over(now)),
         "set-up links": lambda connection, now: delete_some(
             connection, setup_link, setup_link.c.expires_at_micros <= now
+        ),
+        "invitations of crawlers' teams": lambda connection, now: delete_some(
+            connection, crawler_invitation, crawler_invitation.c.expires_at_micros <= now
+        ),
+        "acts that were done": lambda connection, now: delete_some(
+            connection, done_act, done_act.c.at_micros <= now - KEPT_MICROS
         ),
         "sign-in tries": sweep_attempts,
         "activity": lambda connection, now: sweep_activity(connection, now - retention.activity_days * DAY_MICROS),

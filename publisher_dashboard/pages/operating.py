@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from starlette.responses import Response
 
-from edge.core.particulars import Listed, TopUp
 from edge.store.accounts import AccountView
 from edge.store.accounts import show as accounts_of
-from edge.store.budgets import BudgetView, show_budgets
 from edge.store.crawlers import Crawler, list_crawlers
-from edge.store.particulars import latest_top_ups
 from edge.store.publishers import list_publishers
 from edge.store.webhook_endpoints import list_endpoints
 from edge.store.webhook_lists import with_deliveries
-from publisher_dashboard.auth import NOT_HERE, Turned
+from publisher_dashboard.pages.crawler_acts import wanted
 from publisher_dashboard.pages.webhooks import send_again
+from publisher_dashboard.views.crawler_account import crawler_account
 from publisher_dashboard.visit import Visit
-
-TOP_UPS_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +36,11 @@ def crawlers(visit: Visit) -> Response:
 
 
 def crawler(visit: Visit) -> Response:
-    """One crawler: its accounts, budgets and latest top-ups."""
-    wanted = int(visit.request.path_params["crawler_id"])
-    now_micros = visit.now_micros
+    """One crawler: its accounts, limits, tokens, keys, people and latest top-ups."""
+    known = wanted(visit)
     with visit.desk.database.read() as connection:
-        known = next((one for one in list_crawlers(connection) if one.crawler_id == wanted), None)
-        if known is None:
-            raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
-        accounts = accounts_of(connection, wanted)
-        budgets: list[BudgetView] = show_budgets(connection, [one.account_id for one in accounts], now_micros)
-        top_ups: Listed[TopUp] = latest_top_ups(connection, wanted, TOP_UPS_SHOWN)
-    return visit.render("operator_crawler.html", crawler=known, accounts=accounts, budgets=budgets, top_ups=top_ups)
+        screen = crawler_account(connection, known, visit.now_micros)
+    return visit.render("operator_crawler.html", screen=screen, crawler=known)
 
 
 def webhooks(visit: Visit) -> Response:

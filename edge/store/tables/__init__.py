@@ -17,6 +17,7 @@ from edge.store.tables.configuration import (
     rule_set,
     site,
 )
+from edge.store.tables.doors import books_task, crawler_invitation, crawler_member, done_act
 from edge.store.tables.erasures import erasure
 from edge.store.tables.evidence import address_feed, crawler_token
 from edge.store.tables.grants import grant_count, purchase, subscription
@@ -49,14 +50,18 @@ __all__ = [
     "address_feed",
     "audit_event",
     "batch",
+    "books_task",
     "budget",
     "budget_window",
     "checkpoint",
     "crawler",
+    "crawler_invitation",
     "crawler_key",
+    "crawler_member",
     "crawler_sighting",
     "crawler_token",
     "delivery",
+    "done_act",
     "entry",
     "erasure",
     "grant_count",

@@ -1,0 +1,178 @@
+"""People of a crawler's team: who may see its account in the portal, and the links that let them in.
+
+Rules of this file
+- Whose account a person sees comes from ``crawler_memberships`` alone; no caller passes a crawler that was not looked
+  up here.
+- An invitation is for one address, works once, for a week, and only its token's SHA-256 is kept. It is taken by one
+  conditional statement. It says nothing about whether that address has an account here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
+
+from edge.store.people import Person, add_person, new_token, token_hash
+from edge.store.problems import InvalidValue
+from edge.store.publishers import read_email
+from edge.store.tables import crawler, crawler_invitation, crawler_member, person
+
+INVITATION_LIFE_MICROS = 7 * 86_400_000_000
+
+
+class TeamRole(StrEnum):
+    """What a person may do for a crawler: an owner sets budgets, tokens and the team; a viewer looks."""
+
+    OWNER = "owner"
+    VIEWER = "viewer"
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlerMembership:
+    """What one person may do for one crawler."""
+
+    crawler_id: int
+    crawler_name: str
+    role: TeamRole
+
+
+@dataclass(frozen=True, slots=True)
+class TeamMember:
+    """One person of a crawler's team."""
+
+    person_id: int
+    email: str
+    role: TeamRole
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A link that can still be used: whose team, for whom, as what."""
+
+    crawler_id: int
+    crawler_name: str
+    email: str
+    role: TeamRole
+    expires_at_micros: int
+
+
+def crawler_memberships(connection: Connection, person_id: int) -> tuple[CrawlerMembership, ...]:
+    """Every crawler whose account a person may see, by name."""
+    rows = connection.execute(
+        select(crawler_member.c.crawler_id, crawler.c.name, crawler_member.c.role)
+        .join(crawler, crawler.c.id == crawler_member.c.crawler_id)
+        .where(crawler_member.c.person_id == person_id)
+        .order_by(crawler.c.name_key)
+    )
+    return tuple(CrawlerMembership(row.crawler_id, row.name, TeamRole(row.role)) for row in rows)
+
+
+def team_of(connection: Connection, crawler_id: int) -> list[TeamMember]:
+    """Everybody who may see a crawler's account, by address."""
+    rows = connection.execute(
+        select(person.c.id, person.c.email, crawler_member.c.role)
+        .join(crawler_member, crawler_member.c.person_id == person.c.id)
+        .where(crawler_member.c.crawler_id == crawler_id)
+        .order_by(person.c.email)
+    )
+    return [TeamMember(row.id, row.email, TeamRole(row.role)) for row in rows]
+
+
+def join_team(connection: Connection, person_id: int, crawler_id: int, role: TeamRole) -> None:
+    """Let a person see a crawler's account, in place of any role that they had."""
+    where = (crawler_member.c.person_id == person_id) & (crawler_member.c.crawler_id == crawler_id)
+    if connection.execute(update(crawler_member).where(where).values(role=role.value)).rowcount == 0:
+        row = {"person_id": person_id, "crawler_id": crawler_id, "role": role.value}
+        connection.execute(insert(crawler_member).values(row))
+
+
+def leave_team(connection: Connection, person_id: int, crawler_id: int) -> bool:
+    """Take a person's role for a crawler away; it counts from their next request on. False when they had none."""
+    where = (crawler_member.c.person_id == person_id) & (crawler_member.c.crawler_id == crawler_id)
+    return connection.execute(delete(crawler_member).where(where)).rowcount == 1
+
+
+def invite(connection: Connection, crawler_id: int, email: str, role: TeamRole, *, author: str, now_micros: int) -> str:
+    """Make a link's token that lets one address into a crawler's team; raises ``InvalidValue``."""
+    token = new_token()
+    row = {
+        "token_hash": token_hash(token),
+        "crawler_id": crawler_id,
+        "email": read_email(email).lower(),
+        "role": role.value,
+        "invited_by": author,
+        "expires_at_micros": now_micros + INVITATION_LIFE_MICROS,
+    }
+    connection.execute(insert(crawler_invitation).values(row))
+    return token
+
+
+def open_invitations(connection: Connection, crawler_id: int, now_micros: int) -> list[Invitation]:
+    """The links of a crawler's team that nobody has used yet, by address."""
+    mine = (crawler_invitation.c.crawler_id == crawler_id) & _usable(now_micros)
+    return [_invitation(row) for row in connection.execute(_invitations().where(mine).order_by("email"))]
+
+
+def find_invitation(connection: Connection, token: str, now_micros: int) -> Invitation | None:
+    """The invitation of a token, if it can still be used."""
+    mine = (crawler_invitation.c.token_hash == token_hash(token)) & _usable(now_micros)
+    row = connection.execute(_invitations().where(mine)).one_or_none()
+    return None if row is None else _invitation(row)
+
+
+def withdraw_invitations(connection: Connection, crawler_id: int, email: str, now_micros: int) -> int:
+    """Take back the open links of one address; return how many there were."""
+    mine = (crawler_invitation.c.crawler_id == crawler_id) & (crawler_invitation.c.email == email.strip().lower())
+    taken = update(crawler_invitation).where(mine, _usable(now_micros)).values(used_at_micros=now_micros)
+    return connection.execute(taken).rowcount
+
+
+def accept_as_new(connection: Connection, token: str, password_hash: str, now_micros: int) -> Person | None:
+    """Make the account of the invited address and let it in; None when the link was used meanwhile.
+
+    Raises ``EmailTaken`` when that address signs in here already; then the link stays usable, if the caller rolls back.
+    """
+    found = find_invitation(connection, token, now_micros)
+    if found is None or not _use(connection, token, now_micros):
+        return None
+    made = add_person(connection, found.email, password_hash, now_micros)
+    join_team(connection, made.person_id, found.crawler_id, found.role)
+    return made
+
+
+def accept_as(
+    connection: Connection, token: str, person_id: int, email: str, now_micros: int
+) -> CrawlerMembership | None:
+    """Let somebody in who signs in here already; None when the link was used meanwhile.
+
+    Raises ``InvalidValue`` when the link is for another address.
+    """
+    found = find_invitation(connection, token, now_micros)
+    if found is not None and found.email != email.strip().lower():
+        raise InvalidValue("this link is for another address; sign in with that one", "email")
+    if found is None or not _use(connection, token, now_micros):
+        return None
+    join_team(connection, person_id, found.crawler_id, found.role)
+    return CrawlerMembership(found.crawler_id, found.crawler_name, found.role)
+
+
+def _use(connection: Connection, token: str, now_micros: int) -> bool:
+    mine = (crawler_invitation.c.token_hash == token_hash(token)) & _usable(now_micros)
+    return connection.execute(update(crawler_invitation).where(mine).values(used_at_micros=now_micros)).rowcount == 1
+
+
+def _usable(now_micros: int) -> ColumnElement[bool]:
+    return crawler_invitation.c.used_at_micros.is_(None) & (crawler_invitation.c.expires_at_micros > now_micros)
+
+
+def _invitations() -> Select[tuple[int, str, str, str, int]]:
+    own = crawler_invitation.c
+    return select(own.crawler_id, crawler.c.name, own.email, own.role, own.expires_at_micros).join(
+        crawler, crawler.c.id == own.crawler_id
+    )
+
+
+def _invitation(row: Row[tuple[int, str, str, str, int]]) -> Invitation:
+    return Invitation(row.crawler_id, row.name, row.email, TeamRole(row.role), row.expires_at_micros)
