@@ -29,6 +29,7 @@ from edge.cli.terminal import (
 )
 from edge.cli.times import read_time
 from edge.cli.workplace import opened, reading, settings_here
+from edge.core.ledger import key_of_charge_id
 from edge.core.ledger_state import Phase
 from edge.core.money import InvalidPrice, format_micros, parse_price
 from edge.core.report_files import safe_cell
@@ -117,6 +118,7 @@ def refund(
     as_json: JsonFlag = False,
 ) -> None:
     """Give a charge back to the crawler, or with --amount a part of it, as an entry of its own."""
+    charge_id_of(charge)
     if amount is not None:
         _credit(charge, amount, reason, number, as_json)
         return
@@ -130,6 +132,15 @@ def refund(
         say(f"gave {done.amount} back for {done.charge_id}")
     else:
         say(f"{done.charge_id} was given back before, nothing was done")
+
+
+def charge_id_of(text: str) -> str:
+    """A charge id as it was typed. Raises ``WrongUsage`` for anything that cannot be one."""
+    if key_of_charge_id(text) is None:
+        raise WrongUsage(
+            f"{text!r} is not a charge id; one looks like ch_ and 32 digits, and `farebox charges` lists them"
+        )
+    return text
 
 
 def _credit(charge: str, amount: str, reason: str, number: str | None, as_json: bool) -> None:

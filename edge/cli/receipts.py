@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edge.cli.charges import charge_id_of
 from edge.cli.key_sets import read_key_set
 from edge.cli.nouns import noun
 from edge.cli.terminal import CommandFailed, JsonFlag, say, show_fields, show_json
@@ -33,7 +34,7 @@ def show(
 ) -> None:
     """Show the receipt of a charge and its signed text (JWS)."""
     settings = settings_here()
-    receipt = _ledger_receipt(settings, charge)
+    receipt = _ledger_receipt(settings, charge_id_of(charge))
     signed = sign_receipt(receipt, load_service_keys(settings.data_dir).current.private)
     if token:
         say(signed)

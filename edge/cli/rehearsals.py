@@ -21,7 +21,18 @@ from edge.core.decision import Admit, AskOrigin, Charge, Decision, DemandPayment
 from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler, TokenCrawler, Visitor
 from edge.core.money import InvalidPrice, Money, parse_price
 from edge.core.policy import Policy, nothing_proved
-from edge.core.rehearsal import Announced, Caller, InvalidQuestion, Question, Rehearsal, Signing, read_address, rehearse
+from edge.core.rehearsal import (
+    Announced,
+    Caller,
+    Holding,
+    InvalidQuestion,
+    Question,
+    Rehearsal,
+    Signing,
+    read_address,
+    read_port,
+    rehearse,
+)
 from edge.core.terms import Offer, OfferKind
 from edge.store.address_feeds import list_feeds
 from edge.store.budgets import BudgetView
@@ -38,6 +49,7 @@ def rehearse_address(
     url: Annotated[str, typer.Argument(help="The address of a page, or its path.")],
     site: Annotated[str, typer.Option(help="The site's host.")],
     crawler: Annotated[str | None, typer.Option(help="A registered crawler that signs its request.")] = None,
+    token: Annotated[bool, typer.Option("--token", help="The crawler sends an API token instead.")] = False,
     user_agent: Annotated[str, typer.Option(help="What somebody says who does not sign.")] = "",
     address: Annotated[str, typer.Option(help="Where it comes from; lists of addresses are asked, DNS is not.")] = "",
     offer: Annotated[str | None, typer.Option(help="What it offers to pay, such as 'USD 0.01'.")] = None,
@@ -48,6 +60,8 @@ def rehearse_address(
     """Say what would happen to a request, which rules were passed over and why, and what the answer would carry."""
     if crawler is not None and user_agent:
         raise WrongUsage("--crawler signs and --user-agent does not; give one of them")
+    if token and crawler is None:
+        raise WrongUsage("--token is sent by a registered crawler; name it with --crawler")
     settings = settings_here()
     with opened(settings) as database:
         with database.read() as connection:
@@ -64,7 +78,13 @@ def rehearse_address(
     own = load_own_catalogue(settings.catalogue_file)
 
     question = Question(
-        host, target, _caller(policy, crawler, user_agent, address), _offer(offer, exact), method.upper(), scheme
+        host,
+        target,
+        _caller(policy, crawler, user_agent, address, has_token=token),
+        _offer(offer, exact),
+        method.upper(),
+        scheme,
+        read_port(url),
     )
     now = time.time()
     evidence = listed_evidence(own.sources(), stored, now_micros()) if address else None
@@ -77,14 +97,14 @@ def rehearse_address(
         _print(report)
 
 
-def _caller(policy: Policy, crawler: str | None, user_agent: str, address: str) -> Caller:
+def _caller(policy: Policy, crawler: str | None, user_agent: str, address: str, *, has_token: bool) -> Caller:
     if address and read_ip_address(address) is None:
         raise WrongUsage(f"{address!r} is not an address; write one such as 192.0.2.1")
     if crawler is None:
         return Announced(user_agent, address)
     for known in policy.crawlers.values():
         if known.name.lower() == crawler.strip().lower():
-            return Signing(known)
+            return Holding(known) if has_token else Signing(known)
     message = f"no crawler named {crawler!r} is registered; give --user-agent for one that does not sign"
     raise UnknownName(message, "crawler")
 

@@ -69,7 +69,10 @@ def quote(
     user_agent: UserAgentOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Ask what pages cost for your crawler. Nothing is bought. Exit code 3 when not all have an answer."""
+    """Ask what pages cost for your crawler, at most. Nothing is bought. Exit code 3 when not all have an answer.
+
+    What your account gets free (free pages, coming again, a subscription) is found out by the purchase alone.
+    """
     addresses = [page_url(url) for url in urls]
     with (
         wallet_at(":memory:", key, agent, policy_of(NOTHING)) as wallet,

@@ -52,7 +52,10 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a page costs now; ``price`` is None where nothing is asked for it."""
+    """The most that a page costs now; ``price`` is None where nothing is asked for it.
+
+    It may cost nothing all the same: what an account gets free is decided with the purchase alone.
+    """
 
     url: str
     price: Money | None

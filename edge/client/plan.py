@@ -1,7 +1,8 @@
 """What a crawl would cost, before anything is bought: the prices that were quoted, held against the policy's caps.
 
 Rules of this file: pages are counted in the order in which they would be bought, and a cap that is full keeps every
-later page that does not fit, as the spend store will.
+later page that does not fit, as the spend store will. A price is the most that a page costs: what an account gets free
+(free pages, coming again, subscriptions) is decided with the purchase, and no answer tells it before.
 """
 
 from __future__ import annotations

@@ -51,7 +51,11 @@ def plan(
     ignore_robots: RobotsFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Ask what pages cost, and say what your caps would let you buy. Nothing is bought. Exit code 3 when not all."""
+    """Ask what pages cost at most, and say what your caps would let you buy. Exit code 3 when not all of them.
+
+    Nothing is bought. A price is what a page costs when nothing makes it free: free pages, coming again and
+    subscriptions of your account come before it, and are found out by the purchase alone.
+    """
     urls = urls_in(file)
     policy = policy_of(max_each, total, per_day, per_domain_day, allow, deny)
     # Planning leaves no file behind; with one, what it spent already counts.
@@ -94,3 +98,5 @@ def _tell_plan(made: Plan, signals: Signals, *, as_json: bool) -> None:
         typer.echo(f"{domain}: {sums(cost)}{'; it says: ' + ', '.join(told) if told else ''}")
     kept = sum(page.kept_by is not None for page in made.pages)
     typer.echo(f"to buy: {sums(made.cost)}; all of it would be {sums(made.wanted)}; {kept} pages would not be had")
+    if made.cost:
+        typer.echo("That is the most: pages that your account gets free there, and pages bought lately, cost nothing.")

@@ -259,10 +259,11 @@ class Wallet:
         if said is None or (charged is not None and charged.amount_micros == 0):
             # With a receipt's number alone, this is the page of a purchase that was given back before.
             self._free(ready, for_certain=charge_id is not None)
-            if charged is not None and charge_id is not None:
-                page = FreePage(charge_id, ready.url, domain_of(ready.url), charged.currency, self.now_micros())
-                self.store.note_free(page)
-            return Delivered(ready.url, answer.status)
+            if charged is None or charge_id is None:
+                return Delivered(ready.url, answer.status)
+            page = FreePage(charge_id, ready.url, domain_of(ready.url), charged.currency, self.now_micros())
+            self.store.note_free(page)
+            return Delivered(ready.url, answer.status, charge_id=charge_id)
         before = ready.repeats
         if before is not None and (charge_id, charged) == (before.charge_id, before.charged):
             return Delivered(ready.url, answer.status, charged, charge_id, before.id, is_repeat=True)

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from edge.core.api_token import PREFIX, ApiToken, make_token, token_digest
 from edge.core.decision import Admit, AskOrigin, Charge, Decision, DemandPayment, Refuse, decide
 from edge.core.errors import EdgeError
 from edge.core.grants import grant_sentences
@@ -35,8 +36,12 @@ from edge.core.web_bot_auth import sign_request
 
 # Not a secret: it proves a name to nobody but the rehearsal below, which hands out its public half.
 _REHEARSAL_KEY_SEED = b"farebox rehearses; this is no key"[:32]
+# The same: a token that is in force in this rehearsal alone.
+_TOKEN = make_token(_REHEARSAL_KEY_SEED)
+_SECRETS = ("signature", "signature-input", "authorization", "idempotency-key")
 _PATH_PART = re.compile(r"[A-Za-z0-9._~%!$&'()*+,;=@?-]+")
 _SIGNATURE_SECONDS = 60
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _COVERED = ("@method", "@authority", "@target-uri", "signature-agent")
 
 
@@ -59,12 +64,19 @@ class Signing:
     crawler: RegisteredCrawler
 
 
-Caller = Announced | Signing
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A registered crawler that sends an API token which is in force at every site."""
+
+    crawler: RegisteredCrawler
+
+
+Caller = Announced | Signing | Holding
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One imagined request: ``target`` in origin form, asked for at ``host`` over ``scheme``."""
+    """One imagined request for ``target``, in origin form, at ``host``; ``port`` None is that of ``scheme``."""
 
     host: str
     target: str
@@ -72,6 +84,7 @@ class Question:
     offer: Offer | None = None
     method: str = "GET"
     scheme: str = "https"
+    port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +95,7 @@ class Rehearsal:
     bought before. ``terms`` says in words what may answer before it: the ledger, where the page may be free, and the
     rate. ``skipped`` are the rules before ``match`` with the first reason each did not decide; both are empty where
     rules are not asked. ``status`` is None where the origin's own is passed on, and ``fields`` are what the edge says
-    or adds. ``curl`` is a command line that asks the same (a signature stands in it as a placeholder).
+    or adds. ``curl`` is a command line that asks the same (what only the crawler has stands in it as a placeholder).
     """
 
     question: Question
@@ -116,6 +129,17 @@ def read_address(text: str, host: str) -> tuple[str, str]:
     return scheme, target
 
 
+def read_port(text: str) -> int | None:
+    """The port of an address that ``read_address`` takes, where it names one beside its scheme's own."""
+    absolute = split_absolute(text.strip() if "://" in text else f"https://{text.strip()}")
+    if absolute is None or text.strip().startswith("/"):
+        return None
+    scheme, authority, _ = absolute
+    port = authority.rpartition(":")[2] if ":" in authority.rpartition("]")[2] else ""
+    is_port = port.isascii() and port.isdigit() and 0 < int(port) < 65536
+    return int(port) if is_port and int(port) != _DEFAULT_PORTS[scheme] else None
+
+
 def _encoded(text: str) -> str:
     """The same with its spaces and letters beyond ASCII percent-encoded, all else as it is (RFC 3986 section 2.1)."""
     return "".join(quote(one, errors="replace") if one == " " or not one.isascii() else one for one in text)
@@ -140,6 +164,8 @@ def rehearse(
     key = Ed25519PrivateKey.from_private_bytes(_REHEARSAL_KEY_SEED)
     public = public_half(key)
     knowledge = Knowledge(lambda agent_url, thumbprint: public, classify, allow_loopback_http=True, prove=prove)
+    if isinstance(question.caller, Holding):
+        policy = replace(policy, tokens={**policy.tokens, token_digest(_TOKEN): _token_of(question.caller.crawler)})
     request = _request(question, policy, key, int(now))
     decision = decide(request, policy, knowledge, now)
     terms = _terms(decision)
@@ -149,6 +175,10 @@ def rehearse(
     skipped, match = _chain(request, decision, identity, now)
     status, fields = _answer(decision)
     return Rehearsal(question, identity, decision, skipped, match, status, fields, _curl(question, request), terms)
+
+
+def _token_of(crawler: RegisteredCrawler) -> ApiToken:
+    return ApiToken(0, crawler, frozenset(), None)
 
 
 def _terms(decision: Decision) -> tuple[str, ...]:
@@ -177,6 +207,8 @@ def _request(question: Question, policy: Policy, key: Ed25519PrivateKey, now: in
             fields["user-agent"] = user_agent
         case Signing(crawler):
             fields["user-agent"] = crawler.name
+        case Holding(crawler):
+            fields |= {"user-agent": crawler.name, "authorization": f"Bearer {_TOKEN}", "idempotency-key": "rehearsal"}
         case _ as never:
             assert_never(never)
     if question.offer is not None:
@@ -184,7 +216,7 @@ def _request(question: Question, policy: Policy, key: Ed25519PrivateKey, now: in
     unsigned = CrawlRequest(
         method=question.method,
         scheme=scheme,
-        authority=question.host,
+        authority=question.host if question.port is None else f"{question.host}:{question.port}",
         host=question.host,
         target=question.target,
         path=path,
@@ -196,7 +228,7 @@ def _request(question: Question, policy: Policy, key: Ed25519PrivateKey, now: in
         peer=peer,
         request_id="rehearsal",
     )
-    if isinstance(question.caller, Announced):
+    if not isinstance(question.caller, Signing):
         return unsigned
     return _signed(unsigned, question.caller.crawler, question.offer, key, now)
 
@@ -241,8 +273,12 @@ def _curl(question: Question, request: CrawlRequest) -> str:
     if question.method != "GET":
         words[2:2] = ["--request", question.method]
     fields = {name: value for name, value in request.fields.items() if name not in ("host", "accept")}
-    if isinstance(question.caller, Signing):
-        fields = {name: "…" if name in ("signature", "signature-input") else value for name, value in fields.items()}
+    if not isinstance(question.caller, Announced):
+        fields = {name: _placeholder(name) if name in _SECRETS else value for name, value in fields.items()}
     for name, value in fields.items():
         words += ["--header", f"{name}: {value}"]
     return " ".join(shlex.quote(word) for word in words)
+
+
+def _placeholder(name: str) -> str:
+    return f"Bearer {PREFIX}…" if name == "authorization" else "…"

@@ -118,7 +118,9 @@ def test_a_refund_gives_the_money_back_once(shop: Farebox, workplace: Path) -> N
     (row,) = shop("charges", "--json").json
     assert (row["state"], row["reason"]) == ("reversed", "wrong page")
     assert shop("account", "show", "ExampleBot", "--json").json[0]["balance"] == "USD 10.00"
-    assert "ch_" in shop("refund", "x", "--reason", "y").err
+    for words in (["refund", "x", "--reason", "y"], ["refund", "ch_1", "--amount", "USD 1", "--reason", "y"]):
+        assert (shop(*words).code, "ch_" in shop(*words).err) == (2, True)
+    assert shop("receipt", "show", "x").code == 2
     assert shop("refund", "ch_" + "0" * 32, "--reason", "y").code == 1
 
 

@@ -206,6 +206,15 @@ def test_a_suspended_crawler_is_refused(shop: Farebox, file: str) -> None:
     assert str(answer["because"]).startswith("account_suspended")
 
 
+def test_a_token_is_rehearsed_and_the_port_stays(shop: Farebox, file: str) -> None:
+    apply(shop, file)
+    words = ("https://news.example:8443/articles/1", "--site", "news.example", "--crawler", "ExampleBot", "--token")
+    answer = json.loads(shop("rules", "test", *words, "--offer", "USD 1", "--json").out)
+    assert (answer["decision"], answer["who"]) == ("charge", "ExampleBot, token")
+    assert "https://news.example:8443/articles/1" in answer["curl"]
+    assert "Bearer farebox_" in answer["curl"]
+
+
 def test_people_read_the_same_with_headers_and_a_command_to_try(shop: Farebox, file: str) -> None:
     apply(shop, file)
     shown = shop("rules", "test", "/images/chart.png", "--site", "news.example", "--user-agent", "GPTBot").out
@@ -222,6 +231,7 @@ def test_people_read_the_same_with_headers_and_a_command_to_try(shop: Farebox, f
         ((URL, "--site", "news.example", "--crawler", "Nobody"), 1, "give --user-agent"),
         ((URL, "--site", "news.example", "--offer", "1 cent"), 2, "write it like 'USD 0.01'"),
         ((URL, "--site", "news.example", "--crawler", "ExampleBot", "--user-agent", "x"), 2, "give one of them"),
+        ((URL, "--site", "news.example", "--token"), 2, "name it with --crawler"),
     ],
 )
 def test_a_question_that_cannot_be_asked_says_why(

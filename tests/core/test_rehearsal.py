@@ -10,18 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.decision import Admit, AskOrigin, Charge, DemandPayment, Refuse
-from edge.core.identity import ClaimedCrawler, CrawlerKind, RegisteredCrawler, SignedCrawler, Visitor
+from edge.core.identity import ClaimedCrawler, CrawlerKind, RegisteredCrawler, SignedCrawler, TokenCrawler, Visitor
 from edge.core.money import Money
 from edge.core.rates import Rate
 from edge.core.refusal_fields import refusal_fields
 from edge.core.rehearsal import (
     Announced,
     Caller,
+    Holding,
     InvalidQuestion,
     Question,
     Rehearsal,
     Signing,
     read_address,
+    read_port,
     rehearse,
     with_rules,
 )
@@ -50,6 +52,16 @@ def rehearsed(
 
 
 # What is said
+
+
+def test_a_token_is_judged_like_a_signature_and_stands_in_the_command_as_a_placeholder() -> None:
+    rehearsal = rehearsed(Holding(CRAWLER), CENT)
+    assert isinstance(rehearsal.decision, Charge)
+    assert isinstance(rehearsal.identity, TokenCrawler)
+    words = shlex.split(rehearsal.curl)
+    assert "authorization: Bearer farebox_…" in words
+    assert "idempotency-key: …" in words
+    assert rehearsed(Holding(CRAWLER), CENT, scene=Scene(account=None)).status == 403
 
 
 def test_a_registered_crawler_that_offers_enough_is_sold_the_page() -> None:
@@ -285,3 +297,26 @@ def test_any_registered_crawler_can_be_rehearsed() -> None:
     assert isinstance(rehearsal.identity, SignedCrawler)
     assert rehearsal.identity.crawler == other
     assert isinstance(rehearsal.decision, Admit)
+
+
+@pytest.mark.parametrize(
+    ("typed", "port"),
+    [
+        ("https://news.example:8443/a", 8443),
+        ("http://news.example:8402/a?b=c:9", 8402),
+        ("news.example:8402/a", 8402),
+        ("https://news.example:443/a", None),
+        ("http://news.example:80/", None),
+        ("https://news.example/a:1", None),
+        ("/a:8402", None),
+        ("articles/one", None),
+    ],
+)
+def test_a_port_stays_in_the_command(typed: str, port: int | None) -> None:
+    scheme, target = read_address(typed, HOST)
+    assert read_port(typed) == port
+    question = Question(HOST, target, GPTBOT, scheme=scheme, port=read_port(typed))
+    authority = HOST if port is None else f"{HOST}:{port}"
+    assert f"{scheme}://{authority}{target}" in shlex.split(rehearse(question, Scene().policy(), classify, NOW).curl)
+    signed = rehearse(replace(question, caller=SIGNING, offer=CENT), Scene().policy(), classify, NOW)
+    assert isinstance(signed.decision, Charge)
