@@ -4,6 +4,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test run check bench bench-books setup setup-dev lock clean python
 MAKEFLAGS += --no-print-directory
+# Tests start hundreds of processes: none of them should compile the sources again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The first of these that is 3.11 or newer; `make PYTHON=/path/to/python3.12 test` overrides it.
 is_new_enough = $(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1

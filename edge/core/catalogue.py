@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-import user_agents
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
 from edge.core.identity import ClaimedCrawler, CrawlerKind
@@ -73,6 +72,7 @@ class Catalogue:
         self._literals = re.compile(words_regex(self._package_literals))
         alternatives = (f"(?P<p{at}>{text})" for at, (text, _) in enumerate(self._package_patterns))
         self._patterns = re.compile("|".join(alternatives))
+        self._is_spider = _spider_reader()
         self._remembered = lru_cache(REMEMBERED_MAX)(self._classify)
 
     @classmethod
@@ -119,7 +119,14 @@ class Catalogue:
             return _UNNAMED
         if _BROWSER.fullmatch(user_agent) is not None:
             return None
-        return _UNNAMED if user_agents.parse(user_agent[:_SPIDER_CHARACTERS_MAX]).is_bot else None
+        return _UNNAMED if self._is_spider(user_agent[:_SPIDER_CHARACTERS_MAX]) else None
+
+
+def _spider_reader() -> Callable[[str], bool]:
+    # Its hundreds of expressions take a quarter of a second to load: only who has a catalogue should wait for them.
+    import user_agents
+
+    return lambda text: bool(user_agents.parse(text).is_bot)
 
 
 def _package_patterns(
