@@ -27,6 +27,7 @@ from publisher_dashboard.pages import (
     charges,
     crawler_acts,
     history,
+    invitation,
     months,
     operating,
     overview,
@@ -37,6 +38,7 @@ from publisher_dashboard.pages import (
     set_up,
     sign_in,
     static,
+    team,
     tokens,
     try_url,
     webhooks,
@@ -59,6 +61,8 @@ class Route:
 
 _PUBLISHER = "/publishers/{publisher_id:int}"
 _SITE = "/sites/{host}"
+_MEMBER = f"{_PUBLISHER}/team/members/{{member_id:int}}"
+_INVITATION = f"{_PUBLISHER}/team/invitations/{{invitation_id:int}}"
 _TOKEN = f"{_PUBLISHER}/tokens/{{token_id:int}}"
 _CRAWLER = "/operator/crawlers/{crawler_id:int}"
 _REGISTRATION = "/operator/registrations/{number:int}"
@@ -68,11 +72,14 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/static/{name}", Need.ANYONE, static.show),
     Route("GET", "/set-up/{link}", Need.ANYONE, set_up.show),
     Route("POST", "/set-up/{link}", Need.ANYONE, set_up.create),
+    Route("GET", "/invitations/{link}", Need.ANYONE, invitation.show),
+    Route("POST", "/invitations/{link}", Need.ANYONE, invitation.create),
     Route("GET", "/sign-in", Need.ANYONE, sign_in.show),
     Route("POST", "/sign-in", Need.ANYONE, sign_in.enter),
     # One's own
     Route("GET", "/", Need.SIGNED_IN, overview.home),
     Route("POST", "/sign-out", Need.SIGNED_IN, sign_in.leave),
+    Route("POST", "/invitations/{link}/join", Need.SIGNED_IN, invitation.join),
     Route("GET", "/account", Need.SIGNED_IN, account.show),
     Route("POST", "/account/password", Need.SIGNED_IN, account.change_password),
     Route("POST", "/account/sessions/end", Need.SIGNED_IN, account.end_session),
@@ -94,6 +101,14 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_PUBLISHER}/webhooks", Need.SEE, webhooks.show),
     Route("POST", f"{_PUBLISHER}/webhooks", Need.EDIT, webhooks.send_own_again),
     # Who and what may work for a publisher
+    Route("GET", f"{_PUBLISHER}/team", Need.SEE, team.show),
+    Route("POST", f"{_PUBLISHER}/team", Need.MANAGE, team.invite_member),
+    Route("POST", f"{_PUBLISHER}/team/leave", Need.SEE, team.leave),
+    Route("GET", _MEMBER, Need.SEE, team.show_member),
+    Route("POST", f"{_MEMBER}/role", Need.MANAGE, team.change_role),
+    Route("POST", f"{_MEMBER}/remove", Need.MANAGE, team.remove),
+    Route("POST", f"{_INVITATION}/renew", Need.MANAGE, team.renew),
+    Route("POST", f"{_INVITATION}/revoke", Need.MANAGE, team.revoke),
     Route("GET", f"{_PUBLISHER}/tokens", Need.SEE, tokens.show),
     Route("POST", f"{_PUBLISHER}/tokens", Need.MANAGE, tokens.make),
     Route("GET", _TOKEN, Need.SEE, tokens.show_one),

@@ -116,10 +116,12 @@ def page_of_form(path: str) -> str:
             return path
         case ["operator", "registrations", number, _]:
             return f"/operator/registrations/{number}"
-        case ["publishers", number, "tokens", *_]:
-            return f"/publishers/{number}/tokens"
         case ["operator", "crawlers", number, _, "remove" | "revoke" | "end"]:
             return f"/operator/crawlers/{number}"
+        case ["publishers", number, "tokens" | "team" as page, *_]:
+            return f"/publishers/{number}/{page}"
+        case ["invitations", link, "join"]:
+            return f"/invitations/{link}"
         case ["operator", "webhooks"] | ["publishers", _, "webhooks"]:
             return path
         case ["account", *_]:

@@ -9,14 +9,16 @@ from typing import Annotated
 import typer
 
 from edge.cli.nouns import noun
+from edge.cli.rules import author
 from edge.cli.terminal import JsonFlag, WrongUsage, note, say, show_json
 from edge.cli.workplace import writing
 from edge.store.database import now_micros
 from edge.store.passwords import Passwords, password_fault
-from edge.store.people import Person, Role, add_person, find_person, grant, set_operates, set_password
+from edge.store.people import Person, Role, add_person, find_person, set_operates, set_password
 from edge.store.problems import UnknownName
 from edge.store.publishers import find_publisher, read_email
 from edge.store.sessions import end_others
+from edge.store.team import set_role
 
 app = noun("Users: who may sign in to the dashboard.")
 
@@ -43,7 +45,7 @@ def add(
     with writing() as connection:
         joins = find_publisher(connection, publisher)
         person = add_person(connection, address, password_hash, now_micros())
-        grant(connection, person.person_id, joins.publisher_id, role)
+        set_role(connection, joins.publisher_id, person.person_id, role, author=author(), now_micros=now_micros())
     _tell(person.email, password if made_up else None, as_json, f"{person.email} is {role.value} of {joins.name} now")
 
 
@@ -70,7 +72,7 @@ def role(
     with writing() as connection:
         person = _known(find_person(connection, email), email)
         joins = find_publisher(connection, publisher)
-        grant(connection, person.person_id, joins.publisher_id, role)
+        set_role(connection, joins.publisher_id, person.person_id, role, author=author(), now_micros=now_micros())
     _tell(person.email, None, as_json, f"{person.email} is {role.value} of {joins.name} now")
 
 

@@ -20,16 +20,12 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from edge.store.audit import accounts_owned, change_noted
 from edge.store.database import Database
-from edge.store.people import Role, memberships
+from edge.store.people import LastOwner, Role, memberships
 from edge.store.person_data import Place, Who, places
 from edge.store.policy_version import bump_policy_version
-from edge.store.problems import StoreProblem, UnknownName
+from edge.store.problems import UnknownName
 from edge.store.tables import erasure, membership, publisher
 from edge.store.tables.personal import OnErase
-
-
-class LastOwner(StoreProblem):
-    """Without this person nobody owns a publisher any more; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)

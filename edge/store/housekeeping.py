@@ -19,6 +19,7 @@ from edge.core.month import Month
 from edge.store.activity import sweep_activity
 from edge.store.deletion import delete_some
 from edge.store.insertion import insert_new
+from edge.store.invitations import forgotten_invitations
 from edge.store.once import KEPT_MICROS
 from edge.store.people import sweep_attempts
 from edge.store.registrations import over
@@ -27,6 +28,7 @@ from edge.store.tables import (
     crawler_invitation,
     done_act,
     housekeeping,
+    invitation,
     registration,
     session,
     setup_link,
@@ -67,6 +69,7 @@ def chores(retention: Retention) -> dict[str, Chore]:
         "acts that were done": lambda connection, now: delete_some(
             connection, done_act, done_act.c.at_micros <= now - KEPT_MICROS
         ),
+        "invitations": lambda connection, now: delete_some(connection, invitation, forgotten_invitations(now)),
         "sign-in tries": sweep_attempts,
         "activity": lambda connection, now: sweep_activity(connection, now - retention.activity_days * DAY_MICROS),
         "traffic by the minute": lambda connection, now: delete_some(

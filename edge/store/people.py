@@ -21,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 
 from edge.core.addresses import household
 from edge.core.errors import EdgeError
+from edge.store.problems import StoreProblem
 from edge.store.publishers import add_publisher, list_publishers
 from edge.store.tables import membership, person, publisher, setup_link, sign_in_attempt
 
@@ -35,6 +36,10 @@ ATTEMPTS_PER_ACCOUNT = 100
 
 class EmailTaken(EdgeError):
     """Somebody signs in with this address already."""
+
+
+class LastOwner(StoreProblem):
+    """Without this person nobody owns a publisher any more."""
 
 
 class Role(StrEnum):

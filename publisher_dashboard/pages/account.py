@@ -15,7 +15,7 @@ from publisher_dashboard.pages.set_up import new_password_faults
 from publisher_dashboard.visit import Visit
 
 _COVERS = {
-    Role.OWNER: "see, change prices, download",
+    Role.OWNER: "see, change prices, download, manage people and settings",
     Role.EDITOR: "see, change prices, download",
     Role.BILLING: "see, download",
     Role.VIEWER: "see",

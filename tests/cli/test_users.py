@@ -54,6 +54,10 @@ def test_without_a_password_one_is_made_up_and_shown_once(news: Farebox, workpla
 
 def test_a_role_is_replaced(news: Farebox, workplace: Path) -> None:
     password = news("user", "add", "e@news.example", "--publisher", "Example News", "--json").json["password"]
+    last = news("user", "role", "e@news.example", "editor", "--publisher", "Example News")
+    assert last.code == 1
+    assert "the last owner" in last.err
+    news("user", "add", "second@news.example", "--publisher", "Example News")
     assert news("user", "role", "e@news.example", "editor", "--publisher", "Example News").code == 0
     assert roles(workplace, "e@news.example", password) == {"Example News": "editor"}
 

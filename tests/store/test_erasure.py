@@ -16,8 +16,8 @@ from edge.store.alerts import set_alert
 from edge.store.audit import audit_rows
 from edge.store.budgets import BudgetPlace, set_budget
 from edge.store.database import Database
-from edge.store.erasure import LastOwner, erase_person
-from edge.store.people import Role, create_setup_link, find_person, grant
+from edge.store.erasure import erase_person
+from edge.store.people import LastOwner, Role, create_setup_link, find_person, grant
 from edge.store.person_data import Who, export_person, places
 from edge.store.policy_version import read_policy_version
 from edge.store.problems import UnknownName

@@ -65,6 +65,8 @@ class Served:
             f"{OURS}/months/2026-10",
             f"{OURS}/months/2026-01",
             f"{OURS}/webhooks",
+            f"{OURS}/team",
+            f"{OURS}/team/members/3",
             f"{OURS}/tokens",
             f"{OURS}/tokens/1",
             "/publishers/2/webhooks",

@@ -25,6 +25,7 @@ from edge.store.activity import Activity, UserAgents, write_activity
 from edge.store.batch_writer import BatchWriter
 from edge.store.crawlers import NewCrawler, add_crawler
 from edge.store.database import Database
+from edge.store.invitations import invite
 from edge.store.passwords import Passwords
 from edge.store.people import Role, add_person, grant
 from edge.store.publisher_tokens import NewPublisherToken, Scope, add_publisher_token
@@ -109,6 +110,11 @@ def build(database: Database, *, charges: int = 40, seed: int = 7) -> Newsroom:
         publish_rules(connection, their.site_id, their_rules, 0, f"{CANARY} note", f"owner@{CANARY}.example", began)
         save_draft(connection, their.site_id, _first_rules(), None, f"editor@{CANARY}.example", began)
         save_draft(connection, site.site_id, _drafted(), None, "editor@harbour.example", micros(NOW) - 4_000_000_000)
+        for publisher_id, domain in ((ours.publisher_id, "harbour.example"), (other.publisher_id, f"{CANARY}.example")):
+            owner = f"owner@{domain}"
+            invite(
+                connection, publisher_id, f"new@{domain}", Role.VIEWER, author=owner, now_micros=micros(NOW) - 9 * 10**9
+            )
         _add_tokens(connection, {ours.publisher_id: "harbour", other.publisher_id: CANARY}, began)
         flush_traffic(connection, _traffic(site, second))
         rows = [*_requests(site, 60), *_requests(their, 3, f"/{CANARY}/secret-page", f"{CANARY}Bot")]

@@ -22,6 +22,7 @@ from edge.store.tables.erasures import erasure
 from edge.store.tables.evidence import address_feed, crawler_token
 from edge.store.tables.grants import grant_count, purchase, subscription
 from edge.store.tables.housekeeping import housekeeping
+from edge.store.tables.invitations import invitation
 from edge.store.tables.ledger import account, batch, delivery, entry, writer
 from edge.store.tables.metadata import metadata
 from edge.store.tables.months import month_close, month_fee, month_line, month_share, month_statement
@@ -66,6 +67,7 @@ __all__ = [
     "erasure",
     "grant_count",
     "housekeeping",
+    "invitation",
     "key_directory",
     "membership",
     "metadata",
