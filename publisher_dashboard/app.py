@@ -21,6 +21,7 @@ from edge.core.identity import ClaimedCrawler
 from edge.store.database import Database
 from edge.store.passwords import Passwords
 from publisher_dashboard.browser_safety import Address, SecurityHeaders
+from publisher_dashboard.navigation import Navigation
 from publisher_dashboard.pages import (
     account,
     activity,
@@ -81,6 +82,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/sign-out", Need.SIGNED_IN, sign_in.leave),
     Route("POST", "/invitations/{link}/join", Need.SIGNED_IN, invitation.join),
     Route("GET", "/account", Need.SIGNED_IN, account.show),
+    Route("POST", "/account/theme", Need.SIGNED_IN, account.choose_theme),
+    Route("POST", "/account/keys", Need.SIGNED_IN, account.choose_keys),
     Route("POST", "/account/password", Need.SIGNED_IN, account.change_password),
     Route("POST", "/account/sessions/end", Need.SIGNED_IN, account.end_session),
     Route("POST", "/account/sessions/end-others", Need.SIGNED_IN, account.end_others),
@@ -202,6 +205,7 @@ def create_app(
         operator=operator,
         rendering=Rendering(),
         address_key=address_key or (lambda _: own_key),
+        navigation=Navigation(frozenset(route.path for route in ROUTES if route.method == "GET")),
         contact=contact,
         tails=tails or Tails(),
     )

@@ -29,8 +29,10 @@ from edge.store.rulesets import find_draft
 from edge.store.sessions import Session
 from edge.store.sites import Site, list_sites
 from publisher_dashboard.browser_safety import Address
+from publisher_dashboard.navigation import Here, Navigation
 from publisher_dashboard.rendering import Rendering
 from publisher_dashboard.tails import Tails
+from publisher_dashboard.taste import read_taste
 
 
 class Need(StrEnum):
@@ -95,6 +97,7 @@ NOTICES: Mapping[str, str] = {
     "subscription-ended": "The subscription has ended.",
     "member-removed": "They see it no more.",
     "done-before": "This form was sent before, so nothing was done again.",
+    "keys": "Kept for this browser.",
     "session-ended": "The session was ended.",
     "sessions-ended": "Every other session was ended.",
 }
@@ -117,6 +120,7 @@ class Desk:
     operator: str
     rendering: Rendering
     address_key: Callable[[int], bytes]
+    navigation: Navigation
     contact: str = ""
     tails: Tails = field(default_factory=Tails)
 
@@ -175,7 +179,8 @@ class Visit:
     def render(self, template: str, status: int = HTTPStatus.OK, **context: Any) -> Response:
         """The page, inside its frame."""
         frame = self._frame() if self.session is not None else {"session": None}
-        values = {"operator": self.desk.operator, "now_micros": self.now_micros, **frame, **context}
+        taste = read_taste(self.request.cookies)
+        values = {"operator": self.desk.operator, "now_micros": self.now_micros, "taste": taste, **frame, **context}
         return HTMLResponse(self.desk.rendering.page(template, values), status)
 
     def go(self, path: str, said: str | None = None) -> Response:
@@ -195,7 +200,7 @@ class Visit:
     def _choosing(self) -> str:
         """For which page a site is being chosen, on the page that lists them; empty anywhere else."""
         wanted = self.query("for") if self.request.url.path.endswith("/sites") else ""
-        return wanted if wanted in ("rules", "test") else ""
+        return wanted if self.desk.navigation.is_of_a_site(wanted) else ""
 
     def _frame(self) -> dict[str, Any]:
         """What surrounds every page: who, where, and where else one may go."""
@@ -206,6 +211,14 @@ class Visit:
             current = self.site or (own[0] if len(own) == 1 else None)
             draft = find_draft(connection, current.site_id) if current else None
             waiting = count_waiting(connection) if self.operates else 0
+        here = Here(
+            path=self.request.url.path,
+            publisher_id=membership.publisher_id if membership else None,
+            host=current.host if current else None,
+            choosing=self._choosing(),
+            operates=self.operates,
+            counts={"draft": "draft" if draft else "", "registrations": f"{waiting:,}" if waiting else ""},
+        )
         return {
             "session": self.session,
             "memberships": self.memberships,
@@ -213,11 +226,9 @@ class Visit:
             "sites_of": sites,
             "current": current,
             "own_sites": own,
-            "has_draft": draft is not None,
-            "path": self.request.url.path,
-            "operates": self.operates,
-            "waiting_registrations": waiting,
-            "choosing": self._choosing(),
+            "navigation": self.desk.navigation.links(here),
+            "choosing": here.choosing,
+            "chosen_for": self.desk.navigation.text(here.choosing),
             "may_edit": self.may(Need.EDIT),
             "may_export": self.may(Need.EXPORT),
             "notice": NOTICES.get(self.query("said")),

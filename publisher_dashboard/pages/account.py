@@ -11,7 +11,9 @@ from edge.store.people import Role, find_person, forgive, is_over_limit, record_
 from edge.store.sessions import end, open_session, sessions_of
 from edge.store.sessions import end_others as end_other_sessions
 from publisher_dashboard.auth import give_cookie
+from publisher_dashboard.browser_safety import page_before
 from publisher_dashboard.pages.set_up import new_password_faults
+from publisher_dashboard.taste import KEYS_COOKIE, THEME_COOKIE, Theme, keep, read_theme
 from publisher_dashboard.visit import Visit
 
 _COVERS = {
@@ -54,6 +56,21 @@ def change_password(visit: Visit) -> Response:
         )
     response = visit.go("/account", "password")
     give_cookie(response, visit.desk.address, token)
+    return response
+
+
+def choose_theme(visit: Visit) -> Response:
+    """Light, dark, or as the device has it; back to the page it was chosen on."""
+    theme = read_theme(visit.form.get("theme", ""))
+    response = visit.go(page_before(visit.request.headers) or "/account")
+    keep(response, visit.desk.address, THEME_COOKIE, None if theme is Theme.SYSTEM else theme.value)
+    return response
+
+
+def choose_keys(visit: Visit) -> Response:
+    """Whether single keys go somewhere (WCAG 2.2, 2.1.4: they can be turned off)."""
+    response = visit.go("/account", "keys")
+    keep(response, visit.desk.address, KEYS_COOKIE, None if visit.form.get("keys") == "on" else "off")
     return response
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import update
 
@@ -20,7 +20,7 @@ from edge.store import outbox
 from edge.store.budgets import BudgetPlace, set_budget
 from edge.store.database import Database
 from edge.store.month_close import close_month
-from edge.store.people import find_person, set_operates
+from edge.store.people import create_setup_link, find_person, set_operates
 from edge.store.publishers import set_share
 from edge.store.registrations import ask, reject
 from edge.store.service_keys import load_service_keys
@@ -28,6 +28,7 @@ from edge.store.tables import webhook_delivery
 from edge.store.webhook_endpoints import NewEndpoint, add_endpoint
 from tests.support.closing import closer
 from tests.support.newsroom import NOW, PASSWORD, Newsroom, micros
+from tests.support.screens import OWNER, SCREENS, Screen
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
@@ -52,54 +53,19 @@ class Served:
     clock: Callable[[], float]
 
     def paths(self) -> list[str]:
-        """An address of every page that somebody who is signed in can look at, empty and wrong ones too."""
-        return [
-            OURS,
-            f"{OURS}/sites",
-            f"{OURS}/charges",
-            f"{OURS}/charges?crawler=nobody",
-            f"{OURS}/charges?from=never",
-            f"{OURS}/charges/{self.newsroom.charge_ids[-1]}",
-            f"{OURS}/months",
-            f"{OURS}/months/2026-11",
-            f"{OURS}/months/2026-10",
-            f"{OURS}/months/2026-01",
-            f"{OURS}/webhooks",
-            f"{OURS}/team",
-            f"{OURS}/team/members/3",
-            f"{OURS}/tokens",
-            f"{OURS}/tokens/1",
-            "/publishers/2/webhooks",
-            "/operator/crawlers",
-            "/operator/crawlers/4",
-            "/operator/registrations",
-            "/operator/registrations/1",
-            "/operator/registrations/2",
-            "/operator/webhooks",
-            f"{SITE}/rules",
-            f"{SITE}/rules/new",
-            f"{SITE}/rules/edit?rule=Night+recipes",
-            f"{SITE}/rules/everything-else",
-            f"{SITE}/rules/delete?rule=Archive",
-            f"{SITE}/discard",
-            f"{OURS}/sites?for=test",
-            f"{SITE}/presets",
-            f"{SITE}/review",
-            "/sites/kitchen.harbour.example/review",
-            f"{SITE}/history",
-            f"{SITE}/history/3",
-            f"{SITE}/test",
-            f"{SITE}/test?url=/articles/x&crawler=ExampleBot&offer=max&price=0.006",
-            f"{SITE}/test?url=/members/x&agent=CCBot/2.0",
-            f"{SITE}/test?url=ftp://x&offer=max",
-            f"{SITE}/activity",
-            f"{SITE}/activity?outcome=asked&crawler=ExampleBot&from=2026-11-19",
-            f"{SITE}/activity?crawler=nobody",
-            f"{SITE}/activity?status=none&from=never",
-            f"{SITE}/activity/{micros(NOW)}-1",
-            "/account",
-            "/nothing",
-        ]
+        """An address of every page that the owner can look at, empty and wrong ones too."""
+        return [self.address_of(one) for one in SCREENS if one.who == OWNER]
+
+    def address_of(self, screen: Screen) -> str:
+        """The screen's address here."""
+        link = self.set_up_link() if "{link}" in screen.address else ""
+        address = screen.address.replace("{charge}", self.newsroom.charge_ids[-1]).replace("{link}", link)
+        return address.replace("{now}", str(micros(NOW)))
+
+    def set_up_link(self) -> str:
+        """A new one-time link for the first account."""
+        with self.database.write() as connection:
+            return create_setup_link(connection, int(self.clock() * 1_000_000))
 
 
 def close_autumn(database: Database, keys: Path) -> None:
@@ -160,9 +126,27 @@ def sign_in(page: Page, email: str = "owner@harbour.example") -> None:
     page.wait_for_url(f"**{OURS}")
 
 
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page, options=AXE).response["violations"]
+def violations(page: Page, rules: Sequence[str] = ()) -> list[str]:
+    """What axe finds on the page as it is, by all of its rules or by these alone; it is brought into a page once."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    options = {**AXE, "runOnly": {"type": "rule", "values": list(rules)}} if rules else AXE
+    found = page.evaluate("options => axe.run(options).then(results => results.violations)", options)
     return [f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in found]
+
+
+def widths_wrong(page: Page) -> list[str]:
+    """What does not fit into the window as it is."""
+    wrong = []
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        wrong.append("is wider than the window")
+    if page.evaluate("[...document.querySelectorAll('.fits, figure')].some(one => one.scrollWidth > one.clientWidth)"):
+        wrong.append("something is cut off or has to be scrolled to")
+    return wrong
+
+
+def open_disclosures(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = !one.matches('.tools') })")
 
 
 def look(page: Page, path: str) -> list[str]:
@@ -171,12 +155,6 @@ def look(page: Page, path: str) -> list[str]:
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
         if width == WIDTHS[-1]:
-            page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = !one.matches('.tools') })")
-        wrong += [f"{path} at {width}: {one}" for one in violations(page)]
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            wrong.append(f"{path} at {width}: is wider than the window")
-        if page.evaluate(
-            "[...document.querySelectorAll('.fits, figure')].some(one => one.scrollWidth > one.clientWidth)"
-        ):
-            wrong.append(f"{path} at {width}: something is cut off or has to be scrolled to")
+            open_disclosures(page)
+        wrong += [f"{path} at {width}: {one}" for one in [*violations(page), *widths_wrong(page)]]
     return wrong

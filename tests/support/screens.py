@@ -1,0 +1,108 @@
+"""Every screen of the dashboard with an address that shows it filled: looked at by axe, photographed, walked through.
+
+Rules of this file
+- A route that answers GET with a page has at least one line here; ``tests/dashboard/test_screens.py`` fails for one
+  that has none. What is no page (a download, a stream, a file) is named in ``is_page``.
+- ``{charge}``, ``{link}`` and ``{now}`` in an address stand for a charge of the first publisher, a set-up link and the
+  newsroom's time in microseconds. An address that needs something which the newsroom does not have is a reason to add it to the newsroom.
+- A screen with a name is photographed for docs/screens.md under it; the others are states that axe looks at too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+OWNER = "owner@harbour.example"
+NOBODY = ""
+
+_PUBLISHER = "/publishers/{publisher_id:int}"
+_SITE = "/sites/{host}"
+_OURS = "/publishers/1"
+_HERE = "/sites/harbour.example"
+_DOWNLOADS = (".csv", ".jsonl", ".json", ".xlsx", ".parquet", ".pdf", ".txt", ".zip", ".xml", ".svg")
+_STREAMS = frozenset({"/static/{name}", f"{_SITE}/activity/live"})
+_WAYS_ON = frozenset({"/"})
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """One address of one route. ``who`` is the e-mail of whoever looks, empty before signing in.
+
+    ``name`` is that of its picture; ``title`` what docs/screens.md calls it.
+    """
+
+    route: str
+    address: str
+    name: str = ""
+    title: str = ""
+    who: str = OWNER
+    status: int = 200
+
+
+SCREENS: tuple[Screen, ...] = (
+    # Before anyone is known
+    Screen("/sign-in", "/sign-in", "sign-in", "Sign in", NOBODY),
+    Screen("/set-up/{link}", "/set-up/{link}", "set-up", "Set up the first account", NOBODY),
+    Screen("/set-up/{link}", "/set-up/used", who=NOBODY, status=410),
+    # A publisher's
+    Screen(_PUBLISHER, _OURS, "overview", "Overview"),
+    Screen(f"{_PUBLISHER}/sites", f"{_OURS}/sites", "sites", "Sites"),
+    Screen(f"{_PUBLISHER}/sites", f"{_OURS}/sites?for=test"),
+    Screen(f"{_PUBLISHER}/charges", f"{_OURS}/charges", "charges", "Charges"),
+    Screen(f"{_PUBLISHER}/charges", f"{_OURS}/charges?crawler=nobody"),
+    Screen(f"{_PUBLISHER}/charges", f"{_OURS}/charges?from=never", status=422),
+    Screen(f"{_PUBLISHER}/charges/{{charge_id}}", f"{_OURS}/charges/{{charge}}", "charge", "One charge"),
+    Screen(f"{_PUBLISHER}/months", f"{_OURS}/months", "months", "Months"),
+    Screen(f"{_PUBLISHER}/months/{{month}}", f"{_OURS}/months/2026-11", "month-open", "A month under way"),
+    Screen(f"{_PUBLISHER}/months/{{month}}", f"{_OURS}/months/2026-10", "month-closed", "A closed month"),
+    Screen(f"{_PUBLISHER}/months/{{month}}", f"{_OURS}/months/2026-01"),
+    Screen(f"{_PUBLISHER}/tokens", f"{_OURS}/tokens", "tokens", "API tokens"),
+    Screen(f"{_PUBLISHER}/tokens/{{token_id:int}}", f"{_OURS}/tokens/1"),
+    Screen(f"{_PUBLISHER}/webhooks", f"{_OURS}/webhooks", "webhooks", "Webhooks"),
+    Screen(f"{_PUBLISHER}/webhooks", "/publishers/2/webhooks", status=404),
+    # A site's
+    Screen(f"{_SITE}/rules", f"{_HERE}/rules", "rules", "Pricing rules"),
+    Screen(f"{_SITE}/rules/new", f"{_HERE}/rules/new", "rule-new", "A new rule"),
+    Screen(f"{_SITE}/rules/edit", f"{_HERE}/rules/edit?rule=Night+recipes", "rule", "One rule"),
+    Screen(f"{_SITE}/rules/everything-else", f"{_HERE}/rules/everything-else", "everything-else", "Everything else"),
+    Screen(f"{_SITE}/rules/delete", f"{_HERE}/rules/delete?rule=Archive"),
+    Screen(f"{_SITE}/presets", f"{_HERE}/presets", "presets", "Where to begin"),
+    Screen(f"{_SITE}/review", f"{_HERE}/review", "review", "Review and publish"),
+    Screen(f"{_SITE}/review", "/sites/kitchen.harbour.example/review"),
+    Screen(f"{_SITE}/discard", f"{_HERE}/discard"),
+    Screen(f"{_SITE}/history", f"{_HERE}/history", "history", "Every version"),
+    Screen(f"{_SITE}/history/{{version:int}}", f"{_HERE}/history/3", "version", "One version"),
+    Screen(f"{_SITE}/test", f"{_HERE}/test"),
+    Screen(
+        f"{_SITE}/test", f"{_HERE}/test?url=/articles/x&crawler=ExampleBot&offer=max&price=0.006",
+        "test", "Test a URL",
+    ),
+    Screen(f"{_SITE}/test", f"{_HERE}/test?url=/members/x&agent=CCBot/2.0"),
+    Screen(f"{_SITE}/test", f"{_HERE}/test?url=ftp://x&offer=max", status=422),
+    Screen(f"{_SITE}/activity", f"{_HERE}/activity", "activity", "Activity"),
+    Screen(f"{_SITE}/activity", f"{_HERE}/activity?outcome=asked&crawler=ExampleBot&from=2026-11-19"),
+    Screen(f"{_SITE}/activity", f"{_HERE}/activity?crawler=nobody"),
+    Screen(f"{_SITE}/activity", f"{_HERE}/activity?status=none&from=never", status=422),
+    Screen(f"{_SITE}/activity/{{place}}", f"{_HERE}/activity/{{now}}-1", "decision", "One decision and its why"),
+    # The operator's
+    Screen("/operator/crawlers", "/operator/crawlers", "operator-crawlers", "Operator: crawlers' accounts"),
+    Screen("/operator/crawlers/{crawler_id:int}", "/operator/crawlers/4", "operator-crawler", "Operator: one account"),
+    *(
+        Screen(f"/operator/crawlers/{{crawler_id:int}}/{act}", f"/operator/crawlers/4/{act}", f"operator-crawler-{act}",
+               f"Operator: {act} of one account")
+        for act in ("credit", "terms", "suspend", "resume", "budget", "token", "subscription", "invite")
+    ),
+    Screen("/operator/registrations", "/operator/registrations", "operator-registrations", "Operator: registrations"),
+    Screen("/operator/registrations/{number:int}", "/operator/registrations/1", "operator-registration",
+           "Operator: one registration"),
+    Screen("/operator/registrations/{number:int}", "/operator/registrations/2"),
+    Screen("/operator/webhooks", "/operator/webhooks", "operator-webhooks", "Operator: all webhooks"),
+    # One's own, and what is not there
+    Screen("/account", "/account", "account", "Account"),
+    Screen("", "/nothing", "not-found", "A page that is not there", status=404),
+)  # fmt: skip
+
+
+def is_page(route: str) -> bool:
+    """Whether a route that answers GET is a page to look at, not a download, a stream, or a way on to another page."""
+    return not route.endswith(_DOWNLOADS) and route not in _STREAMS and route not in _WAYS_ON
