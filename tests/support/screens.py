@@ -4,7 +4,8 @@ Rules of this file
 - A route that answers GET with a page has at least one line here; ``tests/dashboard/test_screens.py`` fails for one
   that has none. What is no page (a download, a stream, a file) is named in ``is_page``.
 - ``{charge}``, ``{link}`` and ``{now}`` in an address stand for a charge of the first publisher, a set-up link and the
-  newsroom's time in microseconds. An address that needs something which the newsroom does not have is a reason to add it to the newsroom.
+  newsroom's time in microseconds. An address that needs something which the newsroom does not have is a reason to add
+  it to the newsroom.
 - A screen with a name is photographed for docs/screens.md under it; the others are states that axe looks at too.
 """
 
