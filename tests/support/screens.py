@@ -45,6 +45,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("/sign-in", "/sign-in", "sign-in", "Sign in", NOBODY),
     Screen("/set-up/{link}", "/set-up/{link}", "set-up", "Set up the first account", NOBODY),
     Screen("/set-up/{link}", "/set-up/used", who=NOBODY, status=410),
+    Screen("/invitations/{link}", "/invitations/used", who=NOBODY, status=410),
     # A publisher's
     Screen(_PUBLISHER, _OURS, "overview", "Overview"),
     Screen(f"{_PUBLISHER}/sites", f"{_OURS}/sites", "sites", "Sites"),
@@ -57,6 +58,8 @@ SCREENS: tuple[Screen, ...] = (
     Screen(f"{_PUBLISHER}/months/{{month}}", f"{_OURS}/months/2026-11", "month-open", "A month under way"),
     Screen(f"{_PUBLISHER}/months/{{month}}", f"{_OURS}/months/2026-10", "month-closed", "A closed month"),
     Screen(f"{_PUBLISHER}/months/{{month}}", f"{_OURS}/months/2026-01"),
+    Screen(f"{_PUBLISHER}/team", f"{_OURS}/team", "team", "Team"),
+    Screen(f"{_PUBLISHER}/team/members/{{member_id:int}}", f"{_OURS}/team/members/3", "member", "One member"),
     Screen(f"{_PUBLISHER}/tokens", f"{_OURS}/tokens", "tokens", "API tokens"),
     Screen(f"{_PUBLISHER}/tokens/{{token_id:int}}", f"{_OURS}/tokens/1"),
     Screen(f"{_PUBLISHER}/webhooks", f"{_OURS}/webhooks", "webhooks", "Webhooks"),
