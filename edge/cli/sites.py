@@ -10,6 +10,7 @@ import typer
 from edge.cli.nouns import noun
 from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_fields, show_json, show_rows, time_text
 from edge.cli.workplace import edge_addresses, opened, reading, settings_here, writing
+from edge.core.signals.published import Signal, read_signals_text, signals_text
 from edge.store.database import now_micros
 from edge.store.publishers import find_publisher
 from edge.store.sites import Site, SiteOptions, add_site, list_sites, remove_site, set_site
@@ -45,6 +46,10 @@ Contact = Annotated[str | None, typer.Option(help="Whom refusals name; '' for no
 RegisterUrl = Annotated[
     str | None, typer.Option(help="A page of yours where crawlers register; '' for the edge's own.")
 ]
+Signals = Annotated[
+    str | None,
+    typer.Option(help="What is published from the rules: any of prices, rsl, tdmrep, robots, headers; '' for nothing."),
+]
 KeepUnconfirmed = Annotated[
     bool | None,
     typer.Option(
@@ -71,11 +76,12 @@ def add(
     contact: Contact = None,
     keep_unconfirmed: KeepUnconfirmed = None,
     register_url: RegisterUrl = None,
+    signals: Signals = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Serve a host from now on; until rules are published everything passes for nothing."""
     flags = (strict, in_band_pricing, error_detail, case_sensitive)
-    options = SiteOptions(origin, currency, scheme, *flags, contact, keep_unconfirmed, register_url)
+    options = SiteOptions(origin, currency, scheme, *flags, contact, keep_unconfirmed, register_url, _signals(signals))
     settings = settings_here()
     with opened(settings) as database, database.write() as connection:
         earns = find_publisher(connection, publisher)
@@ -113,11 +119,12 @@ def set_options(
     contact: Contact = None,
     keep_unconfirmed: KeepUnconfirmed = None,
     register_url: RegisterUrl = None,
+    signals: Signals = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Change what is named; the edge follows within a second."""
     flags = (strict, in_band_pricing, error_detail, case_sensitive)
-    options = SiteOptions(origin, currency, scheme, *flags, contact, keep_unconfirmed, register_url)
+    options = SiteOptions(origin, currency, scheme, *flags, contact, keep_unconfirmed, register_url, _signals(signals))
     if options == SiteOptions():
         raise WrongUsage("nothing to set was named; `farebox site set --help` lists what can be")
     settings = settings_here()
@@ -137,8 +144,18 @@ def remove(host: Host, as_json: JsonFlag = False) -> None:
         say(f"{removed.host} is no longer served; `farebox site add` takes it up again")
 
 
+def _signals(text: str | None) -> frozenset[Signal] | None:
+    if text is None:
+        return None
+    try:
+        return read_signals_text(text)
+    except ValueError as why:
+        raise WrongUsage(f"{why}; --signals takes any of {', '.join(Signal)}") from why
+
+
 def _row(known: Site) -> dict[str, Any]:
     row = asdict(known)
     row["id"] = row.pop("site_id")
+    row["signals"] = signals_text(known.signals)
     row["created_at"] = time_text(row.pop("created_at_micros"))
     return row

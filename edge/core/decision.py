@@ -37,7 +37,10 @@ from edge.core.values import per_request
 from edge.core.web_bot_auth import Invalid, Unverified, Verified, charge_freshness, covers_target
 
 ALWAYS_FREE_PATHS = frozenset(
-    {"/robots.txt", "/sitemap.xml", "/security.txt", "/.well-known/security.txt", "/crawlers.json"}
+    {
+        *("/robots.txt", "/sitemap.xml", "/security.txt", "/.well-known/security.txt", "/crawlers.json"),
+        *("/license.xml", "/.well-known/tdmrep.json", "/.well-known/crawl-prices.json"),
+    }
 )
 """Never priced, whatever the rules say; matched exactly, because a pattern here would be a way round."""
 
@@ -166,7 +169,8 @@ def decide(
     if not isinstance(resource, Target):
         return Refuse(resource.code, resource.detail, site)
     if resource.path in ALWAYS_FREE_PATHS:
-        return Admit(site, AdmitReason.FREE_PATH)
+        # What the site publishes of its rules is answered by the edge; the rest is the origin's own.
+        return Admit(site, AdmitReason.OWN_DOCUMENT if resource.path in site.published else AdmitReason.FREE_PATH)
     if resource.path.startswith(OWN_PREFIXES):
         return Admit(site, AdmitReason.OWN_DOCUMENT)
     identity = identify(request, policy, knowledge, now)

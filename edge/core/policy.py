@@ -10,6 +10,7 @@ from edge.core.grants import Subscription
 from edge.core.identity import ClaimedCrawler, RegisteredCrawler, Rung
 from edge.core.keys import PublicKey
 from edge.core.rule_index import RuleIndex
+from edge.core.signals.published import Signal
 from edge.core.web_bot_auth import KeyLookup
 
 
@@ -34,6 +35,7 @@ class SitePolicy:
     ``strict`` asks that a paying signature covers the target. With ``in_band_pricing`` the origin's own
     ``crawler-price`` overrides the rule's. ``error_detail`` allows the ``crawler-error-detail`` header.
     ``publisher_account`` is credited by each charge. ``register_url`` is where crawlers register, when it is elsewhere.
+    ``signals`` are what is published of the rules, ``published`` the addresses of those that are documents.
     """
 
     site_id: int
@@ -50,6 +52,8 @@ class SitePolicy:
     rules: RuleIndex
     rule_version: int
     register_url: str | None = None
+    signals: frozenset[Signal] = frozenset()
+    published: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ from edge.proxy.payment_desk import PaymentDesk
 from edge.proxy.payment_routes import payment_routes
 from edge.proxy.payment_secrets import read_payment_secrets
 from edge.proxy.protocol import EdgeProtocol, protocol_factory
+from edge.proxy.published import Publishing, published_routes
 from edge.proxy.read_request import RequestReader
 from edge.proxy.registrar import Registrar
 from edge.proxy.registration_routes import RegistrationOffice, registration_routes
@@ -167,11 +168,14 @@ def build_edge(
         )
     )
     deliveries = OpenDeliveries(ledger, _report)
+    catalogue = own.catalogue()
+    knowledge = Knowledge(_key_finder(live, directories), catalogue.classify, settings.dev, addresses.evidence.prove)
+    publishing = Publishing(
+        settings.operator, lambda: live.policy, knowledge, catalogue, upstream, lambda: keys.current.private, time.time
+    )
     gate = Gate(
         live=live,
-        knowledge=Knowledge(
-            _key_finder(live, directories), own.catalogue().classify, settings.dev, addresses.evidence.prove
-        ),
+        knowledge=knowledge,
         directories=directories,
         reader=RequestReader(secrets.token_hex(4), [str(network) for network in settings.trusted_proxies]),
         refusals=Refusals(settings.operator, RefusalTexts.load(), settings.contact),
@@ -185,6 +189,7 @@ def build_edge(
                 _payments(settings, database, ledger),
                 registration_routes(_registrations(settings, database, live, directories, fetcher)),
                 signature_routes(_check_desk(settings, live, directories, fetcher)),
+                *published_routes(publishing),
             ],
         ),
         clock=time.time,

@@ -26,6 +26,7 @@ from edge.core.policy import Account, Policy, SitePolicy
 from edge.core.rule_file import from_document
 from edge.core.rule_index import RuleIndex
 from edge.core.rules import Action, RuleSet, everything_else
+from edge.core.signals.published import published_paths, read_signals_text
 from edge.store.crawler_tokens import tokens_in_force
 from edge.store.database import Database, now_micros
 from edge.store.grant_rows import subscription_of
@@ -177,6 +178,8 @@ def _crawler(row: Row[tuple[Any, ...]]) -> RegisteredCrawler:
 
 
 def _site(row: Row[tuple[Any, ...]], publisher_account: int, rules: RuleIndex) -> SitePolicy:
+    # Before rules are published there is nothing to say.
+    signals = read_signals_text(row.signals) if row.live_version else frozenset()
     return SitePolicy(
         site_id=row.id,
         publisher_id=row.publisher_id,
@@ -192,4 +195,6 @@ def _site(row: Row[tuple[Any, ...]], publisher_account: int, rules: RuleIndex) -
         rules=rules,
         rule_version=row.live_version or 0,
         register_url=row.register_url,
+        signals=signals,
+        published=published_paths(signals),
     )

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
+from edge.core.signals.published import DEFAULT_SIGNALS, Signal, read_signals_text, signals_text
 from edge.store.account_rows import publisher_account
 from edge.store.policy_version import bump_policy_version
 from edge.store.problems import InvalidValue, NameTaken, UnknownName
@@ -41,6 +42,7 @@ class SiteOptions:
     contact: str | None = None
     keep_unconfirmed: bool | None = None
     register_url: str | None = None
+    signals: frozenset[Signal] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Site:
     created_at_micros: int
     keep_unconfirmed: bool = False
     register_url: str | None = None
+    signals: frozenset[Signal] = DEFAULT_SIGNALS
 
 
 _DEFAULTS: dict[str, Any] = {
@@ -76,6 +79,7 @@ _DEFAULTS: dict[str, Any] = {
     "contact": None,
     "keep_unconfirmed": False,
     "register_url": None,
+    "signals": signals_text(DEFAULT_SIGNALS),
 }
 
 
@@ -178,6 +182,8 @@ def _read_options(options: SiteOptions, edge: EdgeAddresses) -> dict[str, Any]:
         values["contact"] = _read_contact(options.contact)
     if options.register_url is not None:
         values["register_url"] = _read_register_url(options.register_url)
+    if options.signals is not None:
+        values["signals"] = signals_text(options.signals)
     return values
 
 
@@ -230,4 +236,5 @@ def _site(row: Row[tuple[Any, ...]]) -> Site:
         created_at_micros=row.created_at_micros,
         keep_unconfirmed=row.keep_unconfirmed,
         register_url=row.register_url,
+        signals=read_signals_text(row.signals),
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection, select, update
 
+from edge.core.signals.published import Signal
 from edge.store.database import Database
 from edge.store.policy_version import read_policy_version
 from edge.store.problems import InvalidValue, NameTaken, UnknownName
@@ -148,3 +149,11 @@ def test_a_list_can_be_one_publishers(database: Database, publisher_id: int) -> 
     with database.read() as connection:
         assert [known.host for known in list_sites(connection)] == ["a.example", "b.example", "c.example"]
         assert [known.host for known in list_sites(connection, publisher_id)] == ["a.example", "b.example"]
+
+
+def test_a_site_publishes_its_prices_until_told_otherwise(database: Database, publisher_id: int) -> None:
+    assert add(database, publisher_id).signals == {Signal.PRICES}
+    with database.write() as connection:
+        every = set_site(connection, "news.example", SiteOptions(signals=frozenset(Signal)), EDGE, NOW)
+        assert every.signals == frozenset(Signal)
+        assert set_site(connection, "news.example", SiteOptions(signals=frozenset()), EDGE, NOW).signals == frozenset()

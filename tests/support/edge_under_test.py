@@ -21,11 +21,13 @@ from edge.core.api_token import ApiToken
 from edge.core.catalogue import Catalogue
 from edge.core.grants import Subscription
 from edge.core.identity import ClaimedCrawler, RegisteredCrawler, Rung
+from edge.core.keys import new_private_key
 from edge.core.money import Money
 from edge.core.policy import Account, Knowledge, Policy, SitePolicy, nothing_proved
 from edge.core.refusal_texts import RefusalTexts
 from edge.core.rule_index import compile_rules
 from edge.core.rules import Action, Rule, RuleSet, everything_else
+from edge.core.signals.published import Signal, published_paths
 from edge.proxy.activity import ActivityParts, ActivityRecorder
 from edge.proxy.connection_limits import ConnectionLimits, ConnectionRoom
 from edge.proxy.control import public_app
@@ -36,6 +38,7 @@ from edge.proxy.key_directories import KeyDirectories
 from edge.proxy.live_policy import LivePolicy
 from edge.proxy.messages import Refusals
 from edge.proxy.protocol import EdgeProtocol, protocol_factory
+from edge.proxy.published import Publishing, published_routes
 from edge.proxy.read_request import RequestReader
 from edge.proxy.sale import Sale
 from edge.proxy.server import listen
@@ -110,6 +113,7 @@ class Setting:
     discover: bool = False
     published: Mapping[str, Fetched] = field(default_factory=dict)
     routes: tuple[APIRouter, ...] = ()
+    signals: frozenset[Signal] = frozenset()
 
 
 def policy_for(setting: Setting, origin_url: str, version: int = 1) -> Policy:
@@ -128,6 +132,8 @@ def policy_for(setting: Setting, origin_url: str, version: int = 1) -> Policy:
         contact=None,
         rules=compile_rules(setting.rules, case_sensitive=setting.case_sensitive),
         rule_version=version,
+        signals=setting.signals,
+        published=published_paths(setting.signals),
     )
     registered: dict[str, RegisteredCrawler] = {crawler.agent_url: crawler.registered() for crawler in CRAWLERS}
     subscribed = {RICH.number: setting.subscriptions}
@@ -171,6 +177,7 @@ class EdgeUnderTest:
         self.gate: Gate
         self.watchman: Watchman[EdgeProtocol]
         self.limit_counts = LimitCounts()
+        self.key = new_private_key()
         self.origin: ScriptedOrigin
         self._stored: Policy
         self._catalogue = catalogue or Catalogue.load()
@@ -330,13 +337,18 @@ class EdgeUnderTest:
             return key if key is not None else directories.find(agent_url, thumbprint)
 
         deliveries = OpenDeliveries(self.ledger, self._report, GRACE_SECONDS)
+        knowledge = Knowledge(find_key, self._classify, prove=setting.prove)
+        upstream = RecordingUpstream(setting.limits, self.authorised)
+        publishing = Publishing(
+            "tests", lambda: live.policy, knowledge, self._catalogue, upstream, lambda: self.key, lambda: self.now
+        )
         self.gate = Gate(
             live=live,
-            knowledge=Knowledge(find_key, self._classify, prove=setting.prove),
+            knowledge=knowledge,
             directories=directories,
             reader=RequestReader("test", [str(network) for network in setting.trusted]),
             refusals=Refusals("tests", RefusalTexts.load()),
-            upstream=RecordingUpstream(setting.limits, self.authorised),
+            upstream=upstream,
             sale=Sale(
                 self.ledger,
                 deliveries,
@@ -346,7 +358,7 @@ class EdgeUnderTest:
                 is_spent=self._is_spent,
             ),
             traffic=TrafficRecorder(self.flushed.append, lambda: self.now, self._report),
-            control=public_app(lambda: b'{"keys":[]}', self._receipt, setting.routes),
+            control=public_app(lambda: b'{"keys":[]}', self._receipt, [*setting.routes, *published_routes(publishing)]),
             clock=lambda: self.now,
             request_body_bytes=setting.request_body_bytes,
             report=self._report,

@@ -24,6 +24,7 @@ from sqlalchemy import (
     text,
 )
 
+from edge.core.signals.published import DEFAULT_TEXT
 from edge.store.tables.metadata import metadata
 from edge.store.tables.personal import Finds, OnErase, personal
 
@@ -91,6 +92,13 @@ site = Table(
         comment="what nobody collects in its time in suspense stays here",
     ),
     Column("register_url", String(2048), comment="where crawlers register; null for our own page"),
+    Column(
+        "signals",
+        String(120),
+        nullable=False,
+        server_default=text(f"'{DEFAULT_TEXT}'"),
+        comment="which documents are published from the rules: names with spaces between",
+    ),
     CheckConstraint("host = lower(host)", name="host_lower"),
     CheckConstraint("scheme IN ('http', 'https')", name="scheme"),
     CheckConstraint("length(currency) = 3", name="currency"),
