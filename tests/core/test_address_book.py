@@ -127,6 +127,11 @@ def test_the_shipped_lists_prove_names_of_the_catalogue_and_accuse_nobody() -> N
     book = AddressBook(sources.feeds, (FeedCopy(seed.url, seed.ranges) for seed in seeds))
     assert book.lists("Googlebot", "66.249.66.1")
     assert book.lists("GPTBot", "20.171.206.1")
+    assert book.lists("ClaudeBot", "216.73.217.42")
+    assert not book.lists("GPTBot", "216.73.217.42")
+    assert {feed.url.rpartition("/")[2] for feed in sources.feeds if feed.url not in {seed.url for seed in seeds}} == {
+        "user-triggered-agents.json"
+    }
     assert not any(book.accuses(name) for name in names)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import typer
 
+from edge.core.address_book import Sources, load_seed
 from edge.core.refusals import REFUSALS, CrawlerError, RefusalCode
 from edge.settings import Settings
 from tests.support.source_tree import ROOT, files
@@ -152,3 +153,11 @@ def test_every_make_target_is_in_the_help() -> None:
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE)) - {"help", "python"}
     told = set(re.findall(r'@echo "make ([a-z]+) ', makefile))
     assert told == targets
+
+
+def test_every_list_of_addresses_is_named_with_the_day_of_its_shipped_copy() -> None:
+    seeds = {seed.url: seed.published for seed in load_seed()}
+    rows = [line for line in page("operations.md").splitlines() if line.startswith("| `") and line.count("|") == 4]
+    for feed in Sources.load().feeds:
+        [row] = [row for row in rows if row.startswith(f"| `{feed.url.removeprefix('https://')}` |")]
+        assert row.endswith(f"| {seeds.get(feed.url, 'none: fetched after the first start')} |")
