@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from edge.core.identity import ClaimedCrawler
 from edge.store.database import Database
 from edge.store.passwords import Passwords
+from publisher_dashboard.books_work import Books, Later, in_a_thread
 from publisher_dashboard.browser_safety import Address, SecurityHeaders
 from publisher_dashboard.navigation import Navigation
 from publisher_dashboard.pages import (
@@ -31,6 +32,7 @@ from publisher_dashboard.pages import (
     invitation,
     months,
     operating,
+    operator_months,
     overview,
     registrations,
     review,
@@ -140,6 +142,11 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_CRAWLER}/invite", Need.OPERATE, crawler_acts.invite),
     Route("POST", f"{_CRAWLER}/invite", Need.OPERATE, crawler_acts.invite),
     Route("POST", f"{_CRAWLER}/team/remove", Need.OPERATE, crawler_acts.remove_member),
+    Route("GET", "/operator/months", Need.OPERATE, operator_months.show),
+    Route("GET", "/operator/months/{month}", Need.OPERATE, operator_months.show_one),
+    Route("GET", "/operator/months/{month}/files/{name}", Need.OPERATE, operator_months.download),
+    Route("POST", "/operator/months/{month}/close", Need.OPERATE, operator_months.close),
+    Route("POST", "/operator/months/{month}/verify", Need.OPERATE, operator_months.verify),
     Route("GET", "/operator/registrations", Need.OPERATE, registrations.show),
     Route("GET", _REGISTRATION, Need.OPERATE, registrations.show_one),
     Route("POST", f"{_REGISTRATION}/approve", Need.OPERATE, registrations.approve),
@@ -187,6 +194,8 @@ def create_app(
     passwords: Passwords | None = None,
     address_key: Callable[[int], bytes] | None = None,
     tails: Tails | None = None,
+    books: Books | None = None,
+    later: Later = in_a_thread,
 ) -> FastAPI:
     """Build the dashboard.
 
@@ -194,6 +203,8 @@ def create_app(
     without one the dashboard answers on loopback names only; ``clock`` gives seconds since the epoch;
     ``address_key`` is what several dashboards share (``AddressKeys.at``), without one it counts tries by itself;
     ``contact`` is the operator's address as statements name it; ``tails`` bounds the lists that are followed live.
+    ``contact`` is the operator's address as statements name it; ``books`` are the keys and files that closing a month
+    takes, without them months are closed by ``farebox close`` alone; ``later`` runs long work beside the pages.
     """
     own_key = secrets.token_bytes(32)
     desk = Desk(
@@ -208,6 +219,8 @@ def create_app(
         navigation=Navigation(frozenset(route.path for route in ROUTES if route.method == "GET")),
         contact=contact,
         tails=tails or Tails(),
+        books=books,
+        later=later,
     )
     app = FastAPI(title="farebox dashboard", docs_url=None, redoc_url=None, openapi_url=None)
     app.router.redirect_slashes = False

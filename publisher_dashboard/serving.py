@@ -122,6 +122,8 @@ def page_of_form(path: str) -> str:
             return f"/publishers/{number}/{page}"
         case ["invitations", link, "join"]:
             return f"/invitations/{link}"
+        case ["operator", "months", month, _]:
+            return f"/operator/months/{month}"
         case ["operator", "webhooks"] | ["publishers", _, "webhooks"]:
             return path
         case ["account", *_]:

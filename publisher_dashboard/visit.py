@@ -28,6 +28,7 @@ from edge.store.registrations import count_waiting
 from edge.store.rulesets import find_draft
 from edge.store.sessions import Session
 from edge.store.sites import Site, list_sites
+from publisher_dashboard.books_work import Books, Later, in_a_thread
 from publisher_dashboard.browser_safety import Address
 from publisher_dashboard.navigation import Here, Navigation
 from publisher_dashboard.rendering import Rendering
@@ -86,6 +87,8 @@ NOTICES: Mapping[str, str] = {
     "role-changed": "The role was changed; it counts from the person's next click.",
     "invitation-revoked": "The invitation was revoked; its link opens nothing any more.",
     "token-revoked": "The token was revoked; it opens nothing any more.",
+    "closing": "The close has begun. You may leave this page and come back.",
+    "closing-already": "Somebody is closing it already.",
     "credited": "Credited. It can be spent at once.",
     "credited-before": "This reference was credited before, so nothing was done.",
     "terms": "The account's terms were changed.",
@@ -109,7 +112,8 @@ class Desk:
     """What all pages of one dashboard share. ``clock`` gives seconds since the epoch.
 
     ``address_key`` gives the key of a day (by microseconds) under which tries of passwords are counted; ``contact`` is
-    the operator's address as statements name it.
+    the operator's address as statements name it; ``books`` are the keys and files that closing a month takes, ``later``
+    runs long work beside the pages.
     """
 
     database: Database
@@ -123,6 +127,8 @@ class Desk:
     navigation: Navigation
     contact: str = ""
     tails: Tails = field(default_factory=Tails)
+    books: Books | None = None
+    later: Later = in_a_thread
 
     @property
     def operator_party(self) -> Party:

@@ -28,6 +28,7 @@ from edge.store.database import Database, now_micros
 from edge.store.people import create_setup_link, has_people
 from edge.store.service_keys import load_service_keys
 from publisher_dashboard.app import create_app as create_dashboard
+from publisher_dashboard.books_work import Books
 
 SETUP_PATH = "/set-up/"
 
@@ -148,6 +149,7 @@ def _dashboard(settings: Settings, database: Database, sockets: dict[str, socket
         operator=settings.operator,
         contact=settings.contact or "",
         address_key=AddressKeys(settings.data_dir).at,
+        books=Books(settings.data_dir, settings.kept_checkpoints),
     )
     return [Listener("dashboard", app, sockets["dashboard"])]
 

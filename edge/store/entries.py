@@ -114,13 +114,17 @@ class ChargePage:
 
 
 def charge_by_id(
-    connection: Connection, text: str, *, publisher_ids: frozenset[int] | None = None
+    connection: Connection,
+    text: str,
+    *,
+    publisher_ids: frozenset[int] | None = None,
+    crawler_id: int | None = None,
 ) -> ChargeView | None:
-    """The latest attempt of a charge; None for an unknown id, or one of a publisher that is not among these."""
+    """The latest attempt of a charge; None for an unknown id, or one of another publisher or crawler than these."""
     key = key_of_charge_id(text)
     if key is None:
         return None
-    query = _charges(ChargeFilter(publisher_ids)).where(entry.c.key == key)
+    query = _charges(ChargeFilter(publisher_ids, crawler_id=crawler_id)).where(entry.c.key == key)
     row = connection.execute(query.order_by(entry.c.attempt.desc()).limit(1)).one_or_none()
     return None if row is None else _view(row)
 

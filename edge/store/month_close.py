@@ -52,7 +52,7 @@ from edge.store.reader_counts import count_readers, writer_parts
 from edge.store.service_keys import ServiceKeys
 from edge.store.statements import fold_statement, party_of_crawler, party_of_publisher, receipts_at
 from edge.store.tables import entry, month_share, publisher
-from edge.store.verify import verify
+from edge.store.verify import Progress, verify
 from edge.store.verify_checkpoints import Signed
 
 BATCH_LIMIT = 64
@@ -73,11 +73,13 @@ class Closer:
 
 
 def close_month(
-    database: Database, month: Month, closer: Closer, signed: Signed | None = None
+    database: Database, month: Month, closer: Closer, signed: Signed | None = None, progress: Progress | None = None
 ) -> tuple[ClosedMonth, bool]:
     """Close a month; False when it was closed before, or somebody else was faster.
 
-    ``signed`` holds the books against every checkpoint first. Raises ``MonthNotClosable``, ``BooksBroken``,
+    ``signed`` holds the books against every checkpoint first; ``progress`` hears how far that is.
+
+    Raises ``MonthNotClosable``, ``BooksBroken``,
     ``ReportMismatch`` and ``LedgerUnavailable``; whatever was done by then is right, and the next try goes on from it.
     """
     with database.read() as connection:
@@ -85,7 +87,7 @@ def close_month(
         if closed is not None:
             return closed, False
         check_closable(connection, month, closer.now_micros)
-    found = verify(database, (), signed)
+    found = verify(database, (), signed, progress=progress)
     if not found.holds:
         raise BooksBroken(found.faults)
     begin_close(database, month)
@@ -112,6 +114,12 @@ def check_closable(connection: Connection, month: Month, now_micros: int) -> Non
     if first is not None:
         waits = Month.of(first).label
         raise MonthNotClosable(f"{waits} has entries and is open; close it first, with `farebox close {waits}`")
+
+
+def has_begun(connection: Connection, month: Month) -> bool:
+    """Whether the close of a month was begun: its shares are decided, and nothing is recorded into it any more."""
+    begun = select(month_share.c.month).where(month_share.c.month == month.label).limit(1)
+    return connection.execute(begun).first() is not None
 
 
 def begin_close(database: Database, month: Month) -> None:

@@ -21,6 +21,7 @@ from edge.core.catalogue import Catalogue
 from edge.store import schema
 from edge.store.database import Database
 from publisher_dashboard.app import create_app
+from publisher_dashboard.books_work import Books
 from publisher_dashboard.tails import Tails
 from tests.support.browser_window import ARGUMENTS, BROWSERS, Served, close_autumn, operate
 from tests.support.newsroom import NOW, PASSWORD, Newsroom, build, quick_passwords
@@ -142,21 +143,27 @@ def newsroom_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def house(newsroom_url: str, newsroom_file: tuple[Path, Newsroom], catalogue: Catalogue) -> Iterator[House]:
+def house(
+    newsroom_url: str, newsroom_file: tuple[Path, Newsroom], catalogue: Catalogue, tmp_path: Path
+) -> Iterator[House]:
     # The seed makes the same newsroom on both databases, so that the ids of one are those of the other.
-    yield from open_house(newsroom_url, newsroom_file[1], catalogue)
+    yield from open_house(newsroom_url, newsroom_file[1], catalogue, folder=tmp_path)
 
 
 @pytest.fixture
 def quick_house(
-    sqlite_newsroom_url: str, newsroom_file: tuple[Path, Newsroom], catalogue: Catalogue
+    sqlite_newsroom_url: str, newsroom_file: tuple[Path, Newsroom], catalogue: Catalogue, tmp_path: Path
 ) -> Iterator[House]:
     """On SQLite alone, for what does not touch the store's dialect."""
-    yield from open_house(sqlite_newsroom_url, newsroom_file[1], catalogue)
+    yield from open_house(sqlite_newsroom_url, newsroom_file[1], catalogue, folder=tmp_path)
 
 
 def open_house(
-    url: str, newsroom: Newsroom, catalogue: Catalogue, public_url: str | None = None
+    url: str,
+    newsroom: Newsroom,
+    catalogue: Catalogue,
+    public_url: str | None = None,
+    folder: Path | None = None,
 ) -> Generator[House, None, None]:
     database, clock, passwords = Database.open(url), Clock(), quick_passwords()
     app = create_app(
@@ -168,6 +175,8 @@ def open_house(
         passwords=passwords,
         address_key=lambda _: b"the key of that day",
         tails=Tails(life_seconds=0.01, look_seconds=0.01),
+        books=None if folder is None else Books(folder, folder / "checkpoints.jsonl"),
+        later=lambda work: work(),
     )
 
     def new_browser(address: str = "203.0.113.7") -> Browser:
@@ -185,7 +194,8 @@ def served(newsroom_file: tuple[Path, Newsroom], tmp_path: Path, catalogue: Cata
     database, clock, passwords = Database.open(f"sqlite:///{path}"), Clock(), quick_passwords()
     close_autumn(database, tmp_path)
     operate(database, tmp_path)
-    app = create_app(database, catalogue.classify, operator="harbour", clock=clock, passwords=passwords)
+    books = Books(tmp_path, tmp_path / "checkpoints.jsonl")
+    app = create_app(database, catalogue.classify, operator="harbour", clock=clock, passwords=passwords, books=books)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))

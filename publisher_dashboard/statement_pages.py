@@ -1,0 +1,180 @@
+"""Statements of months for whoever reads them: a publisher, a crawler's team, or the operator.
+
+Rules of this file
+- The caller says whose part is read, out of the visit; nothing here reads it from an address.
+- A file is written whole before it is sent: what cannot be made is said, not cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import Any, BinaryIO
+
+from starlette.background import BackgroundTask
+from starlette.responses import Response, StreamingResponse
+
+from edge.core.month import InvalidMonth, Month
+from edge.core.report import CurrencyTotal, ReportMismatch, is_draft
+from edge.core.statement import Statement
+from edge.core.summary_files import summary_csv
+from edge.files.formats import FORMATS, FormatUnfit, Sources
+from edge.files.needed import LibraryMissing
+from edge.files.tables import tables
+from edge.files.wording import figures, how_to_check, period
+from edge.store.closed_months import find_closed, names_in
+from edge.store.connection import Connection
+from edge.store.month_close import has_begun
+from edge.store.month_reading import WHOLE, Names, Part, charges_by_day, transfers_by_day
+from edge.store.month_totals import months_of
+from edge.store.statements import read_statement
+from publisher_dashboard.auth import NOT_HERE, Turned
+from publisher_dashboard.rendering import month_name
+from publisher_dashboard.visit import Visit
+
+MONTHS_SHOWN_MAX = 36
+PIECE_BYTES = 64 * 1024
+SUMMARY = "summary"
+DISAGREES = (
+    "This statement does not agree with the books. Whoever runs this edge has to look; nothing is shown until then."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MonthLine:
+    """One month of a list: under way, over, being closed, or closed for ever."""
+
+    month: Month
+    name: str
+    draft: bool
+    closing: bool
+    closed: bool
+    totals: tuple[CurrencyTotal, ...]
+
+
+def month_lines(connection: Connection, part: Part, first_at: int | None, now_micros: int) -> list[MonthLine]:
+    """The months from ``first_at`` on, the newest first; none without it."""
+    if first_at is None:
+        return []
+    months = _months(Month.of(first_at), Month.of(now_micros))
+    return [
+        MonthLine(
+            month,
+            month_name(month),
+            is_draft(month, now_micros),
+            not closed and has_begun(connection, month),
+            closed,
+            totals,
+        )
+        for month, closed, totals in months_of(connection, part, months)
+    ]
+
+
+def month_of(visit: Visit) -> Month:
+    """The month of the address; one that has not begun does not exist. Raises ``Turned``."""
+    try:
+        month = Month.parse(str(visit.request.path_params["month"]))
+    except InvalidMonth as wrong:
+        raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE) from wrong
+    if month > Month.of(visit.now_micros):
+        raise Turned(HTTPStatus.NOT_FOUND, "This month has not begun yet.")
+    return month
+
+
+def show_statement(visit: Visit, part: Part, template: str, **more: Any) -> Response:
+    """One month's statement: figures, lines, and what it lists beside them.
+
+    One that does not agree with the books is shown to nobody; the operator's template is told ``statement=None``.
+    """
+    month = month_of(visit)
+    with visit.desk.database.read() as connection:
+        closed = find_closed(connection, month)
+        closing = closed is None and has_begun(connection, month)
+        try:
+            statement = read_statement(connection, month, part, operator=visit.desk.operator_party)
+        except ReportMismatch as wrong:
+            if part != WHOLE:
+                raise Turned(HTTPStatus.SERVICE_UNAVAILABLE, DISAGREES) from wrong
+            statement = None
+    state: dict[str, Any] = {
+        "name": month_name(month),
+        "under_way": is_draft(month, visit.now_micros),
+        "closed": closed,
+        "closing": closing,
+    }
+    if statement is None:
+        return visit.render(template, HTTPStatus.SERVICE_UNAVAILABLE, statement=None, **state, **more)
+    return visit.render(
+        template,
+        statement=statement,
+        report=statement.report,
+        **state,
+        summaries=[(currency, tuple(figures(statement, currency))) for currency in statement.currencies],
+        tables=tuple(tables(statement)),
+        period=period(month),
+        how_to_check=how_to_check(statement),
+        **more,
+    )
+
+
+def send_file(visit: Visit, part: Part, name: str) -> Response:
+    """The statement in one format, or its summary as CSV; a format that is not for this reader does not exist."""
+    month = month_of(visit)
+    if name not in FORMATS and name != SUMMARY:
+        raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
+    parts = TemporaryFile()  # noqa: SIM115 - closed when the answer has gone
+    try:
+        made = _write(visit, month, part, name, parts)
+    except FormatUnfit as why:
+        parts.close()
+        raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE) from why
+    except LibraryMissing as why:
+        parts.close()
+        raise Turned(HTTPStatus.NOT_FOUND, "This download is not installed here; ask the operator for it.") from why
+    ending = "summary.csv" if name == SUMMARY else FORMATS[name].ending
+    headers = {
+        "content-disposition": f'attachment; filename="{_file_name(made, ending)}"',
+        "content-length": str(parts.tell()),
+    }
+    parts.seek(0)
+    media_type = FORMATS["csv" if name == SUMMARY else name].media_type
+    return StreamingResponse(
+        _pieces(parts), media_type=media_type, headers=headers, background=BackgroundTask(parts.close)
+    )
+
+
+def _write(visit: Visit, month: Month, part: Part, name: str, parts: BinaryIO) -> Statement:
+    """Write one format inside the snapshot that the statement was read from."""
+    with visit.desk.database.read() as connection, TemporaryDirectory(prefix="farebox-") as scratch:
+        names = names_in(connection, month, Names.read(connection))
+        made = read_statement(connection, month, part, operator=visit.desk.operator_party, names=names)
+        if name == SUMMARY:
+            parts.write(summary_csv(made)[0])
+            return made
+        FORMATS[name].check(made)
+        sources = Sources(
+            made,
+            lambda: charges_by_day(connection, names, month, part),
+            lambda: transfers_by_day(connection, names, month),
+        )
+        FORMATS[name].write(sources, parts, Path(scratch))
+        return made
+
+
+def _file_name(made: Statement, ending: str) -> str:
+    return f"farebox-{made.month.label}{'-draft' if made.draft else ''}.{ending}"
+
+
+def _pieces(parts: BinaryIO) -> Iterator[bytes]:
+    while piece := parts.read(PIECE_BYTES):
+        yield piece
+
+
+def _months(first: Month, last: Month) -> list[Month]:
+    months = [first]
+    while months[-1] < last:
+        months.append(months[-1].following)
+    return months[-MONTHS_SHOWN_MAX:][::-1]
