@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +12,8 @@ from edge.cli.nouns import noun
 from edge.cli.terminal import Column, JsonFlag, PartlyDone, WrongUsage, say, show_rows, time_text
 from edge.cli.workplace import opened, reading, settings_here
 from edge.core.address_book import AddressBook, Feed, Sources, load_seed
+from edge.core.identity import ClaimedCrawler
+from edge.core.policy import nobodys
 from edge.proxy.address_evidence import AddressEvidence
 from edge.proxy.own_catalogue import load_own_catalogue
 from edge.settings import Settings
@@ -62,10 +64,15 @@ def refresh(
         say(f"fetched {len(wanted)} lists")
 
 
-def listed_evidence(sources: Sources, stored: Iterable[StoredFeed], at_micros: int) -> AddressEvidence:
-    """What the lists say of addresses, DNS left out."""
+def listed_evidence(
+    sources: Sources,
+    stored: Iterable[StoredFeed],
+    at_micros: int,
+    named: Callable[[str], ClaimedCrawler | None] = nobodys,
+) -> AddressEvidence:
+    """What the lists say of addresses, DNS left out. ``named`` is the catalogue's."""
     book = AddressBook(sources.feeds, copies_in_force(stored, load_seed(), at_micros).values())
-    return AddressEvidence(book, {}, None)
+    return AddressEvidence(book, {}, None, named)
 
 
 async def _fetch(settings: Settings, database: Database, wanted: list[Feed]) -> list[str]:

@@ -20,7 +20,7 @@ from edge.core.addresses import read_address as read_ip_address
 from edge.core.decision import Admit, AskOrigin, Charge, Decision, DemandPayment, Refuse
 from edge.core.identity import ClaimedCrawler, Identity, SignedCrawler, TokenCrawler, Visitor
 from edge.core.money import InvalidPrice, Money, parse_price
-from edge.core.policy import Policy, nothing_proved
+from edge.core.policy import Policy
 from edge.core.rehearsal import (
     Announced,
     Caller,
@@ -87,9 +87,9 @@ def rehearse_address(
         read_port(url),
     )
     now = time.time()
-    evidence = listed_evidence(own.sources(), stored, now_micros()) if address else None
-    prove = evidence.prove if evidence else nothing_proved
-    rehearsal = rehearse(question, policy, own.catalogue().classify, now, prove)
+    catalogue = own.catalogue()
+    evidence = listed_evidence(own.sources(), stored, now_micros(), catalogue.named)
+    rehearsal = rehearse(question, policy, catalogue.classify, now, evidence.prove, evidence.owner)
     report = {**_report(rehearsal), "budgets": _concerned(budgets, rehearsal.decision, int(now * 1_000_000))}
     if as_json:
         show_json(report)

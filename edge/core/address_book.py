@@ -7,6 +7,8 @@ Rules of this file
 - A copy of any age proves a name; only one that was fetched lately accuses, because an old one says "impostor" of a
   crawler that has moved.
 - An address that is not a public one says nothing: behind a front that nobody named it is the front's.
+- A list of one crawler says by itself who comes from it, whatever name was given; a list of several needs the name to
+  tell them apart. Taking somebody who gives no crawler's name for one accuses, so only recent copies do.
 - Looking up is a binary search in memory. What was looked up is remembered, and what is remembered is bounded.
 """
 
@@ -14,12 +16,15 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from importlib import resources
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_network
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import orjson
@@ -120,6 +125,7 @@ class AddressBook:
     """The ranges of every crawler, at one moment; replaced whole when a list changes."""
 
     def __init__(self, feeds: Iterable[Feed] = (), copies: Iterable[FeedCopy] = ()) -> None:
+        feeds = tuple(feeds)
         held = {copy.url: copy for copy in copies}
         by_crawler: dict[str, list[Feed]] = {}
         for feed in feeds:
@@ -135,6 +141,10 @@ class AddressBook:
                 self._tables[crawler] = shared.get(urls) or shared.setdefault(urls, _Table(ranges))
             if len(urls) == len(listed) and all(held[url].accuses for url in urls):
                 self._accusing.add(crawler)
+        alone = [(feed.crawlers[0], held[feed.url]) for feed in feeds if len(feed.crawlers) == 1 and feed.url in held]
+        self._owners = _Owners((name, copy.ranges) for name, copy in alone if copy.accuses)
+        self.owner = lru_cache(REMEMBERED_MAX)(self._owner)
+        """The one crawler that comes from an address, whatever it calls itself; None for everybody else's."""
         self._remembered = lru_cache(REMEMBERED_MAX)(self._lists)
         self._public = lru_cache(REMEMBERED_MAX)(_is_public)
 
@@ -158,6 +168,11 @@ class AddressBook:
     def is_public(self, address: str) -> bool:
         """Whether somebody on the internet can have this address."""
         return self._public(address)
+
+    def _owner(self, address: str) -> str | None:
+        parsed = read_address(address)
+        name = None if parsed is None else self._owners.at(parsed)
+        return name if name is not None and parsed is not None and parsed.is_global else None
 
     def _lists(self, crawler: str, address: str) -> bool | None:
         parsed = read_address(address)
@@ -186,6 +201,36 @@ class _Table:
         number = int(address)
         place = bisect_right(self._starts[address.version], number) - 1
         return place >= 0 and number <= self._ends[address.version][place]
+
+
+class _Owners:
+    """Whose an address is among several tables: the places where that changes, in order, and who it is from there on.
+
+    What two crawlers claim is nobody's alone.
+    """
+
+    __slots__ = ("_names", "_starts")
+
+    def __init__(self, tables: Iterable[tuple[str, Iterable[str]]]) -> None:
+        changes: dict[int, list[tuple[int, str, int]]] = {4: [], 6: []}
+        for name, ranges in tables:
+            for network in _merged([ip_network(text) for text in ranges]):
+                changes[network.version].append((int(network.network_address), name, 1))
+                changes[network.version].append((int(network.broadcast_address) + 1, name, -1))
+        self._starts: dict[int, list[int]] = {4: [], 6: []}
+        self._names: dict[int, list[str | None]] = {4: [], 6: []}
+        for version, marks in changes.items():
+            here: Counter[str] = Counter()
+            for place, at_once in groupby(sorted(marks), key=itemgetter(0)):
+                for _, name, step in at_once:
+                    here[name] += step
+                names = [name for name, number in here.items() if number]
+                self._starts[version].append(place)
+                self._names[version].append(names[0] if len(names) == 1 else None)
+
+    def at(self, address: Address) -> str | None:
+        place = bisect_right(self._starts[address.version], int(address)) - 1
+        return self._names[address.version][place] if place >= 0 else None
 
 
 def _network(text: object) -> Network | None:

@@ -65,6 +65,7 @@ class Catalogue:
             for entry in crawlers
         }
         self._known |= {word + "/": ClaimedCrawler(word, "", CrawlerKind.LIBRARY) for word in versioned}
+        self._by_name = {claimed.name: claimed for claimed in self._known.values()}
         words = words_regex(word for word in self._known if not word.endswith("/"))
         products = words_regex(word for word in self._known if word.endswith("/"))
         self._words = re.compile(rf"(?<![a-z0-9])(?:{words}(?![a-z0-9])|{products})")
@@ -93,6 +94,10 @@ class Catalogue:
         """Every name a claim can have; what a form offers."""
         from_package = [*self._package_literals.values(), *(crawler for _, crawler in self._package_patterns)]
         return frozenset(crawler.name for crawler in [*self._known.values(), *from_package])
+
+    def named(self, name: str) -> ClaimedCrawler | None:
+        """The crawler of our own list that goes by this name."""
+        return self._by_name.get(name)
 
     @property
     def remembered(self) -> int:

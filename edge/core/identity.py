@@ -112,7 +112,8 @@ class TokenCrawler:
 
 @per_request
 class ClaimedCrawler:
-    """A name that the request only claims, by its User-Agent or by a signature nobody could verify.
+    """A name that the request only claims, by its User-Agent or by a signature nobody could verify; or whose published
+    address it comes from, whatever it claims.
 
     ``name`` is empty when the request is plainly automated but says no known name. ``failure`` keeps why a
     signature that was sent did not count. ``rung`` is from ``IMPOSTOR`` (its address is not one that the named

@@ -3,7 +3,8 @@
 Rules of this file: only a verified signature or a token of a registered crawler gives a name that can pay. A
 signature that fails, or whose key cannot be had, leaves no more than the next rung; the failure is kept, so that a
 crawler that offers to pay hears what was wrong. Tokens and addresses are looked up where no signature counts, so a
-signed request pays nothing for them.
+signed request pays nothing for them. An address that one crawler alone publishes as its own says who asks, also of
+somebody who gives a browser's name or none (docs/decisions/0042).
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def identify(request: CrawlRequest, policy: Policy, knowledge: Knowledge, now: f
         if "authorization" in fields and (holder := _holder(request, policy, knowledge, now)) is not None:
             return holder
         claimed = knowledge.classify(fields.get("user-agent", ""))
-        return _weighed(claimed, request, knowledge) if claimed else _person_unless_automated(fields)
+        if claimed is not None and claimed.name:
+            return _weighed(claimed, request, knowledge)
+        return knowledge.owner(request.peer) or claimed or _person_unless_automated(fields)
     identity = _signed_or_claimed(request, policy, knowledge, now)
     if isinstance(identity, ClaimedCrawler) and "authorization" in fields:
         holder = _holder(request, policy, knowledge, now)
@@ -84,8 +87,9 @@ def _holder(
 def _claim(request: CrawlRequest, knowledge: Knowledge, failure: Invalid | Unverified | TokenRefused) -> ClaimedCrawler:
     """What is left when a signature or a token does not count: the name that the User-Agent says, if any."""
     claimed = knowledge.classify(request.fields.get("user-agent", ""))
-    if claimed is None:
-        return ClaimedCrawler("", "", CrawlerKind.OTHER, failure)
+    if claimed is None or not claimed.name:
+        claimed = knowledge.owner(request.peer) or ClaimedCrawler("", "", CrawlerKind.OTHER)
+        return ClaimedCrawler(claimed.name, claimed.operator, claimed.kind, failure, claimed.rung)
     rung = _weighed(claimed, request, knowledge).rung
     return ClaimedCrawler(claimed.name, claimed.operator, claimed.kind, failure, rung)
 

@@ -74,12 +74,18 @@ def nothing_proved(name: str, address: str) -> Rung:
     return Rung.CLAIMED
 
 
+def nobodys(address: str) -> ClaimedCrawler | None:
+    """Whose an address is where nothing is known of addresses."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """What deciding needs beside the policy and lives on its own clock: key directories, catalogue, addresses.
 
     ``find_key`` answers for (identity URL, thumbprint); ``classify`` turns a User-Agent into what it claims, or
-    None for a person's browser; ``prove`` says how far an address bears out a name of the catalogue, from memory.
+    None for a person's browser; ``prove`` says how far an address bears out a name of the catalogue, from memory, and
+    ``owner`` who comes from an address that one crawler alone publishes as its own, whatever it calls itself.
     ``allow_loopback_http`` lets development identities live on loopback.
     """
 
@@ -87,3 +93,4 @@ class Knowledge:
     classify: Callable[[str], ClaimedCrawler | None]
     allow_loopback_http: bool = False
     prove: Callable[[str, str], Rung] = nothing_proved
+    owner: Callable[[str], ClaimedCrawler | None] = nobodys

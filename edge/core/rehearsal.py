@@ -25,7 +25,7 @@ from edge.core.grants import grant_sentences
 from edge.core.identity import ClaimedCrawler, Identity, RegisteredCrawler, Rung
 from edge.core.keys import public_half
 from edge.core.ladder import identify
-from edge.core.policy import Knowledge, Policy, SitePolicy, nothing_proved
+from edge.core.policy import Knowledge, Policy, SitePolicy, nobodys, nothing_proved
 from edge.core.refusal_fields import refusal_fields, refusal_status
 from edge.core.refusals import RefusalCode
 from edge.core.request import CrawlRequest
@@ -159,11 +159,12 @@ def rehearse(
     classify: Callable[[str], ClaimedCrawler | None],
     now: float,
     prove: Callable[[str, str], Rung] = nothing_proved,
+    owner: Callable[[str], ClaimedCrawler | None] = nobodys,
 ) -> Rehearsal:
-    """Judge ``question`` at ``now`` (seconds since the epoch) under one policy; ``prove`` is the ladder's."""
+    """Judge ``question`` at ``now`` (seconds since the epoch) under one policy; ``prove``, ``owner``: the ladder's."""
     key = Ed25519PrivateKey.from_private_bytes(_REHEARSAL_KEY_SEED)
     public = public_half(key)
-    knowledge = Knowledge(lambda agent_url, thumbprint: public, classify, allow_loopback_http=True, prove=prove)
+    knowledge = Knowledge(lambda agent_url, thumbprint: public, classify, True, prove, owner)
     if isinstance(question.caller, Holding):
         policy = replace(policy, tokens={**policy.tokens, token_digest(_TOKEN): _token_of(question.caller.crawler)})
     request = _request(question, policy, key, int(now))

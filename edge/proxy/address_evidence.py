@@ -10,20 +10,28 @@ Rules of this file (docs/protocol.md, "Who asks"; docs/decisions/0042)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from edge.core.address_book import AddressBook
-from edge.core.identity import Rung
+from edge.core.identity import ClaimedCrawler, Rung
+from edge.core.policy import nobodys
 from edge.proxy.reverse_dns import Finding, ReverseDns
 
 
 class AddressEvidence:
-    """``prove`` is the core's; ``book`` is replaced whole when a list changes. ``reverse_dns`` None asks nobody."""
+    """``prove`` and ``owner`` are the core's; ``book`` is replaced whole when a list changes. ``reverse_dns`` None asks
+    nobody, ``named`` is the catalogue's."""
 
     def __init__(
-        self, book: AddressBook, suffixes: Mapping[str, tuple[str, ...]], reverse_dns: ReverseDns | None
+        self,
+        book: AddressBook,
+        suffixes: Mapping[str, tuple[str, ...]],
+        reverse_dns: ReverseDns | None,
+        named: Callable[[str], ClaimedCrawler | None] = nobodys,
     ) -> None:
         self.book = book
+        self._named = named
         self._suffixes = suffixes
         self._reverse_dns = reverse_dns
 
@@ -38,6 +46,12 @@ class AddressEvidence:
         if listed is None or finding is Finding.PENDING or not self.book.accuses(name):
             return Rung.CLAIMED
         return Rung.IMPOSTOR
+
+    def owner(self, address: str) -> ClaimedCrawler | None:
+        """Who comes from an address that one crawler alone publishes as its own."""
+        name = self.book.owner(address)
+        crawler = None if name is None else self._named(name)
+        return None if crawler is None else replace(crawler, rung=Rung.ADDRESS)
 
     def _ask_dns(self, name: str, address: str) -> Finding:
         suffixes = self._suffixes.get(name)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge.core.address_book import BODY_BYTES_MAX, AddressBook, FeedCopy, Sources, load_seed
+from edge.core.identity import ClaimedCrawler
 from edge.proxy.address_evidence import AddressEvidence
 from edge.proxy.address_feeds import AddressFeeds
 from edge.proxy.directory_fetch import AddressGuardedFetcher
@@ -32,7 +33,11 @@ class Addresses:
 
 
 def build_addresses(
-    settings: Settings, sources: Sources, database: Database, report: Callable[[str, BaseException], None]
+    settings: Settings,
+    sources: Sources,
+    database: Database,
+    report: Callable[[str, BaseException], None],
+    named: Callable[[str], ClaimedCrawler | None],
 ) -> Addresses:
     """Wire it from what is shipped, what is stored and what the settings allow to be asked."""
     seeds = load_seed()
@@ -40,7 +45,7 @@ def build_addresses(
     reverse_dns = ReverseDns(names)
     fetcher = feed_fetcher(settings)
     shipped = AddressBook(sources.feeds, (FeedCopy(seed.url, seed.ranges) for seed in seeds))
-    evidence = AddressEvidence(shipped, sources.suffixes, reverse_dns if settings.reverse_dns else None)
+    evidence = AddressEvidence(shipped, sources.suffixes, reverse_dns if settings.reverse_dns else None, named)
     fetch = fetcher if settings.address_feeds else None
     feeds = AddressFeeds(sources.feeds, seeds, evidence, database, fetch, report)
     return Addresses(evidence, feeds, fetcher, reverse_dns, names)

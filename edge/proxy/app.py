@@ -149,7 +149,8 @@ def build_edge(
     live = _live_policy(settings, database)
     fetcher = AddressGuardedFetcher(allow_loopback_http=settings.dev)
     own = load_own_catalogue(settings.catalogue_file)
-    addresses = build_addresses(settings, own.sources(), database, _report)
+    catalogue = own.catalogue()
+    addresses = build_addresses(settings, own.sources(), database, _report, catalogue.named)
     directories = KeyDirectories(
         fetcher,
         lambda: live.policy.crawlers,
@@ -168,8 +169,9 @@ def build_edge(
         )
     )
     deliveries = OpenDeliveries(ledger, _report)
-    catalogue = own.catalogue()
-    knowledge = Knowledge(_key_finder(live, directories), catalogue.classify, settings.dev, addresses.evidence.prove)
+    evidence = addresses.evidence
+    keys_of = _key_finder(live, directories)
+    knowledge = Knowledge(keys_of, catalogue.classify, settings.dev, evidence.prove, evidence.owner)
     publishing = Publishing(
         settings.operator, lambda: live.policy, knowledge, catalogue, upstream, lambda: keys.current.private, time.time
     )

@@ -94,6 +94,25 @@ def test_a_book_accuses_only_where_every_list_of_the_crawler_is_here_and_recent(
     assert not AddressBook([ONE]).accuses("OneBot")
 
 
+def test_a_list_of_one_crawler_alone_says_who_comes_from_it() -> None:
+    three = Feed("https://three.example/ips.json", "Three", ("ThreeBot",))
+    several = FeedCopy(ONE.url, ("9.9.9.0/24",), accuses=True)
+    alone = FeedCopy(TWO.url, ("9.9.10.0/24", "2600:1f28::/48", "10.0.0.0/24"), accuses=True)
+    other = FeedCopy(three.url, ("9.9.10.128/25", "9.9.12.0/24"), accuses=True)
+    book = AddressBook([ONE, TWO, three], [several, alone, other])
+    assert book.owner("9.9.9.1") is None, "two crawlers come from here"
+    assert book.owner("9.9.10.0") == book.owner("9.9.10.127") == book.owner("2600:1f28::1") == "OneBot"
+    assert book.owner("::ffff:9.9.10.1") == "OneBot"
+    assert book.owner("9.9.10.128") is None, "two operators say that it is theirs"
+    assert (book.owner("9.9.12.255"), book.owner("9.9.13.0"), book.owner("9.9.11.0")) == ("ThreeBot", None, None)
+    assert book.owner("10.0.0.1") is None, "behind a front that nobody named it is the front's"
+    assert book.owner("no address") is None
+
+
+def test_an_old_copy_takes_nobody_for_a_crawler_who_does_not_say_so() -> None:
+    assert AddressBook([TWO], [FeedCopy(TWO.url, ("9.9.10.0/24",))]).owner("9.9.10.1") is None
+
+
 ranges = st.builds(
     lambda number, length: str(ip_network((number, length), strict=False)),
     st.integers(9 << 24, (9 << 24) + 4096),
@@ -108,11 +127,22 @@ def test_looking_up_finds_what_a_walk_through_the_list_finds(listed: list[str], 
     assert book.lists("OneBot", str(address)) is any(address in ip_network(text) for text in listed)
 
 
+@given(st.lists(ranges, max_size=8), st.lists(ranges, max_size=8), st.integers((9 << 24) - 50, (9 << 24) + 5000))
+def test_an_owner_is_whoever_alone_lists_the_address(ones: list[str], twos: list[str], number: int) -> None:
+    address = ip_address(number)
+    feeds = [Feed("https://a.example/", "A", ("A",)), Feed("https://b.example/", "B", ("B",))]
+    lists = {"A": ones, "B": twos}
+    copies = [FeedCopy(feed.url, tuple(lists[feed.operator]), accuses=True) for feed in feeds]
+    found = [name for name, texts in lists.items() if any(address in ip_network(text) for text in texts)]
+    assert AddressBook(feeds, copies).owner(str(address)) == (found[0] if len(found) == 1 else None)
+
+
 def test_what_was_looked_up_is_remembered_within_bounds() -> None:
     book = AddressBook([ONE], [FeedCopy(ONE.url, ("9.9.9.0/24",))])
     for number in range(REMEMBERED_MAX + 1000):
         book.lists("OneBot", str(ip_address((9 << 24) + number)))
-    assert book._remembered.cache_info().currsize == REMEMBERED_MAX
+        book.owner(str(ip_address((9 << 24) + number)))
+    assert book._remembered.cache_info().currsize == book.owner.cache_info().currsize == REMEMBERED_MAX
 
 
 def test_the_shipped_lists_prove_names_of_the_catalogue_and_accuse_nobody() -> None:

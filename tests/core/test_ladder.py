@@ -72,6 +72,30 @@ def test_a_verified_signature_of_a_registered_crawler_names_it_whatever_the_user
     assert identity.expired is None
 
 
+ASSISTANT = ClaimedCrawler("OneUser", "One", CrawlerKind.ASSISTANT, rung=Rung.ADDRESS)
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "identity"), [(BROWSER, ASSISTANT), ("", ASSISTANT), ("curl/8", ASSISTANT), ("GPTBot/1.1", GPTBOT)]
+)
+def test_who_gives_no_name_is_whom_the_address_alone_belongs_to(user_agent: str, identity: Identity) -> None:
+    scene = UNSIGNED.but(user_agent=user_agent)
+    owned = replace(scene.knowledge(), owner={"192.0.2.1": ASSISTANT}.get)
+    assert identify(scene.request(), scene.policy(), owned, NOW) == identity
+    elsewhere = replace(scene.request(), peer="192.0.2.2")
+    assert identify(elsewhere, scene.policy(), owned, NOW) == identify(
+        elsewhere, scene.policy(), scene.knowledge(), NOW
+    )
+
+
+def test_a_signature_that_fails_leaves_whom_the_address_belongs_to() -> None:
+    scene = Scene(signature=Signature.CORRUPT, user_agent=BROWSER)
+    owned = replace(scene.knowledge(), owner=lambda address: ASSISTANT)
+    found = identify(scene.request(), scene.policy(), owned, NOW)
+    assert isinstance(found, ClaimedCrawler)
+    assert (found.name, found.rung, type(found.failure)) == ("OneUser", Rung.ADDRESS, Invalid)
+
+
 def test_who_has_signed_is_not_looked_up_in_the_catalogue() -> None:
     asked: list[str] = []
 

@@ -24,6 +24,8 @@ from tests.support.signing_crawler import request
 
 LISTED, NAMED, UNKNOWN, STRANGE = "20.0.0.1", "30.0.0.1", "40.0.0.1", "50.0.0.1"
 """On the list; confirmed by DNS; being looked up just now; neither."""
+GPTBOTS, CHATGPTS = "60.0.0.1", "70.0.0.1"
+"""On the list of one crawler alone."""
 
 FOUND = {NAMED: Finding.CONFIRMED, UNKNOWN: Finding.PENDING}
 TOKEN = make_token(b"\x07" * 32)
@@ -79,6 +81,10 @@ TABLE = {
     "seo, claimed": ("AhrefsBot/7.0", STRANGE, "402 402 402 200 403 403 403", "402 402 402 200 403 403 403"),
     "training, signed": ("signs", STRANGE, "402 402 402 200 200 402 200", "402 402 402 200 200 402 200"),
     "training, token": ("token", STRANGE, "402 402 402 200 200 402 200", "402 402 402 200 200 402 200"),
+    "training, unnamed": (BROWSER, GPTBOTS, "402 402 402 200 200 403 200", "200 200 200 200 200 200 200"),
+    "training, no name": ("", GPTBOTS, "402 402 402 200 200 403 200", "402 402 402 200 403 403 403"),
+    "assistant, unnamed": (BROWSER, CHATGPTS, "402 402 200 200 200 403 200", "200 200 200 200 200 200 200"),
+    "search, elsewhere": ("Googlebot/2.1", GPTBOTS, "402 402 402 403 403 403 403", "402 402 402 200 403 403 403"),
     "a person": (BROWSER, LISTED, "200 200 200 200 200 200 200", "200 200 200 200 200 200 200"),
 }
 
@@ -93,22 +99,25 @@ class FoundOut(ReverseDns):
         return FOUND.get(address, Finding.DENIED)
 
 
-def evidence() -> AddressEvidence:
-    """Everybody who publishes a list publishes the same one."""
+def evidence(catalogue: Catalogue) -> AddressEvidence:
+    """Everybody who publishes a list publishes the same one; two have a range of their own besides."""
     sources = Sources.load()
-    book = AddressBook(sources.feeds, (FeedCopy(feed.url, ("20.0.0.0/24",), accuses=True) for feed in sources.feeds))
-    return AddressEvidence(book, sources.suffixes, FoundOut())
+    own = {"https://openai.com/gptbot.json": "60.0.0.0/24", "https://openai.com/chatgpt-user.json": "70.0.0.0/24"}
+    lists = {feed.url: [text for text in ("20.0.0.0/24", own.get(feed.url)) if text] for feed in sources.feeds}
+    book = AddressBook(sources.feeds, (FeedCopy(url, tuple(ranges), accuses=True) for url, ranges in lists.items()))
+    return AddressEvidence(book, sources.suffixes, FoundOut(), catalogue.named)
 
 
 @pytest.fixture(scope="module")
 def edges(catalogue: Catalogue) -> Iterator[list[EdgeUnderTest]]:
     """One edge behind a front that it trusts, and one behind a front that it does not."""
     tokens = {token_digest(TOKEN): ApiToken(1, RICH.registered(), frozenset(), None)}
+    known = evidence(catalogue)
     with ExitStack() as stack:
         yield [
             stack.enter_context(
                 EdgeUnderTest(
-                    Setting(rules=RULES, tokens=tokens, prove=evidence().prove, trusted=trusted),
+                    Setting(rules=RULES, tokens=tokens, prove=known.prove, owner=known.owner, trusted=trusted),
                     catalogue,
                 )
             )

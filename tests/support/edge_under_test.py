@@ -23,7 +23,7 @@ from edge.core.grants import Subscription
 from edge.core.identity import ClaimedCrawler, RegisteredCrawler, Rung
 from edge.core.keys import new_private_key
 from edge.core.money import Money
-from edge.core.policy import Account, Knowledge, Policy, SitePolicy, nothing_proved
+from edge.core.policy import Account, Knowledge, Policy, SitePolicy, nobodys, nothing_proved
 from edge.core.refusal_texts import RefusalTexts
 from edge.core.rule_index import compile_rules
 from edge.core.rules import Action, Rule, RuleSet, everything_else
@@ -110,6 +110,7 @@ class Setting:
     subscriptions: tuple[Subscription, ...] = ()
     tokens: Mapping[str, ApiToken] = field(default_factory=dict)
     prove: Callable[[str, str], Rung] = nothing_proved
+    owner: Callable[[str], ClaimedCrawler | None] = nobodys
     discover: bool = False
     published: Mapping[str, Fetched] = field(default_factory=dict)
     routes: tuple[APIRouter, ...] = ()
@@ -337,7 +338,7 @@ class EdgeUnderTest:
             return key if key is not None else directories.find(agent_url, thumbprint)
 
         deliveries = OpenDeliveries(self.ledger, self._report, GRACE_SECONDS)
-        knowledge = Knowledge(find_key, self._classify, prove=setting.prove)
+        knowledge = Knowledge(find_key, self._classify, prove=setting.prove, owner=setting.owner)
         upstream = RecordingUpstream(setting.limits, self.authorised)
         publishing = Publishing(
             "tests", lambda: live.policy, knowledge, self._catalogue, upstream, lambda: self.key, lambda: self.now
