@@ -28,6 +28,7 @@ from publisher_dashboard.pages import (
     activity,
     charges,
     crawler_acts,
+    crawlers,
     history,
     invitation,
     months,
@@ -180,6 +181,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_SITE}/activity.csv", Need.EXPORT, activity.download),
     Route("GET", f"{_SITE}/activity/live", Need.SEE, activity.live),
     Route("GET", f"{_SITE}/activity/{{place}}", Need.SEE, activity.show_one),
+    Route("GET", f"{_SITE}/crawlers", Need.SEE, crawlers.show),
+    Route("GET", f"{_SITE}/crawlers/one", Need.SEE, crawlers.show_one),
+    Route("POST", f"{_SITE}/crawlers/one", Need.EDIT, crawlers.decide),
 )
 
 

@@ -81,10 +81,12 @@ def look(visit: Visit) -> Edition:
         return Edition(live_version(connection, site_id), find_draft(connection, site_id))
 
 
-def save(visit: Visit, change: Callable[[RuleSet], RuleSet], wanted: Wanted, said: str) -> Response:
+def save(
+    visit: Visit, change: Callable[[RuleSet], RuleSet], wanted: Wanted, said: str, back: str | None = None
+) -> Response:
     """Apply a change to the draft of this visit's site and go back to the list; or say that others were faster.
 
-    What else ``change`` raises is the caller's.
+    ``back`` is another page of ours to go to. What else ``change`` raises is the caller's.
     """
     edition = look(visit)
     if visit.form.get(EDITION_FIELD) != edition.mark:
@@ -93,7 +95,7 @@ def save(visit: Visit, change: Callable[[RuleSet], RuleSet], wanted: Wanted, sai
         changed = change(edition.rules)
     except NoSuchRule as gone:
         raise Turned(HTTPStatus.NOT_FOUND, str(gone)) from gone
-    back = visit.site_path("rules")
+    back = back or visit.site_path("rules")
     if changed == edition.rules:
         return visit.go(back, "same")
     try:

@@ -61,7 +61,8 @@ class Rendering:
         self._templates.filters.update(
             money=money, money_cell=money_cell, amount_cell=amount_cell,
             price=price, per_thousand=per_thousand, count=count, moment=moment,
-            clock=clock, day=day, ago=ago, plural=plural, ordinal=ordinal, browser=browser_name,
+            clock=clock, short_day=short_day, percent=percent,
+            day=day, ago=ago, plural=plural, ordinal=ordinal, browser=browser_name,
         )  # fmt: skip
 
     def page(self, template: str, context: Mapping[str, Any]) -> str:
@@ -128,6 +129,13 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def percent(part: float) -> str:
+    """A part of 1 as ``12%``; less than a half of one is said to be that."""
+    if 0 < part < 0.005:
+        return "<1%"
+    return f"{min(round(100 * part), 99 if part < 1 else 100)}%"
+
+
 def plural(number: int, one: str, many: str | None = None) -> str:
     """Write ``1 change`` or ``3 changes``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
@@ -146,6 +154,12 @@ def moment(micros: int) -> Markup:
     time = at(micros)
     text = f"{time.day} {time:%b %Y, %H:%M:%S}"
     return Markup('<time datetime="{}">{} UTC</time>').format(time.isoformat(timespec="seconds"), text)
+
+
+def short_day(micros: int) -> str:
+    """``20 Nov``."""
+    time = at(micros)
+    return f"{time.day} {time:%b}"
 
 
 def clock(micros: int) -> Markup:

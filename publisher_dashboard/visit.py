@@ -70,6 +70,7 @@ NOTICES: Mapping[str, str] = {
     "moved": "The rule was moved in the draft.",
     "switched": "The rule was switched in the draft.",
     "deleted": "The rule was taken out of the draft.",
+    "chosen": "The draft says so now, above your other rules, for every page. Nothing is live until you publish.",
     "preset": "The preset is in the draft. Nothing is live until you publish.",
     "discarded": "The draft was discarded; the live rules are as they were.",
     "same": "Nothing was different, so nothing was changed.",

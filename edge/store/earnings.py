@@ -145,6 +145,17 @@ def earned_by_rule(connection: Connection, site_id: int, currency: str, period: 
     return {name or "": _earned(currency, *sums) for name, *sums in rows}
 
 
+def earned_by_crawler_on_site(connection: Connection, site_id: int, currency: str, period: Period) -> dict[str, Earned]:
+    """A site's sums by the name of the crawler that paid."""
+    rows = connection.execute(
+        select(crawler.c.name, _PAGES, _REVERSED, _AMOUNT)
+        .join(crawler, crawler.c.id == entry.c.crawler_id)
+        .where(_in(period), entry.c.site_id == site_id, entry.c.currency == currency)
+        .group_by(crawler.c.name)
+    )
+    return {name: _earned(currency, *sums) for name, *sums in rows}
+
+
 def first_page_at(connection: Connection, publisher_id: int) -> int | None:
     """When the publisher's first page was paid or granted, in microseconds since the epoch; None before."""
     first = select(func.min(entry.c.recorded_at_micros)).where(

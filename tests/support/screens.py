@@ -88,6 +88,10 @@ SCREENS: tuple[Screen, ...] = (
     Screen(f"{_SITE}/activity", f"{_HERE}/activity?crawler=nobody"),
     Screen(f"{_SITE}/activity", f"{_HERE}/activity?status=none&from=never", status=422),
     Screen(f"{_SITE}/activity/{{place}}", f"{_HERE}/activity/{{now}}-1", "decision", "One decision and its why"),
+    Screen(f"{_SITE}/crawlers", f"{_HERE}/crawlers", "crawlers", "Crawlers"),
+    Screen(f"{_SITE}/crawlers", f"{_HERE}/crawlers?q=nobody"),
+    Screen(f"{_SITE}/crawlers/one", f"{_HERE}/crawlers/one?name=ExampleBot", "crawler", "One crawler"),
+    Screen(f"{_SITE}/crawlers/one", f"{_HERE}/crawlers/one?name=GPTBot"),
     # The operator's
     Screen("/operator/crawlers", "/operator/crawlers", "operator-crawlers", "Operator: crawlers' accounts"),
     Screen("/operator/crawlers/{crawler_id:int}", "/operator/crawlers/4", "operator-crawler", "Operator: one account"),
