@@ -26,6 +26,7 @@ from publisher_dashboard.navigation import Navigation
 from publisher_dashboard.pages import (
     account,
     activity,
+    audit,
     charges,
     crawler_acts,
     crawlers,
@@ -115,6 +116,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_MEMBER}/remove", Need.MANAGE, team.remove),
     Route("POST", f"{_INVITATION}/renew", Need.MANAGE, team.renew),
     Route("POST", f"{_INVITATION}/revoke", Need.MANAGE, team.revoke),
+    Route("GET", f"{_PUBLISHER}/audit", Need.SEE, audit.show),
+    Route("GET", f"{_PUBLISHER}/audit.csv", Need.EXPORT, audit.download),
     Route("GET", f"{_PUBLISHER}/tokens", Need.SEE, tokens.show),
     Route("POST", f"{_PUBLISHER}/tokens", Need.MANAGE, tokens.make),
     Route("GET", _TOKEN, Need.SEE, tokens.show_one),

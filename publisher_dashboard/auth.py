@@ -18,6 +18,8 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import Response
 
+from edge.store.audit_events import Action, record
+from edge.store.connection import Connection
 from edge.store.people import (
     Membership,
     does_operate,
@@ -31,6 +33,7 @@ from edge.store.people import (
 from edge.store.problems import StoreProblem
 from edge.store.sessions import ABSOLUTE_MICROS, Session, find_session, open_session, touch
 from edge.store.sites import Site, find_site
+from publisher_dashboard.browser_names import browser_name
 from publisher_dashboard.browser_safety import Address, page_before, sent_from_here
 from publisher_dashboard.visit import GRANTS, Desk, Need, Visit
 
@@ -184,4 +187,12 @@ def sign_in(visit: Visit, email: str, password: str) -> str | TooMany | None:
         forgive(connection, attempt)
         if renewed is not None:
             set_password(connection, person.person_id, renewed)
-        return open_session(connection, person.person_id, visit.request.headers.get("user-agent", ""), now_micros)
+        return begin_session(connection, visit, person.person_id, person.email)
+
+
+def begin_session(connection: Connection, visit: Visit, person_id: int, email: str) -> str:
+    """Open a session for this browser, write it down in the person's own log, and return its token."""
+    agent = visit.request.headers.get("user-agent", "")
+    details = {"browser": browser_name(agent)}
+    record(connection, Action.SIGNED_IN, author=email, now_micros=visit.now_micros, subject=email, details=details)
+    return open_session(connection, person_id, agent, visit.now_micros)

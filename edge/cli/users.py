@@ -12,6 +12,7 @@ from edge.cli.nouns import noun
 from edge.cli.rules import author
 from edge.cli.terminal import JsonFlag, WrongUsage, note, say, show_json
 from edge.cli.workplace import writing
+from edge.store.audit_events import Action, record
 from edge.store.database import now_micros
 from edge.store.passwords import Passwords, password_fault
 from edge.store.people import Person, Role, add_person, find_person, set_operates, set_password
@@ -58,6 +59,8 @@ def passwd(email: Email, password_stdin: FromStdin = False, as_json: JsonFlag = 
         person = _known(find_person(connection, email), email)
         set_password(connection, person.person_id, password_hash)
         end_others(connection, person.person_id, None)
+        by = author()
+        record(connection, Action.PASSWORD_CHANGED, author=by, now_micros=now_micros(), subject=person.email)
     _tell(person.email, password if made_up else None, as_json, f"{person.email} has a new password")
 
 

@@ -99,7 +99,10 @@ def record(
     subject: str = "",
     details: Mapping[str, object] | None = None,
 ) -> None:
-    """Write one event, in the transaction of what it tells of; without ``publisher_id`` it is the author's own."""
+    """Write one event, in the transaction of what it tells of.
+
+    Without ``publisher_id`` it stands in the own log of the person whose address is the ``subject``.
+    """
     row = {
         "at_micros": now_micros,
         "publisher_id": publisher_id,
@@ -127,8 +130,8 @@ def all_publisher_events(connection: Connection, publisher_id: int, wanted: Audi
 
 
 def own_events(connection: Connection, email: str, limit: int) -> list[AuditEvent]:
-    """What happened with a person's own account, the newest first."""
-    own = (audit_event.c.author == email) & audit_event.c.publisher_id.is_(None)
+    """What happened with a person's own account, whoever did it, the newest first."""
+    own = (audit_event.c.subject == email) & audit_event.c.publisher_id.is_(None)
     return [_event(row) for row in connection.execute(_query(own, AuditFilter()).limit(limit))]
 
 

@@ -22,6 +22,7 @@ from edge.core.rule_file import from_document, to_document
 from edge.core.rules import RuleSet
 from edge.core.webhooks import WebhookEvent, timestamp_text
 from edge.store import outbox
+from edge.store.audit_events import Action, record
 from edge.store.policy_version import bump_policy_version
 from edge.store.problems import InvalidValue, StoreProblem, UnknownName
 from edge.store.tables import rule_draft, rule_set, site
@@ -128,6 +129,21 @@ def discard_draft(connection: Connection, site_id: int, seen_revision: int) -> N
         raise DraftMoved(find_draft(connection, site_id))
 
 
+def give_up_draft(connection: Connection, site_id: int, seen_revision: int, author: str, now_micros: int) -> None:
+    """Forget the draft that was seen because somebody says so, and write down who. Raises ``DraftMoved``."""
+    discard_draft(connection, site_id, seen_revision)
+    where = connection.execute(select(site.c.host, site.c.publisher_id).where(site.c.id == site_id)).one()
+    record(
+        connection,
+        Action.DRAFT_DISCARDED,
+        author=author,
+        now_micros=now_micros,
+        publisher_id=where.publisher_id,
+        site_id=site_id,
+        subject=where.host,
+    )
+
+
 def publish_draft(
     connection: Connection,
     site_id: int,
@@ -157,6 +173,8 @@ def publish_rules(
     note: str | None,
     author: str,
     now_micros: int,
+    *,
+    action: Action = Action.RULES_PUBLISHED,
 ) -> Version:
     """Publish rules as the successor of the live version that was seen; an open draft stays.
 
@@ -180,7 +198,7 @@ def publish_rules(
     connection.execute(insert(rule_set).values(row))
     bump_policy_version(connection, now_micros)
     version = Version(site_id, number, rules, note, author, now_micros)
-    _tell(connection, version)
+    _tell(connection, version, action)
     return version
 
 
@@ -198,10 +216,12 @@ def roll_back(
     if old is None:
         raise UnknownName(f"there is no version {to_version}; see the history", "version")
     said = note or f"Back to version {to_version}"
-    return publish_rules(connection, site_id, old.rules, seen_version, said, author, now_micros)
+    back = Action.RULES_ROLLED_BACK
+    return publish_rules(connection, site_id, old.rules, seen_version, said, author, now_micros, action=back)
 
 
-def _tell(connection: Connection, version: Version) -> None:
+def _tell(connection: Connection, version: Version, action: Action) -> None:
+    """Tell whoever listens, and write it down."""
     where = connection.execute(select(site.c.host, site.c.publisher_id).where(site.c.id == version.site_id)).one()
     data = {
         "site": where.host,
@@ -218,6 +238,16 @@ def _tell(connection: Connection, version: Version) -> None:
         data,
         publisher_id=where.publisher_id,
         at_micros=version.published_at_micros,
+    )
+    record(
+        connection,
+        action,
+        author=version.published_by,
+        now_micros=version.published_at_micros,
+        publisher_id=where.publisher_id,
+        site_id=version.site_id,
+        subject=where.host,
+        details={"version": version.version, "rules": len(version.rules.rules)},
     )
 
 

@@ -64,7 +64,10 @@ def create_events() -> None:
         sa.Column("author", sa.String(320), nullable=False, comment="the person, token or command"),
         sa.Column("action", sa.String(40), nullable=False, comment="what was done, a word of edge.store.audit_events"),
         sa.Column(
-            "subject", sa.String(320), nullable=False, comment="what or who was changed; empty where the action says it"
+            "subject",
+            sa.String(320),
+            nullable=False,
+            comment="what or who was changed; of a person's own log the person",
         ),
         sa.Column(
             "details", sa.Text(), nullable=False, comment="what exactly, a JSON object; never a secret, never a person"
@@ -75,7 +78,7 @@ def create_events() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_audit_event_publisher", "audit_event", ["publisher_id", "id"])
-    op.create_index("ix_audit_event_author", "audit_event", ["author", "id"])
+    op.create_index("ix_audit_event_subject", "audit_event", ["subject", "id"])
 
 
 def refuse_changes() -> None:

@@ -7,14 +7,19 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
+from edge.store.audit_events import Action, record
+from edge.store.connection import Connection
 from edge.store.people import Role, find_person, forgive, is_over_limit, record_attempt, set_password
-from edge.store.sessions import end, open_session, sessions_of
+from edge.store.sessions import end, sessions_of
 from edge.store.sessions import end_others as end_other_sessions
-from publisher_dashboard.auth import give_cookie
+from publisher_dashboard.auth import begin_session, give_cookie
 from publisher_dashboard.browser_safety import page_before
 from publisher_dashboard.pages.set_up import new_password_faults
 from publisher_dashboard.taste import KEYS_COOKIE, THEME_COOKIE, Theme, keep, read_theme
+from publisher_dashboard.views.audit import own_log
 from publisher_dashboard.visit import Visit
+
+EVENTS_SHOWN = 20
 
 _COVERS = {
     Role.OWNER: "see, change prices, download, manage people and settings",
@@ -51,9 +56,8 @@ def change_password(visit: Visit) -> Response:
         forgive(connection, attempt)
         set_password(connection, person.person_id, password_hash)
         end_other_sessions(connection, person.person_id, None)
-        token = open_session(
-            connection, person.person_id, visit.request.headers.get("user-agent", ""), visit.now_micros
-        )
+        _note(connection, visit, Action.PASSWORD_CHANGED)
+        token = begin_session(connection, visit, person.person_id, person.email)
     response = visit.go("/account", "password")
     give_cookie(response, visit.desk.address, token)
     return response
@@ -80,18 +84,27 @@ def end_session(visit: Visit) -> Response:
         for one in sessions_of(connection, visit.person.person_id, visit.now_micros):
             if one.handle == visit.form.get("session"):
                 end(connection, one)
+                _note(connection, visit, Action.SESSIONS_ENDED, sessions=1)
     return visit.go("/account", "session-ended")
 
 
 def end_others(visit: Visit) -> Response:
     """End all of one's own sessions but this one."""
     with visit.desk.database.write() as connection:
-        end_other_sessions(connection, visit.person.person_id, visit.person.token_hash)
+        ended = end_other_sessions(connection, visit.person.person_id, visit.person.token_hash)
+        _note(connection, visit, Action.SESSIONS_ENDED, sessions=ended)
     return visit.go("/account", "sessions-ended")
+
+
+def _note(connection: Connection, visit: Visit, action: Action, **details: object) -> None:
+    """Write down in one's own log what one did."""
+    email = visit.person.email
+    record(connection, action, author=email, now_micros=visit.now_micros, subject=email, details=details)
 
 
 def _page(visit: Visit, errors: Mapping[str, str]) -> Response:
     with visit.desk.database.read() as connection:
         sessions = sessions_of(connection, visit.person.person_id, visit.now_micros)
+        events = own_log(connection, visit.person.email, EVENTS_SHOWN)
     status = HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK
-    return visit.render("account.html", status, sessions=sessions, errors=errors, covers=_COVERS)
+    return visit.render("account.html", status, sessions=sessions, events=events, errors=errors, covers=_COVERS)

@@ -14,8 +14,7 @@ from starlette.responses import Response
 
 from edge.store.invitations import Invitation, accept_invitation, find_open_invitation
 from edge.store.people import EmailTaken, find_person
-from edge.store.sessions import open_session
-from publisher_dashboard.auth import NOT_HERE, Turned, find_current, give_cookie
+from publisher_dashboard.auth import NOT_HERE, Turned, begin_session, find_current, give_cookie
 from publisher_dashboard.forms import sentence
 from publisher_dashboard.pages.set_up import new_password_faults
 from publisher_dashboard.views.team import ROLE_WORDS
@@ -41,8 +40,7 @@ def create(visit: Visit) -> Response:
             person_id = accept_invitation(connection, _link(visit), visit.now_micros, password_hash=password_hash)
             if person_id is None:
                 return _page(visit, {})
-            agent = visit.request.headers.get("user-agent", "")
-            token = open_session(connection, person_id, agent, visit.now_micros)
+            token = begin_session(connection, visit, person_id, found.email)
     except EmailTaken as taken:
         return _page(visit, {"password": sentence(str(taken))})
     response = visit.go(f"/publishers/{found.publisher_id}", "welcome")

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from edge.core.rule_shadow import shadowed
 from edge.store.problems import InvalidValue
-from edge.store.rulesets import DraftMoved, VersionMoved, discard_draft, publish_draft
+from edge.store.rulesets import DraftMoved, VersionMoved, give_up_draft, publish_draft
 from publisher_dashboard.edition import EDITION_FIELD, Wanted, conflict, look
 from publisher_dashboard.forms import sentence
 from publisher_dashboard.rendering import plural
@@ -63,7 +63,7 @@ def discard(visit: Visit) -> Response:
         return conflict(visit, edition, Wanted("discard the draft", repeatable=False))
     try:
         with visit.desk.database.write() as connection:
-            discard_draft(connection, visit.place.site_id, edition.draft.revision)
+            give_up_draft(connection, visit.place.site_id, edition.draft.revision, visit.person.email, visit.now_micros)
     except DraftMoved:
         return conflict(visit, look(visit), Wanted("discard the draft", repeatable=False))
     return visit.go(visit.site_path("rules"), "discarded")

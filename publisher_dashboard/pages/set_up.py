@@ -11,8 +11,7 @@ from edge.store.passwords import password_fault
 from edge.store.people import EmailTaken, SetupLink, accept_setup_link, find_setup_link
 from edge.store.problems import StoreProblem
 from edge.store.publishers import Publisher, list_publishers, read_email
-from edge.store.sessions import open_session
-from publisher_dashboard.auth import give_cookie
+from publisher_dashboard.auth import begin_session, give_cookie
 from publisher_dashboard.forms import sentence
 from publisher_dashboard.visit import Visit
 
@@ -45,8 +44,7 @@ def create(visit: Visit) -> Response:
             )
             if made is None:
                 return _page(visit, None, publishers, {}, {})
-            agent = visit.request.headers.get("user-agent", "")
-            token = open_session(connection, made.person_id, agent, visit.now_micros)
+            token = begin_session(connection, visit, made.person_id, made.email)
     except (EmailTaken, StoreProblem) as problem:
         field = getattr(problem, "field", None)
         return _page(

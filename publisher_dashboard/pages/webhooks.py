@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
+from edge.store.audit_events import Action, record
 from edge.store.problems import UnknownName
 from edge.store.webhook_deliveries import replay
 from edge.store.webhook_endpoints import Endpoint
@@ -60,6 +61,16 @@ def send_again(visit: Visit, among: Sequence[Endpoint], back: str) -> Response:
                 event_ids=(event,) if event else (),
                 only_failed=not event,
             )
+            if count:
+                record(
+                    connection,
+                    Action.WEBHOOK_REPLAYED,
+                    author=visit.person.email,
+                    now_micros=visit.now_micros,
+                    publisher_id=found.publisher_id,
+                    subject=f"webhook {found.endpoint_id}",
+                    details={"events": count},
+                )
     except UnknownName as unknown:
         raise Turned(HTTPStatus.NOT_FOUND, "This webhook was never sent that event.", back) from unknown
     return visit.go(back, "sent-again" if count else "nothing-to-send")

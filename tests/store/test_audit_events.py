@@ -42,7 +42,7 @@ def publisher(database: Database) -> int:
                 details={"number": number},
             )
         record(connection, Action.TOKEN_MADE, author="boss@other.example", now_micros=NOW, publisher_id=theirs)
-        record(connection, Action.SIGNED_IN, author=OWNER, now_micros=NOW + 5)
+        record(connection, Action.SIGNED_IN, author=OWNER, now_micros=NOW + 5, subject=OWNER)
     return ours
 
 

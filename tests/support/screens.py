@@ -62,6 +62,8 @@ SCREENS: tuple[Screen, ...] = (
     Screen(f"{_PUBLISHER}/team/members/{{member_id:int}}", f"{_OURS}/team/members/3", "member", "One member"),
     Screen(f"{_PUBLISHER}/tokens", f"{_OURS}/tokens", "tokens", "API tokens"),
     Screen(f"{_PUBLISHER}/tokens/{{token_id:int}}", f"{_OURS}/tokens/1"),
+    Screen(f"{_PUBLISHER}/audit", f"{_OURS}/audit", "audit", "Audit log"),
+    Screen(f"{_PUBLISHER}/audit", f"{_OURS}/audit?area=team&from=never", status=422),
     Screen(f"{_PUBLISHER}/webhooks", f"{_OURS}/webhooks", "webhooks", "Webhooks"),
     Screen(f"{_PUBLISHER}/webhooks", "/publishers/2/webhooks", status=404),
     # A site's

@@ -33,11 +33,11 @@ audit_event = Table(
         "subject",
         String(320),
         nullable=False,
-        comment="what or who was changed; empty where the action says it",
+        comment="what or who was changed; of a person's own log the person",
         info=personal(OnErase.RENAMED, Finds.EMAIL, beside=_BESIDE),
     ),
     Column("details", Text, nullable=False, comment="what exactly, a JSON object; never a secret, never a person"),
     Index("ix_audit_event_publisher", "publisher_id", "id"),
-    Index("ix_audit_event_author", "author", "id"),
+    Index("ix_audit_event_subject", "subject", "id"),
     sqlite_autoincrement=True,
 )
