@@ -209,6 +209,12 @@ class Settings(BaseModel):
         le=240,
         description="How many whole months the sums by the hour and the day are kept, beside the current one.",
     )
+    estimate_log_bytes: int = Field(
+        default=268_435_456,
+        ge=1024,
+        le=17_179_869_184,
+        description="Largest access log that the dashboard takes for an estimate; packed ones count packed.",
+    )
     registration: bool = Field(
         default=True, description="Whether crawlers may ask to be registered; a person approves them in any case."
     )

@@ -22,6 +22,7 @@ from edge.store.database import Database
 from edge.store.passwords import Passwords
 from publisher_dashboard.books_work import Books, Later, in_a_thread
 from publisher_dashboard.browser_safety import Address, SecurityHeaders
+from publisher_dashboard.estimates import Estimates, RunEstimate, estimate_here
 from publisher_dashboard.navigation import Navigation
 from publisher_dashboard.pages import (
     account,
@@ -30,6 +31,7 @@ from publisher_dashboard.pages import (
     charges,
     crawler_acts,
     crawlers,
+    estimate,
     history,
     invitation,
     months,
@@ -51,17 +53,19 @@ from publisher_dashboard.pages import (
 from publisher_dashboard.rendering import Rendering
 from publisher_dashboard.serving import Page, endpoint, unknown_page
 from publisher_dashboard.tails import Tails
+from publisher_dashboard.upload_serving import upload_endpoint
 from publisher_dashboard.visit import Desk, Need
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way in."""
+    """One way in; with ``takes_file`` its form may bring an access log."""
 
     method: str
     path: str
     need: Need
     page: Page
+    takes_file: bool = False
 
 
 _PUBLISHER = "/publishers/{publisher_id:int}"
@@ -187,6 +191,11 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_SITE}/crawlers", Need.SEE, crawlers.show),
     Route("GET", f"{_SITE}/crawlers/one", Need.SEE, crawlers.show_one),
     Route("POST", f"{_SITE}/crawlers/one", Need.EDIT, crawlers.decide),
+    # What a log would have earned
+    Route("GET", f"{_SITE}/estimate", Need.SEE, estimate.show),
+    Route("POST", f"{_SITE}/estimate", Need.EDIT, estimate.begin, takes_file=True),
+    Route("POST", f"{_SITE}/estimate/keep", Need.EDIT, estimate.keep),
+    Route("POST", f"{_SITE}/estimate/delete", Need.EDIT, estimate.delete),
 )
 
 
@@ -203,15 +212,18 @@ def create_app(
     tails: Tails | None = None,
     books: Books | None = None,
     later: Later = in_a_thread,
+    run_estimate: RunEstimate | None = None,
+    estimate_log_bytes: int = 268_435_456,
 ) -> FastAPI:
     """Build the dashboard.
 
     ``classify`` says what a User-Agent claims (the catalogue's); ``public_url`` is the address as people type it, and
     without one the dashboard answers on loopback names only; ``clock`` gives seconds since the epoch;
     ``address_key`` is what several dashboards share (``AddressKeys.at``), without one it counts tries by itself;
-    ``contact`` is the operator's address as statements name it; ``tails`` bounds the lists that are followed live.
-    ``contact`` is the operator's address as statements name it; ``books`` are the keys and files that closing a month
-    takes, without them months are closed by ``farebox close`` alone; ``later`` runs long work beside the pages.
+    ``contact`` is the operator's address as statements name it; ``tails`` bounds the lists that are followed live;
+    ``books`` are the keys and files that closing a month takes, without them months are closed by ``farebox close``
+    alone; ``later`` runs long work beside the pages; ``run_estimate`` reads an access log, in this process when None,
+    and ``estimate_log_bytes`` is the largest that is taken.
     """
     own_key = secrets.token_bytes(32)
     desk = Desk(
@@ -228,11 +240,14 @@ def create_app(
         tails=tails or Tails(),
         books=books,
         later=later,
+        estimates=Estimates(run_estimate or estimate_here(classify), clock),
+        estimate_log_bytes=estimate_log_bytes,
     )
     app = FastAPI(title="farebox dashboard", docs_url=None, redoc_url=None, openapi_url=None)
     app.router.redirect_slashes = False
     for route in ROUTES:
-        app.add_route(route.path, endpoint(desk, route.need, route.page), methods=[route.method])
+        make = upload_endpoint if route.takes_file else endpoint
+        app.add_route(route.path, make(desk, route.need, route.page), methods=[route.method])
     app.add_exception_handler(HTTPException, unknown_page(desk))
     app.add_middleware(SecurityHeaders, secure=desk.address.secure)
     return app

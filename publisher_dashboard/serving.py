@@ -7,7 +7,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import parse_qs, unquote, urlencode
@@ -35,13 +35,18 @@ def endpoint(desk: Desk, need: Need, page: Page) -> Callable[[Request], Awaitabl
 
     async def answer(request: Request) -> Response:
         if not desk.address.answers_to(request.headers.get("host", "")):
-            return PlainTextResponse("This dashboard does not answer to that name.\n", HTTPStatus.MISDIRECTED_REQUEST)
+            return wrong_name()
         body = await _read_body(request)
         if body is None:
             return PlainTextResponse("This form is too large.\n", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         return await run_in_threadpool(_serve, desk, need, page, request, body)
 
     return answer
+
+
+def wrong_name() -> Response:
+    """For whoever reached this server by a name that is not the dashboard's."""
+    return PlainTextResponse("This dashboard does not answer to that name.\n", HTTPStatus.MISDIRECTED_REQUEST)
 
 
 def unknown_page(desk: Desk) -> Callable[[Request, Exception], Awaitable[Response]]:
@@ -59,8 +64,15 @@ def unknown_page(desk: Desk) -> Callable[[Request, Exception], Awaitable[Respons
 
 
 def _serve(desk: Desk, need: Need, page: Page, request: Request, body: bytes) -> Response:
+    return guarded(
+        desk, request, page, lambda: page(admit(desk, request, need, _read_form(request, body), now_of(desk)))
+    )
+
+
+def guarded(desk: Desk, request: Request, page: Page, work: Callable[[], Response]) -> Response:
+    """The answer of some work for a page, or what is said when somebody is turned away or something breaks."""
     try:
-        return page(admit(desk, request, need, _read_form(request, body), _now_micros(desk)))
+        return work()
     except SignInFirst:
         return _to_sign_in(desk, request)
     except Turned as turned:
@@ -78,7 +90,7 @@ def _serve(desk: Desk, need: Need, page: Page, request: Request, body: bytes) ->
 
 def _turned_away(desk: Desk, request: Request, status: HTTPStatus, why: str, back: str | None = None) -> Response:
     """A page that says no: in the frame for somebody who is signed in, else on its own. ``back`` is a page of ours."""
-    now_micros = _now_micros(desk)
+    now_micros = now_of(desk)
     visit = Visit(desk, request, now_micros)
     session = find_current(desk, request, now_micros)
     if session is not None:
@@ -150,11 +162,17 @@ def _read_form(request: Request, body: bytes) -> dict[str, list[str]]:
         form = parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX)
     except ValueError:
         raise Turned(HTTPStatus.BAD_REQUEST, "This form cannot be read.") from None
-    sent = [unquote(str(request.url)), *form, *(value for values in form.values() for value in values)]
-    if any("\0" in text for text in sent):
-        raise Turned(HTTPStatus.BAD_REQUEST, "This contains a character that is no text.")
+    refuse_nul(request, form)
     return form
 
 
-def _now_micros(desk: Desk) -> int:
+def refuse_nul(request: Request, form: Mapping[str, list[str]]) -> None:
+    """Raise ``Turned`` where an address or a field holds NUL."""
+    sent = [unquote(str(request.url)), *form, *(value for values in form.values() for value in values)]
+    if any("\0" in text for text in sent):
+        raise Turned(HTTPStatus.BAD_REQUEST, "This contains a character that is no text.")
+
+
+def now_of(desk: Desk) -> int:
+    """The time of a request."""
     return int(desk.clock() * 1_000_000)

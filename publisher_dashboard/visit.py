@@ -30,10 +30,12 @@ from edge.store.sessions import Session
 from edge.store.sites import Site, list_sites
 from publisher_dashboard.books_work import Books, Later, in_a_thread
 from publisher_dashboard.browser_safety import Address
+from publisher_dashboard.estimates import Estimates
 from publisher_dashboard.navigation import Here, Navigation
 from publisher_dashboard.rendering import Rendering
 from publisher_dashboard.tails import Tails
 from publisher_dashboard.taste import read_taste
+from publisher_dashboard.uploads import UploadForm
 
 
 class Need(StrEnum):
@@ -102,6 +104,8 @@ NOTICES: Mapping[str, str] = {
     "member-removed": "They see it no more.",
     "done-before": "This form was sent before, so nothing was done again.",
     "keys": "Kept for this browser.",
+    "estimate-kept": "The result is kept: its sums alone, until somebody deletes it.",
+    "estimate-deleted": "The result was deleted.",
     "session-ended": "The session was ended.",
     "sessions-ended": "Every other session was ended.",
 }
@@ -114,7 +118,7 @@ class Desk:
 
     ``address_key`` gives the key of a day (by microseconds) under which tries of passwords are counted; ``contact`` is
     the operator's address as statements name it; ``books`` are the keys and files that closing a month takes, ``later``
-    runs long work beside the pages.
+    runs long work beside the pages; ``estimate_log_bytes`` is the largest access log that is taken.
     """
 
     database: Database
@@ -126,6 +130,8 @@ class Desk:
     rendering: Rendering
     address_key: Callable[[int], bytes]
     navigation: Navigation
+    estimates: Estimates
+    estimate_log_bytes: int
     contact: str = ""
     tails: Tails = field(default_factory=Tails)
     books: Books | None = None
@@ -139,7 +145,10 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request that was let in. ``form`` holds the first value of each field, ``lists`` all of them."""
+    """One request that was let in. ``form`` holds the first value of each field, ``lists`` all of them.
+
+    ``sent`` is what came with a file, on routes that take one.
+    """
 
     desk: Desk
     request: Request
@@ -151,6 +160,7 @@ class Visit:
     operates: bool = False
     form: Mapping[str, str] = field(default_factory=dict)
     lists: Mapping[str, list[str]] = field(default_factory=dict)
+    sent: UploadForm | None = None
 
     @property
     def person(self) -> Session:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from edge.cli.estimate_process import estimate_apart
 from edge.cli.logs import configure_logs
 from edge.cli.terminal import note
 from edge.cli.workplace import settings_here
@@ -150,6 +151,8 @@ def _dashboard(settings: Settings, database: Database, sockets: dict[str, socket
         contact=settings.contact or "",
         address_key=AddressKeys(settings.data_dir).at,
         books=Books(settings.data_dir, settings.kept_checkpoints),
+        run_estimate=estimate_apart(settings.catalogue_file),
+        estimate_log_bytes=settings.estimate_log_bytes,
     )
     return [Listener("dashboard", app, sockets["dashboard"])]
 

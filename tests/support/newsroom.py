@@ -34,6 +34,7 @@ from edge.store.rulesets import publish_rules, save_draft
 from edge.store.site_values import EdgeAddresses
 from edge.store.sites import Site, SiteOptions, add_site
 from edge.store.traffic import TrafficKey, flush_traffic, hour_of
+from tests.support.kept_log import keep_a_log
 
 NOW = datetime(2026, 11, 20, 14, 2, tzinfo=UTC)
 PASSWORD = "a sentence about harbours"
@@ -116,6 +117,7 @@ def build(database: Database, *, charges: int = 40, seed: int = 7) -> Newsroom:
                 connection, publisher_id, f"new@{domain}", Role.VIEWER, author=owner, now_micros=micros(NOW) - 9 * 10**9
             )
         _add_tokens(connection, {ours.publisher_id: "harbour", other.publisher_id: CANARY}, began)
+        keep_a_log(connection, site.site_id, _live(), "editor@harbour.example", micros(NOW) - 8 * 10**9)
         flush_traffic(connection, _traffic(site, second))
         rows = [*_requests(site, 60), *_requests(their, 3, f"/{CANARY}/secret-page", f"{CANARY}Bot")]
         write_activity(connection, UserAgents(), rows, micros(NOW))

@@ -94,6 +94,9 @@ SCREENS: tuple[Screen, ...] = (
     Screen(f"{_SITE}/crawlers", f"{_HERE}/crawlers?q=nobody"),
     Screen(f"{_SITE}/crawlers/one", f"{_HERE}/crawlers/one?name=ExampleBot", "crawler", "One crawler"),
     Screen(f"{_SITE}/crawlers/one", f"{_HERE}/crawlers/one?name=GPTBot"),
+    Screen(f"{_SITE}/estimate", f"{_HERE}/estimate", "estimate", "Estimate from logs"),
+    Screen(f"{_SITE}/estimate", f"{_HERE}/estimate?kept=1", "estimate-result", "What a log would have earned"),
+    Screen(f"{_SITE}/estimate", f"{_HERE}/estimate?of=gone", status=404),
     # The operator's
     Screen("/operator/crawlers", "/operator/crawlers", "operator-crawlers", "Operator: crawlers' accounts"),
     Screen("/operator/crawlers/{crawler_id:int}", "/operator/crawlers/4", "operator-crawler", "Operator: one account"),

@@ -24,6 +24,7 @@ from edge.store.tables.grants import grant_count, purchase, subscription
 from edge.store.tables.housekeeping import housekeeping
 from edge.store.tables.invitations import invitation
 from edge.store.tables.ledger import account, batch, delivery, entry, writer
+from edge.store.tables.log_estimates import log_estimate
 from edge.store.tables.metadata import metadata
 from edge.store.tables.months import month_close, month_fee, month_line, month_share, month_statement
 from edge.store.tables.operator_tokens import operator_token
@@ -69,6 +70,7 @@ __all__ = [
     "housekeeping",
     "invitation",
     "key_directory",
+    "log_estimate",
     "membership",
     "metadata",
     "month_close",
