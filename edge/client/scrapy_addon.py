@@ -7,12 +7,18 @@ Rules of this file
   signature again, which is not charged twice.
 - What a cache answers is not asked for, so nothing is reserved for it.
 - A full total closes the spider; what is still under way is finished and counted.
+- The spend store waits for its disk, some milliseconds each time: in a thread of its own, beside the crawl. A request
+  goes on when that is done: what leaves is reserved on the disk, what a spider sees is settled there.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from scrapy import Request, signals
@@ -26,6 +32,7 @@ from scrapy.exceptions import (
 )
 from scrapy.http import Response
 from scrapy.settings import BaseSettings
+from scrapy.utils.asyncio import is_asyncio_available
 from scrapy.utils.defer import deferred_from_coro
 
 from edge.client.answers import Answer, Delivered, is_page
@@ -37,6 +44,8 @@ from edge.client.wallet import Asked, Ready, SignMore, Wallet, is_own
 from edge.core.errors import EdgeError
 from edge.core.fields import collect
 from edge.core.money import parse_price
+
+T = TypeVar("T")
 
 ORDER = 950
 """After everything that changes requests or answers from a cache, next to the downloader."""
@@ -97,6 +106,7 @@ class PayingMiddleware:
         self._wallet = wallet
         self._sent: WeakKeyDictionary[Request, Ready] = WeakKeyDictionary()
         self._is_closing = False
+        self._books = ThreadPoolExecutor(1, "pay")
         self._log = logging.getLogger(__name__)
 
     @classmethod
@@ -106,7 +116,7 @@ class PayingMiddleware:
         crawler.signals.connect(middleware._closed, signal=signals.spider_closed)
         return middleware
 
-    def process_request(self, request: Request) -> None:
+    async def process_request(self, request: Request) -> None:
         """Sign a request that is about to be downloaded, with the offer that the policy allows."""
         _undress(request)
         if request.method != "GET" or request.meta.get("dont_pay"):
@@ -116,16 +126,15 @@ class PayingMiddleware:
         price = known.get("price")
         try:
             quoted = None if price is None else parse_price(price)
-            ready = self._wallet.prepare(
-                url, quoted, tuple(known.get("also", ())), may_repeat=not known.get("has_repeated")
-            )
+            also, may_repeat = tuple(known.get("also", ())), not known.get("has_repeated")
+            ready = await self._in_books(partial(self._wallet.prepare, url, quoted, also, may_repeat=may_repeat))
         except SpendingStopped as why:
             raise self._dropped(why) from why
         for name, value in ready.headers:
             request.headers[name] = value
         self._sent[request] = ready
 
-    def process_response(self, request: Request, response: Response) -> Request | Response:
+    async def process_response(self, request: Request, response: Response) -> Request | Response:
         """Settle what was bought; schedule what has a price once more; drop what is not to be had."""
         _undress(request)
         ready = self._sent.pop(request, None)
@@ -136,7 +145,7 @@ class PayingMiddleware:
             why = PaymentInDoubt(ready.url, "the page did not come whole")
             raise self._dropped(why) from why
         try:
-            verdict = self._wallet.judge(ready, answer)
+            verdict = await self._in_books(partial(self._wallet.judge, ready, answer))
         except CrawlRefused as why:
             if answer.status in _RETRIED:
                 return response  # Scrapy's own retry decides; nothing was charged
@@ -151,12 +160,21 @@ class PayingMiddleware:
             case SignMore():
                 return self._again(request, ready, also=list(verdict.components))
 
-    def process_exception(self, request: Request, exception: Exception) -> None:
+    async def process_exception(self, request: Request, exception: Exception) -> None:
         """A download that never began costs nothing; one that broke stays reserved, and is retried as it was."""
         _undress(request)
         ready = self._sent.pop(request, None)
         if ready is not None and isinstance(exception, _NEVER_SENT):
-            self._wallet.not_charged(ready)
+            await self._in_books(partial(self._wallet.not_charged, ready))
+
+    async def _in_books(self, work: Callable[[], T]) -> T:
+        """Do what waits for the spend store's disk, one after the other, while the crawl goes on."""
+        if is_asyncio_available():
+            return await asyncio.get_running_loop().run_in_executor(self._books, work)
+        from twisted.internet.threads import deferToThread  # installs a reactor, so not before there is one
+
+        done: T = await deferToThread(work)
+        return done
 
     def _again(self, request: Request, ready: Ready, **learnt: Any) -> Request:
         """The same request once more, with what was learnt; it waits in the scheduler like any other."""
@@ -204,6 +222,7 @@ class PayingMiddleware:
         self._crawler.stats.inc_value(f"pay/{name}", number)
 
     def _closed(self) -> None:
+        self._books.shutdown()
         self._wallet.close()
 
 

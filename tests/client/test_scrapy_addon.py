@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import get_ident
+from typing import Any
 
 import pytest
-from scrapy.exceptions import NotConfigured
+from scrapy import Request as PageRequest
+from scrapy.exceptions import DownloadConnectionRefusedError, NotConfigured
+from scrapy.http import Response
 from scrapy.settings import Settings
+from scrapy.utils.test import get_crawler
 
 from edge.client.fake_edge import FakeEdge, Reply
 from edge.client.identity import Identity, load_key, make_key_file
-from edge.client.scrapy_addon import wallet_from
+from edge.client.scrapy_addon import META, PayingMiddleware, wallet_from
+from edge.client.spend_policy import Cap, SpendPolicy
+from edge.client.spend_rows import NewPurchase, Purchase, State
 from edge.client.spend_store import SpendStore
 from edge.client.token_identity import TokenIdentity
-from edge.client.wallet import is_own
+from edge.client.wallet import Wallet, is_own
 from edge.core.api_token import make_token
-from edge.core.keys import public_half
+from edge.core.keys import new_private_key, public_half
 from edge.core.message import Request
 from edge.core.money import parse_price
 from tests.support.scrapy_project import ScrapyProject
@@ -114,6 +121,45 @@ def test_a_token_pays_and_is_written_nowhere(tmp_path: Path, edge: FakeEdge) -> 
         assert [name for request in other.seen for name in request.fields if is_own(name, request.fields[name])] == []
     written = [path for path in tmp_path.rglob("*") if path.is_file() and token.encode() in path.read_bytes()]
     assert written == [tmp_path / "token"]
+
+
+@pytest.mark.parametrize("url", ["https://news.example/1", "http://127.0.0.1:1/"])
+def test_the_books_wait_for_their_disk_beside_the_crawl(tmp_path: Path, url: str) -> None:
+    threads: dict[str, int] = {}
+
+    class Watched(SpendStore):
+        def take_up(self, url: str) -> Purchase | None:
+            threads["take_up"] = get_ident()
+            return super().take_up(url)
+
+        def reserve(self, new: NewPurchase, caps: Sequence[Cap]) -> int | Cap | Purchase:
+            threads["reserve"] = get_ident()
+            return super().reserve(new, caps)
+
+        def settle(self, *arguments: Any, **options: Any) -> None:
+            threads["settle"] = get_ident()
+            super().settle(*arguments, **options)
+
+        def refused(self, *arguments: Any, **options: Any) -> State:
+            threads["refused"] = get_ident()
+            return super().refused(*arguments, **options)
+
+    async def crawl(wallet: Wallet) -> None:
+        paying = PayingMiddleware(get_crawler(), wallet)
+        request = PageRequest(url, meta={META: {"url": url, "price": "USD 0.01"}})
+        await paying.process_request(request)
+        assert "signature" in request.headers
+        await paying.process_exception(request, DownloadConnectionRefusedError("nobody there"))
+        await paying.process_request(request)
+        sold = {"crawler-charged": "USD 0.01", "crawler-receipt": "ch_1"}
+        await paying.process_response(request, Response(url, 200, headers=sold))
+        assert request.meta[META]["charged"] == "USD 0.01"
+
+    identity = Identity(new_private_key(), "https://bot.example")
+    with Wallet(identity, SpendPolicy(per_request="USD 0.02"), Watched(tmp_path / "spend.db")) as wallet:
+        asyncio.run(crawl(wallet))
+    assert threads.keys() == {"take_up", "reserve", "settle", "refused"}
+    assert get_ident() not in threads.values()
 
 
 def test_a_setting_that_is_missing_is_said(tmp_path: Path) -> None:
