@@ -101,6 +101,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_PUBLISHER}/charges", Need.SEE, charges.show),
     Route("GET", f"{_PUBLISHER}/charges.csv", Need.EXPORT, charges.download),
     Route("GET", f"{_PUBLISHER}/charges/{{charge_id}}", Need.SEE, charges.show_one),
+    Route("GET", f"{_PUBLISHER}/charges/{{charge_id}}/refund", Need.REFUND, charges.ask_refund),
+    Route("POST", f"{_PUBLISHER}/charges/{{charge_id}}/refund", Need.REFUND, charges.refund),
     Route("GET", f"{_PUBLISHER}/months", Need.SEE, months.show),
     Route("GET", f"{_PUBLISHER}/months/{{month}}", Need.SEE, months.show_one),
     Route("GET", f"{_PUBLISHER}/months/{{month}}/report.csv", Need.EXPORT, months.download_csv),

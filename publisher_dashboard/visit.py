@@ -47,16 +47,17 @@ class Need(StrEnum):
     EDIT = "edit"
     EXPORT = "export"
     MANAGE = "manage"
+    REFUND = "refund"
     OPERATE = "operate"
 
 
 GRANTS: Mapping[Role, frozenset[Need]] = {
-    Role.OWNER: frozenset({Need.SEE, Need.EDIT, Need.EXPORT, Need.MANAGE}),
+    Role.OWNER: frozenset({Need.SEE, Need.EDIT, Need.EXPORT, Need.MANAGE, Need.REFUND}),
     Role.EDITOR: frozenset({Need.SEE, Need.EDIT, Need.EXPORT}),
-    Role.BILLING: frozenset({Need.SEE, Need.EXPORT}),
+    Role.BILLING: frozenset({Need.SEE, Need.EXPORT, Need.REFUND}),
     Role.VIEWER: frozenset({Need.SEE}),
 }
-"""What each role may do for its publisher: change prices, take numbers out, say who may do what, or look."""
+"""What each role may do for its publisher: change prices, take numbers out, give back, say who may do what, look."""
 
 SCOPE_GRANTS: Mapping[Scope, frozenset[Need]] = {
     Scope.READ: frozenset({Need.SEE}),
@@ -92,6 +93,8 @@ NOTICES: Mapping[str, str] = {
     "token-revoked": "The token was revoked; it opens nothing any more.",
     "closing": "The close has begun. You may leave this page and come back.",
     "closing-already": "Somebody is closing it already.",
+    "given-back": "Given back. The crawler can spend it again.",
+    "given-back-before": "It was given back before, so nothing was done.",
     "credited": "Credited. It can be spent at once.",
     "credited-before": "This reference was credited before, so nothing was done.",
     "terms": "The account's terms were changed.",

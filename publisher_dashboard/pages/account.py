@@ -22,9 +22,9 @@ from publisher_dashboard.visit import Visit
 EVENTS_SHOWN = 20
 
 _COVERS = {
-    Role.OWNER: "see, change prices, download, manage people and settings",
+    Role.OWNER: "see, change prices, download, give back, manage people and settings",
     Role.EDITOR: "see, change prices, download",
-    Role.BILLING: "see, download",
+    Role.BILLING: "see, download, give back",
     Role.VIEWER: "see",
 }
 

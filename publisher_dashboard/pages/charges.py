@@ -1,210 +1,43 @@
-"""Charges: what was sold to whom, narrowed by what stands in the address, as a table, a sum, a file, or one of them."""
+"""A publisher's charges, and giving one back."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from http import HTTPStatus
-from urllib.parse import urlencode
-
 from starlette.responses import Response
 
-from edge.core.grants import grant_words
-from edge.core.ledger_state import Phase
-from edge.core.money import format_micros
-from edge.core.report_files import safe_cell
-from edge.core.rules import RuleSet
-from edge.store.charge_story import account_parties, charge_entries
-from edge.store.crawlers import list_crawlers
-from edge.store.entries import (
-    ChargeFilter,
-    ChargePage,
-    ChargeView,
-    Evidence,
-    charge_by_id,
-    list_charges,
-    stream_charges,
-    sum_charges,
-)
-from edge.store.rulesets import live_version
-from edge.store.sites import Site, list_sites
-from publisher_dashboard.auth import NOT_HERE, Turned
-from publisher_dashboard.csv_stream import csv_answer
-from publisher_dashboard.day_range import read_days
-from publisher_dashboard.rendering import at
-from publisher_dashboard.visit import Visit
-
-STATES: Mapping[Phase, str] = {
-    Phase.LIVE: "paid",
-    Phase.HELD: "under way",
-    Phase.SUSPENDED: "in suspense",
-    Phase.VOIDED: "not completed",
-    Phase.REVERSED: "given back",
-    Phase.REDELIVERED: "given back, fetched again",
-    Phase.CREDITED: "credit",
-    Phase.RECORDED: "recorded",
-}
-DELIVERIES: Mapping[Evidence, str] = {
-    Evidence.DELIVERED: "The page is known to have arrived.",
-    Evidence.UNCONFIRMED: "The delivery is not confirmed.",
-    Evidence.BROKEN: "The connection broke before the whole page had arrived.",
-}
-CSV_COLUMNS = (
-    "charged_at", "charge_id", "state", "site", "target", "crawler", "rule", "rule_version", "licence", "offer",
-    "currency", "price", "earned", "earned_micros", "request_id",
-)  # fmt: skip
-_CURSOR = re.compile(r"[0-9]{1,18}-[0-9]{1,9}-[0-9]{1,18}")
-_RULES_OFFERED_MAX = 500
-_FILTERS = ("site", "crawler", "rule", "from", "to")
-
-
-@dataclass(frozen=True, slots=True)
-class Narrowing:
-    """What the address narrows the list to: the filter, what was typed, and what of it makes no sense."""
-
-    filter: ChargeFilter
-    form: Mapping[str, str]
-    errors: Mapping[str, str]
-
-    @property
-    def query(self) -> str:
-        """The same narrowing as a query string, without empty parts."""
-        return urlencode({name: value for name, value in self.form.items() if value})
+from publisher_dashboard.charge_pages import Reach, download_list, show_charge, show_list
+from publisher_dashboard.refunds import give_back, show_refund
+from publisher_dashboard.visit import Need, Visit
 
 
 def show(visit: Visit) -> Response:
     """The table, its sum, and the way to the next page."""
-    narrowing, sites, crawlers = _narrow(visit)
-    cursor = visit.query("after") if _CURSOR.fullmatch(visit.query("after")) else None
-    with visit.desk.database.read() as connection:
-        # With a day that is none nothing is listed or summed: it would look like the answer to another question.
-        page = ChargePage((), None) if narrowing.errors else list_charges(connection, narrowing.filter, cursor)
-        sums = [] if narrowing.errors else sum_charges(connection, narrowing.filter)
-        lives = [live_version(connection, one.site_id) for one in sites]
-    path = visit.publisher_path("charges")
-    following = urlencode({"after": page.next_cursor}) if page.next_cursor else ""
-    query = narrowing.query
-    return visit.render(
-        "charges.html",
-        HTTPStatus.UNPROCESSABLE_ENTITY if narrowing.errors else HTTPStatus.OK,
-        charges=page.charges,
-        sums=sums,
-        form=narrowing.form,
-        errors=narrowing.errors,
-        filters=query,
-        states=STATES,
-        site_options=[(one.host, one.host) for one in sites],
-        crawler_options=[(name, name) for name in crawlers],
-        known_rules=_rule_names(live.rules for live in lives if live is not None),
-        next_page=f"{path}?{'&'.join(part for part in (query, following) if part)}" if following else None,
-        first_page=f"{path}{'?' if query else ''}{query}" if cursor else None,
-    )
+    return show_list(visit, _reach(visit))
 
 
 def show_one(visit: Visit) -> Response:
-    """One charge: what was sold, in which state it is, and its entries."""
-    own = frozenset({visit.publisher.publisher_id})
-    with visit.desk.database.read() as connection:
-        charge = charge_by_id(connection, str(visit.request.path_params["charge_id"]), publisher_ids=own)
-        if charge is None:
-            raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
-        entries = charge_entries(connection, charge.charge_id)
-        parties = account_parties(connection, entries)
-        sites = list_sites(connection, visit.publisher.publisher_id, with_removed=True)
-    return visit.render(
-        "charge.html",
-        charge=charge,
-        scheme=next((one.scheme for one in sites if one.host == charge.site and one.scheme), "https"),
-        entries=entries,
-        parties=parties,
-        states=STATES,
-        explanation=_explain(charge),
-        delivery=None if charge.delivery is None else DELIVERIES[charge.delivery],
-    )
+    """One charge with its entries."""
+    return show_charge(visit, _reach(visit))
 
 
 def download(visit: Visit) -> Response:
-    """Exactly the charges of this filter as CSV, written while it is read, so that its length does not matter."""
-    narrowing, _, _ = _narrow(visit)
-    if narrowing.errors:
-        raise Turned(HTTPStatus.UNPROCESSABLE_ENTITY, " ".join(narrowing.errors.values()))
-    return csv_answer("charges.csv", CSV_COLUMNS, _csv_rows(visit, narrowing.filter))
+    """Exactly the charges of this filter as CSV."""
+    return download_list(visit, _reach(visit))
 
 
-def _narrow(visit: Visit) -> tuple[Narrowing, list[Site], list[str]]:
-    """Read the filter from the address. An unknown site or crawler matches nothing, rather than everything."""
-    form = {name: visit.query(name) for name in _FILTERS}
-    with visit.desk.database.read() as connection:
-        sites = list_sites(connection, visit.publisher.publisher_id, with_removed=True)
-        crawlers = {one.name: one.crawler_id for one in list_crawlers(connection)}
-    errors: dict[str, str] = {}
-    since, until = read_days(form, errors)
-    hosts = {one.host: one.site_id for one in sites}
-    narrowed = ChargeFilter(
-        publisher_ids=frozenset({visit.publisher.publisher_id}),
-        site_id=hosts.get(form["site"], -1) if form["site"] else None,
-        crawler_id=crawlers.get(form["crawler"], -1) if form["crawler"] else None,
-        since_micros=since,
-        until_micros=until,
-        rule=form["rule"] or None,
+def ask_refund(visit: Visit) -> Response:
+    """The form that gives a charge back."""
+    return show_refund(visit, _reach(visit))
+
+
+def refund(visit: Visit) -> Response:
+    """Give a charge back, whole or in part."""
+    return give_back(visit, _reach(visit))
+
+
+def _reach(visit: Visit) -> Reach:
+    return Reach(
+        visit.publisher_path("charges"),
+        publisher_id=visit.publisher.publisher_id,
+        may_export=visit.may(Need.EXPORT),
+        may_refund=visit.may(Need.REFUND),
     )
-    return Narrowing(narrowed, form, errors), sites, list(crawlers)
-
-
-def _rule_names(lives: Iterable[RuleSet]) -> list[str]:
-    """The rules that are live somewhere, to choose from; one that is gone can still be typed."""
-    return sorted({rule.name for rules in lives for rule in rules}, key=str.casefold)[:_RULES_OFFERED_MAX]
-
-
-def _csv_rows(visit: Visit, narrowed: ChargeFilter) -> Iterator[list[str | int]]:
-    with visit.desk.database.read() as connection:
-        for charge in stream_charges(connection, narrowed):
-            yield _csv_row(charge)
-
-
-def _csv_row(charge: ChargeView) -> list[str | int]:
-    """One charge; ``earned`` is its price while it is live, else nothing: the column sums to what the screen says."""
-    earned = charge.amount.amount_micros if charge.state is Phase.LIVE else 0
-    names = (charge.site, charge.target, charge.crawler, charge.rule)
-    return [
-        at(charge.opened_at_micros).isoformat(timespec="microseconds"),
-        charge.charge_id,
-        "free" if charge.grant is not None and charge.state is Phase.LIVE else STATES[charge.state],
-        *(safe_cell(name or "") for name in names),
-        charge.rule_version,
-        safe_cell(charge.licence or ""),
-        safe_cell(charge.offer),
-        charge.amount.currency,
-        format_micros(charge.amount.amount_micros),
-        format_micros(earned),
-        earned,
-        safe_cell(charge.request_id),
-    ]
-
-
-def _explain(charge: ChargeView) -> str:
-    if charge.grant is not None:
-        came = DELIVERIES[charge.delivery] if charge.delivery is not None else ""
-        given_back = charge.state is not Phase.LIVE
-        return f"Free: {grant_words(charge.grant)}. {'Given back: it did not arrive.' if given_back else came}".strip()
-    match charge.state:
-        case Phase.LIVE:
-            return f"Paid. {DELIVERIES[charge.delivery]}" if charge.delivery is not None else "Paid."
-        case Phase.HELD:
-            return "The price is set aside while the page is being delivered; it is earned when all has arrived."
-        case Phase.VOIDED:
-            return "The delivery was not completed, so nothing was charged."
-        case Phase.REVERSED:
-            by = f", by {charge.author}" if charge.author else ""
-            return f"Given back{by}. The money is the crawler’s again."
-        case Phase.REDELIVERED:
-            return "Given back after a broken delivery; the crawler has since fetched the page for nothing."
-        case Phase.SUSPENDED:
-            return (
-                "In suspense: nobody knows whether the page arrived. The crawler can fetch it for nothing more, and "
-                "then the money is yours. After a day it goes back, or is yours too, where the site keeps what nobody "
-                "collects or the crawler left more pages unconfirmed than a day allows."
-            )
-        case Phase.CREDITED | Phase.RECORDED:
-            return "A credit."

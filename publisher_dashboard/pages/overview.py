@@ -18,8 +18,8 @@ from edge.store.entries import ChargeFilter, list_charges
 from edge.store.rulesets import Version, find_draft, live_version
 from edge.store.sites import list_sites
 from edge.store.traffic import HOUR_MICROS, read_traffic
+from publisher_dashboard.charge_pages import STATES
 from publisher_dashboard.chart import draw
-from publisher_dashboard.pages.charges import STATES
 from publisher_dashboard.rendering import month_name
 from publisher_dashboard.traffic_story import Prices, failed, refused, watched, watching_prices, would_earn
 from publisher_dashboard.visit import Visit

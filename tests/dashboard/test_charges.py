@@ -12,7 +12,7 @@ from sqlalchemy import update
 from edge.core.money import format_micros
 from edge.store.entries import ChargeFilter, list_charges, sum_charges
 from edge.store.tables import crawler
-from publisher_dashboard.pages.charges import STATES
+from publisher_dashboard.charge_pages import STATES
 from publisher_dashboard.rendering import money
 from tests.dashboard.conftest import Browser, House
 from tests.support.newsroom import sell_a_free_page
