@@ -159,6 +159,12 @@ class CurrencyNotAllowed(SpendingStopped):
     reason = "currency"
 
 
+class RobotsForbid(SpendingStopped):
+    """The site's robots.txt does not let this crawler have the page, and the policy obeys it."""
+
+    reason = "robots"
+
+
 class PriceUnknown(SpendingStopped):
     """The page has a price that was not known before, and the policy is not to ask."""
 

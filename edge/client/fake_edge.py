@@ -12,6 +12,7 @@ registered::
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -32,6 +33,9 @@ from edge.core.message import Request
 from edge.core.money import Money, parse_price
 from edge.core.receipts import Receipt, sign_receipt
 from edge.core.refusals import REFUSALS, RefusalCode
+from edge.core.rules import Action, Rule, RuleSet, everything_else
+from edge.core.signals.price_list import PriceList, Reader, price_list_document
+from edge.core.signals.published import PATHS, Signal
 from edge.core.signature_agent import normalise_agent_url
 from edge.core.terms import Offer, OfferMistake, read_offer
 from edge.core.web_bot_auth import KeyAnswer, KeyUnknown, Unsigned, Verified, covers_target, examine
@@ -39,6 +43,7 @@ from edge.core.web_bot_auth import KeyAnswer, KeyUnknown, Unsigned, Verified, co
 PAGE = b"<p>A page that is worth its price.</p>" * 20
 RECEIPTS = "/.well-known/receipts/"
 KEYS = "/.well-known/farebox/jwks.json"
+PRICE_LIST = PATHS[Signal.PRICES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class FakeEdge:
     the signature that paid. ``twist`` may replace the answer to a request, given its number (from 1) and the answer
     that an honest seller would give. ``moved`` maps paths to where they went. ``page`` is the body of a path, whose
     ETag is made of it. ``funds``, where given, are all that may be spent here; ``robots`` is what robots.txt says.
+    ``publishes`` says whether there is a signed price list; it knows of ``prices``, not of what ``twist`` does.
     """
 
     price: Money = field(default_factory=lambda: parse_price("USD 0.01"))
@@ -79,6 +85,7 @@ class FakeEdge:
     page: Callable[[str], bytes] = lambda path: PAGE
     funds: Money | None = None
     robots: str = ""
+    publishes: bool = True
     keys: dict[tuple[str, str], PublicKey] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     seen: list[Request] = field(default_factory=list)
@@ -124,6 +131,8 @@ class FakeEdge:
             return Reply(200, body=public_keys_to_jwks([public_half(self.signing_key)]))
         if request.path.startswith(RECEIPTS):
             return self._receipt(request.path.removeprefix(RECEIPTS))
+        if request.path == PRICE_LIST and self.publishes:
+            return self._price_list(request)
         if request.path in ALWAYS_FREE_PATHS:
             is_there = request.path == "/robots.txt" and self.robots
             return Reply(200, (), self.robots.encode()) if is_there else Reply(404)
@@ -133,6 +142,26 @@ class FakeEdge:
         if price.amount_micros == 0:
             return self._page(request)
         return self._sell(request, price)
+
+    def _price_list(self, request: Request) -> Reply:
+        """The signed list of ``prices`` and ``price``, for a crawler that is known or for anybody."""
+        free = [Rule(path, where=_pattern(path)) for path, price in self.prices.items() if not price.amount_micros]
+        sold = [
+            Rule(path, where=_pattern(path), action=Action.CHARGE, price=price)
+            for path, price in self.prices.items()
+            if price.amount_micros
+        ]
+        is_known = isinstance(examine(request, self.find_key, time.time(), allow_loopback_http=True), Verified)
+        now, currency = int(time.time()), self.price.currency
+        same = [rule for rule in sold if rule.price is not None and rule.price.currency == currency]
+        prices = PriceList(
+            issuer="fake", site="127.0.0.1", version=1, issued_at=now, expires_at=now + 3600, currency=currency,
+            case_sensitive=True, in_band_pricing=False, complete=same == sold,
+            reader=Reader("Bot", "", "other", "signed") if is_known else None,
+            rules=RuleSet((*free, *same), everything_else(Action.CHARGE, self.price)),
+        )  # fmt: skip
+        document = orjson.dumps(price_list_document(prices, self.signing_key))
+        return Reply(200, (("content-type", "application/json"),), document)
 
     def _page(self, request: Request, *sold: tuple[str, str]) -> Reply:
         """A page with its validator, or 304 for whom it has not changed (RFC 9110 section 13.1.2)."""
@@ -209,6 +238,11 @@ class FakeEdge:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def _pattern(path: str) -> str:
+    """A path as a rule's address that means just this path."""
+    return re.sub(r"([\\*:(){}?+])", r"\\\1", path)
 
 
 def _too_low(offer: Offer) -> RefusalCode:

@@ -18,7 +18,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from edge.client.answers import Answer, Delivered, is_page, price_of, refusal_of, retry_after
 from edge.client.errors import (
@@ -35,6 +35,9 @@ from edge.client.wallet import Asked, Ready, SignMore, Wallet
 from edge.core.money import Money
 from edge.core.refusals import CrawlerError
 from edge.core.terms import CRAWLER_ERROR
+
+if TYPE_CHECKING:
+    from edge.core.rules import Rule
 
 T = TypeVar("T")
 
@@ -54,12 +57,15 @@ class Wait:
 class Quote:
     """The most that a page costs now; ``price`` is None where nothing is asked for it.
 
-    It may cost nothing all the same: what an account gets free is decided with the purchase alone.
+    It may cost nothing all the same: what an account gets free is decided with the purchase alone. ``rule`` is the
+    one of the site's price list that says so, None where the page was asked; ``knows_us`` that the list was for us.
     """
 
     url: str
     price: Money | None
     status: int
+    rule: Rule | None = None
+    knows_us: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,11 +44,15 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a request with these headers; expects a ``Head`` (or ``Answer``) or a ``NoAnswer``."""
+    """Send a request with these headers; expects a ``Head`` (or ``Answer``) or a ``NoAnswer``.
+
+    With ``most_bytes`` no more of a body is read than that: what is longer is an answer with a fault.
+    """
 
     url: str
     headers: Headers
     method: str = "GET"
+    most_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,20 +11,21 @@ from typing import Any
 import httpx2
 
 from edge.client.answers import Answer, Delivered
-from edge.client.errors import CrawlRefused, PageUnreachable, PaymentInDoubt
-from edge.client.fetching import Quote, Resolved, drive, drive_async, quote, resolve
+from edge.client.errors import CrawlRefused, PageUnreachable, PaymentInDoubt, RobotsForbid
+from edge.client.fetching import Quote, Resolved, drive, drive_async, resolve
 from edge.client.flow import NoAnswer, Send
 from edge.client.httpx_transport import DELIVERED, PRICE, AsyncPayingTransport, PayingTransport, no_answer
 from edge.client.plan import NoQuote, Plan, make_plan
 from edge.client.receipt_check import ReceiptProblem, collect_receipts
-from edge.client.site_signals import SiteSignals, read_signals
+from edge.client.site_reading import SiteReading
+from edge.client.site_signals import SiteSignals
 from edge.client.wallet import Wallet
 from edge.core.fields import collect
 from edge.core.money import Money
 
 TIMEOUT_SECONDS = 30.0
 NOT_MODIFIED = 304
-UNQUOTED = (CrawlRefused, PageUnreachable, PaymentInDoubt, httpx2.TransportError)
+UNQUOTED = (CrawlRefused, RobotsForbid, PageUnreachable, PaymentInDoubt, httpx2.TransportError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,20 @@ class Page:
 class PaidClient:
     """Gets pages and pays for them; a context manager. ``options`` go to ``httpx2.Client``.
 
-    ``inner`` is a transport of your own below the paying one, for proxies or certificates.
+    ``inner`` is a transport of your own below the paying one, for proxies or certificates. With ``price_lists`` False
+    every price is asked of its page.
     """
 
-    def __init__(self, wallet: Wallet, *, inner: httpx2.BaseTransport | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        wallet: Wallet,
+        *,
+        inner: httpx2.BaseTransport | None = None,
+        price_lists: bool = True,
+        **options: Any,
+    ) -> None:
         self.wallet = wallet
+        self._reading = SiteReading(wallet, price_lists)
         plain = inner or httpx2.HTTPTransport()
         settings = {"follow_redirects": True, "timeout": TIMEOUT_SECONDS, **options}
         self._paying = httpx2.Client(transport=PayingTransport(wallet, plain), **settings)
@@ -83,14 +93,18 @@ class PaidClient:
         ``only_if_changed`` sends the validators of the last time, so that an unchanged page costs nothing. Raises the
         errors of ``edge.client.errors``, and httpx2's own where no money was involved.
         """
+        drive(self._reading.check_robots(url), self.send)
         sent = _headers(self.wallet, url, only_if_changed, headers)
         page = _page(self._paying.get(url, headers=sent, extensions=_extensions(price)))
         _remember(self.wallet, url, page)
         return page
 
     def quote(self, url: str) -> Quote:
-        """What a page costs, without buying it. Raises ``CrawlRefused`` or ``PageUnreachable``."""
-        return drive(quote(self.wallet, url), self.send)
+        """What a page costs, without buying it: by the site's signed price list where it has one, else by asking.
+
+        Raises ``CrawlRefused``, ``RobotsForbid`` or ``PageUnreachable``.
+        """
+        return drive(self._reading.quote(url), self.send)
 
     def plan(self, urls: Iterable[str]) -> Plan:
         """Quote pages, and say what buying them would cost and what the policy would keep from it."""
@@ -98,7 +112,7 @@ class PaidClient:
 
     def signals(self, url: str) -> SiteSignals:
         """What the page's host says to crawlers in robots.txt: what is allowed, and its licences."""
-        return drive(read_signals(url), self.send)
+        return drive(self._reading.robots(url), self.send)
 
     def resolve(self) -> list[Resolved]:
         """Find out about every purchase whose answer never came, such as after a crash."""
@@ -111,10 +125,17 @@ class PaidClient:
     def send(self, step: Send) -> Answer | NoAnswer:
         """Carry out one step of a conversation without paying by itself."""
         try:
-            response = self._asking.request(step.method, step.url, headers=dict(step.headers))
+            if step.most_bytes is None:
+                return _answer(self._asking.request(step.method, step.url, headers=dict(step.headers)))
+            with self._asking.stream(step.method, step.url, headers=dict(step.headers)) as response:
+                body = bytearray()
+                for piece in response.iter_bytes():
+                    body += piece
+                    if len(body) > step.most_bytes:
+                        break
         except httpx2.TransportError as why:
             return no_answer(why)
-        return _answer(response)
+        return _bounded(response, bytes(body), step.most_bytes)
 
     def try_quote(self, url: str) -> Quote | NoQuote:
         """As ``quote``, with the reason where there is none."""
@@ -127,8 +148,16 @@ class PaidClient:
 class AsyncPaidClient:
     """The same on asyncio; an async context manager."""
 
-    def __init__(self, wallet: Wallet, *, inner: httpx2.AsyncBaseTransport | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        wallet: Wallet,
+        *,
+        inner: httpx2.AsyncBaseTransport | None = None,
+        price_lists: bool = True,
+        **options: Any,
+    ) -> None:
         self.wallet = wallet
+        self._reading = SiteReading(wallet, price_lists)
         plain = inner or httpx2.AsyncHTTPTransport()
         settings = {"follow_redirects": True, "timeout": TIMEOUT_SECONDS, **options}
         self._paying = httpx2.AsyncClient(transport=AsyncPayingTransport(wallet, plain), **settings)
@@ -156,6 +185,7 @@ class AsyncPaidClient:
         headers: Mapping[str, str] | None = None,
     ) -> Page:
         """As ``PaidClient.get``."""
+        await drive_async(self._reading.check_robots(url), self.send)
         sent = _headers(self.wallet, url, only_if_changed, headers)
         page = _page(await self._paying.get(url, headers=sent, extensions=_extensions(price)))
         await asyncio.to_thread(_remember, self.wallet, url, page)
@@ -163,7 +193,7 @@ class AsyncPaidClient:
 
     async def quote(self, url: str) -> Quote:
         """As ``PaidClient.quote``."""
-        return await drive_async(quote(self.wallet, url), self.send)
+        return await drive_async(self._reading.quote(url), self.send)
 
     async def plan(self, urls: Iterable[str]) -> Plan:
         """As ``PaidClient.plan``."""
@@ -171,7 +201,7 @@ class AsyncPaidClient:
 
     async def signals(self, url: str) -> SiteSignals:
         """As ``PaidClient.signals``."""
-        return await drive_async(read_signals(url), self.send)
+        return await drive_async(self._reading.robots(url), self.send)
 
     async def resolve(self) -> list[Resolved]:
         """As ``PaidClient.resolve``."""
@@ -184,10 +214,17 @@ class AsyncPaidClient:
     async def send(self, step: Send) -> Answer | NoAnswer:
         """As ``PaidClient.send``."""
         try:
-            response = await self._asking.request(step.method, step.url, headers=dict(step.headers))
+            if step.most_bytes is None:
+                return _answer(await self._asking.request(step.method, step.url, headers=dict(step.headers)))
+            async with self._asking.stream(step.method, step.url, headers=dict(step.headers)) as response:
+                body = bytearray()
+                async for piece in response.aiter_bytes():
+                    body += piece
+                    if len(body) > step.most_bytes:
+                        break
         except httpx2.TransportError as why:
             return no_answer(why)
-        return _answer(response)
+        return _bounded(response, bytes(body), step.most_bytes)
 
     async def try_quote(self, url: str) -> Quote | NoQuote:
         """As ``PaidClient.try_quote``."""
@@ -223,6 +260,12 @@ def _remember(wallet: Wallet, url: str, page: Page) -> None:
     etag, modified = page.headers.get("etag"), page.headers.get("last-modified")
     if page.status == 200 and (etag or modified):
         wallet.store.remember_page(url, etag, modified)
+
+
+def _bounded(response: httpx2.Response, body: bytes, most_bytes: int) -> Answer:
+    fields, _ = collect(response.headers.multi_items())
+    fault = f"it is longer than {most_bytes} bytes" if len(body) > most_bytes else None
+    return Answer(response.status_code, fields, body[:most_bytes], fault)
 
 
 def _answer(response: httpx2.Response) -> Answer:

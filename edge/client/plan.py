@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge.client.fetching import Quote
+from edge.client.free_terms import FreeTerms
 from edge.client.spend_policy import Cap, domain_of
 from edge.client.wallet import SCOPE_WORDS, Wallet
 from edge.core.money import Money
@@ -26,11 +27,13 @@ class NoQuote:
 
 @dataclass(frozen=True, slots=True)
 class PlannedPage:
-    """One page: ``price`` is None where it is free or not known. ``kept_by`` says why it would not be got."""
+    """One page: ``price`` is None where it is free or not known. ``kept_by`` says why it would not be got, ``free_by``
+    by which term of the price list a page with a price is free."""
 
     url: str
     price: Money | None
     kept_by: str | None = None
+    free_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,15 @@ def make_plan(wallet: Wallet, quotes: Sequence[Quote | NoQuote]) -> Plan:
     """Hold quotes against the policy and what the store says is spent already."""
     at_micros = wallet.now_micros()
     taken: dict[tuple[str, str, str], int] = {}
+    free = FreeTerms(wallet, at_micros)
     pages = []
     for found in quotes:
         if isinstance(found, NoQuote):
             pages.append(PlannedPage(found.url, None, found.reason))
         elif found.price is None or found.price.amount_micros == 0:
             pages.append(PlannedPage(found.url, None))
+        elif (term := free.term_of(found)) is not None:
+            pages.append(PlannedPage(found.url, None, free_by=term))
         else:
             pages.append(_priced(wallet, found.url, found.price, taken, at_micros))
     return Plan(tuple(pages))

@@ -77,7 +77,13 @@ def plan(
 def _tell_plan(made: Plan, signals: Signals, *, as_json: bool) -> None:
     if as_json:
         pages = [
-            {"url": page.url, "price": amount(page.price), "buys": page.kept_by is None, "kept_by": page.kept_by}
+            {
+                "url": page.url,
+                "price": amount(page.price),
+                "buys": page.kept_by is None,
+                "kept_by": page.kept_by,
+                "free_by": page.free_by,
+            }
             for page in made.pages
         ]
         domains = {
@@ -91,7 +97,8 @@ def _tell_plan(made: Plan, signals: Signals, *, as_json: bool) -> None:
         say_json({"pages": pages, "domains": domains, "cost": amounts(made.cost), "wanted": amounts(made.wanted)})
         return
     for page in made.pages:
-        typer.echo(f"{words(page.price):>16}  {page.url}{f'  NOT: {page.kept_by}' if page.kept_by else ''}")
+        more = f"  NOT: {page.kept_by}" if page.kept_by else f"  ({page.free_by})" if page.free_by else ""
+        typer.echo(f"{words(page.price):>16}  {page.url}{more}")
     for domain, cost in made.by_domain().items():
         said = signals.by_domain.get(domain)
         told = [*(said.licences if said else ()), *(said.content_signals if said else ())]

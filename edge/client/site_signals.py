@@ -4,7 +4,7 @@ Rules of this file
 - robots.txt is asked for at the page's own host, over at most five redirects. One that is not there allows everything,
   one that cannot be had (5xx, no answer) allows nothing (RFC 9309 section 2.3.1).
 - ``License:`` (RSL 1.0) and ``Content-Signal:`` lines are told, not obeyed: they are for people to decide about.
-- Signed price lists and bulk quotes are not offered by the edge yet; a page's price is asked of the page itself.
+- The signed price list is read in ``price_lists``.
 """
 
 from __future__ import annotations
@@ -26,12 +26,16 @@ _EVERYTHING, _NOTHING = "", "User-agent: *\nDisallow: /\n"
 
 @dataclass(frozen=True, slots=True)
 class SiteSignals:
-    """One host's robots.txt. ``licences`` are addresses, ``content_signals`` the lines as they are written."""
+    """One host's robots.txt. ``licences`` are addresses, ``content_signals`` the lines as they are written.
+
+    ``is_unreachable`` says that it could not be had just now, so that nothing is allowed.
+    """
 
     url: str
     rules: Protego
     licences: tuple[str, ...] = ()
     content_signals: tuple[str, ...] = ()
+    is_unreachable: bool = False
 
     def allows(self, url: str, user_agent: str) -> bool:
         """Whether robots.txt lets this crawler have the page."""
@@ -47,9 +51,9 @@ def read_signals(url: str) -> Conversation[SiteSignals]:
     robots = urljoin(url, "/robots.txt")
     where = robots
     for _ in range(REDIRECTS_MAX + 1):
-        came = yield Send(where, ())
-        if not isinstance(came, Answer) or came.fault is not None or came.status >= 500:
-            return SiteSignals(robots, Protego.parse(_NOTHING))
+        came = yield Send(where, (), most_bytes=ROBOTS_BYTES_MAX)
+        if not isinstance(came, Answer) or came.status >= 500 or _is_broken(came):
+            return SiteSignals(robots, Protego.parse(_NOTHING), is_unreachable=True)
         if not 300 <= came.status < 400:
             return _parsed(robots, came)
         try:
@@ -57,6 +61,11 @@ def read_signals(url: str) -> Conversation[SiteSignals]:
         except BadPageUrl:
             break
     return SiteSignals(robots, Protego.parse(_EVERYTHING))
+
+
+def _is_broken(came: Answer) -> bool:
+    """Whether it did not come whole; of one that is longer than has to be read, the beginning counts."""
+    return came.fault is not None and len(came.body) < ROBOTS_BYTES_MAX
 
 
 def _parsed(robots: str, came: Answer) -> SiteSignals:

@@ -45,7 +45,8 @@ class SpendPolicy:
     with one spend store. ``allow_domains``, when given, are the only ones where money is spent; ``deny_domains`` are
     never. ``on_unknown_price``: ``ask`` learns the price first and offers that as the maximum, ``pay_up_to_cap`` offers
     ``per_request`` at once and saves a round trip, ``skip`` buys only what was quoted. A page that was bought less than
-    ``buy_again_after_hours`` ago is not bought again. Raises ``BadPolicy``.
+    ``buy_again_after_hours`` ago is not bought again. ``robots_as`` is the product token for which ``PaidClient`` obeys
+    robots.txt; without one it does not read it. Raises ``BadPolicy``.
     """
 
     per_request: Amounts
@@ -56,6 +57,7 @@ class SpendPolicy:
     deny_domains: Iterable[str] = ()
     on_unknown_price: OnUnknownPrice = "ask"
     buy_again_after_hours: int = 0
+    robots_as: str | None = None
     _request_caps: dict[str, Money] = field(init=False, repr=False)
     _caps: tuple[Cap, ...] = field(init=False, repr=False)
 

@@ -165,6 +165,7 @@ def test_an_unchanged_page_is_not_paid_for_again(client: PaidClient, edge: FakeE
 
 
 def test_a_plan_says_what_the_caps_would_keep(tmp_path: Path, edge: FakeEdge) -> None:
+    edge.publishes = False  # what the twist refuses is on no list
     edge.prices = {"/free": parse_price("USD 0"), "/dear": parse_price("USD 0.05")}
     edge.twist = lambda number, request, honest: (
         Reply(403, (("crawler-error", "CrawlerForbidden"),)) if request.path == "/no" else honest

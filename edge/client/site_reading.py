@@ -1,0 +1,51 @@
+"""What a client reads of a site before it crawls: robots.txt and the price list, each once while it counts."""
+
+from __future__ import annotations
+
+from edge.client.errors import RobotsForbid
+from edge.client.fetching import Conversation, Quote, quote
+from edge.client.price_lists import PriceLists
+from edge.client.site_cache import SiteCache
+from edge.client.site_signals import SiteSignals, read_signals
+from edge.client.wallet import Wallet
+
+ROBOTS_SECONDS = 3_600.0
+UNREACHABLE_SECONDS = 60.0
+
+
+class SiteReading:
+    """The memory of one client; its conversations are carried out by whoever holds the connections."""
+
+    def __init__(self, wallet: Wallet, price_lists: bool) -> None:
+        def clock() -> float:
+            return wallet.now_micros() / 1_000_000
+
+        self._wallet = wallet
+        self._robots: SiteCache[SiteSignals] = SiteCache(clock)
+        self._lists = PriceLists(wallet, SiteCache(clock)) if price_lists else None
+
+    def robots(self, url: str) -> Conversation[SiteSignals]:
+        """What the page's host says in robots.txt, not older than an hour."""
+        found = self._robots.find(url)
+        if found is None:
+            found = yield from read_signals(url)
+            self._robots.keep(url, found, UNREACHABLE_SECONDS if found.is_unreachable else ROBOTS_SECONDS)
+        return found
+
+    def check_robots(self, url: str) -> Conversation[None]:
+        """Raise ``RobotsForbid`` where the policy obeys robots.txt and that does not allow the page."""
+        agent = self._wallet.policy.robots_as
+        if agent is None:
+            return
+        found = yield from self.robots(url)
+        if not found.allows(url, agent):
+            raise RobotsForbid(url, f"robots.txt does not allow it to {agent}; nothing was asked for")
+
+    def quote(self, url: str) -> Conversation[Quote]:
+        """What a page costs: by the site's list, else by asking the page."""
+        yield from self.check_robots(url)
+        if self._lists is not None:
+            listed = yield from self._lists.quote(url)
+            if listed is not None:
+                return listed
+        return (yield from quote(self._wallet, url))
