@@ -187,6 +187,7 @@ def test_a_bare_jwk_without_a_kid_is_read(certificate: Certificate) -> None:
 
     async def act(scene: Scene) -> None:
         assert await scene.ask() == public_half(KEY)
+        assert CONNECTED == [PUBLIC], "the hook sees what is connected to"
 
     play(certificate, answer(orjson.dumps(jwk)), act)
 

@@ -75,6 +75,7 @@ class SigningCrawler:
         covered: Sequence[str] | None = None,
         nonce: str | None = None,
         created: int | None = None,
+        seconds: int = 120,
         version: str = "1.1",
     ) -> bytes:
         """A signed request with these header lines; it covers every price header among them unless told otherwise."""
@@ -91,7 +92,7 @@ class SigningCrawler:
             self.host,
             covered,
             start,
-            start + 120,
+            start + seconds,
             nonce or f"{self.number}-{next(self._nonces)}",
         )
         return request(
