@@ -72,7 +72,7 @@ lock: python
 
 clean:
 	@echo "clean: environments, caches and builds; databases and keys stay"
-	@rm -rf .venv .venv-* benchmarks/.peers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis htmlcov
+	@rm -rf .venv .venv-* benchmarks/.peers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis htmlcov publisher_dashboard/static/vendor
 	@rm -rf examples/typescript/node_modules
 	@rm -f .setup.lock examples/typescript/.npm.lock .coverage .coverage.*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,6 +5,7 @@ Rules of this file
 - Money is written from integers, to the last micro-unit that is not zero: $0.0025, never $0.00.
 - Times are UTC and say so.
 - A static file's name holds a hash of its bytes, so that a browser may keep it for ever and never keeps an old one.
+- Front-end libraries lie in ``static/vendor`` when the build put them there; pages do without those that are not.
 """
 
 from __future__ import annotations
@@ -44,10 +45,11 @@ class StaticFile:
 
 
 class Rendering:
-    """The templates and static files of one dashboard, read when it is made."""
+    """The templates and static files of one dashboard, read when it is made; ``static`` is where the files lie."""
 
-    def __init__(self) -> None:
-        files = [_static_file(path) for path in sorted((_HERE / "static").iterdir()) if path.is_file()]
+    def __init__(self, static: Path = _HERE / "static") -> None:
+        places = (*sorted(static.iterdir()), *sorted((static / "vendor").glob("*.js")))
+        files = [_static_file(path) for path in places if path.is_file()]
         self.static_files: Mapping[str, StaticFile] = {file.name: file for _, file in files}
         urls = {original: f"/static/{file.name}" for original, file in files}
         self._templates = Environment(
@@ -57,7 +59,9 @@ class Rendering:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals.update(static=urls.__getitem__, decimals=decimals, table_decimals=table_decimals)
+        self._templates.globals.update(
+            static=urls.__getitem__, library=urls.get, decimals=decimals, table_decimals=table_decimals
+        )
         self._templates.filters.update(
             money=money, money_cell=money_cell, amount_cell=amount_cell,
             price=price, per_thousand=per_thousand, count=count, moment=moment,

@@ -42,6 +42,7 @@ def main(arguments: list[str]) -> int:
         with (ROOT / ".setup.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two targets at once must not build one environment
             set_up(arguments[0])
+            subprocess.run([sys.executable, ROOT / "scripts" / "front_end.py"], check=True)
     except subprocess.CalledProcessError as error:
         print(f"setup: `{_shown(error.cmd)}` failed with status {error.returncode}; see above.", file=sys.stderr)
         return 1

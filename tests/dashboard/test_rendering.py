@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from edge.core.money import Money
 from publisher_dashboard.browser_names import browser_name
 from publisher_dashboard.rendering import (
+    Rendering,
     ago,
     count,
     decimals,
@@ -23,6 +26,7 @@ from publisher_dashboard.rendering import (
     plural,
     price,
 )
+from publisher_dashboard.taste import Taste
 
 
 @pytest.mark.parametrize(
@@ -111,3 +115,16 @@ def test_counts_are_grouped_and_words_agree() -> None:
 )
 def test_a_browser_is_named_as_its_owner_would(user_agent: str | None, name: str) -> None:
     assert browser_name(user_agent) == name
+
+
+def test_a_page_loads_a_library_that_the_build_put_there_and_does_without_one_that_is_not(tmp_path: Path) -> None:
+    static = tmp_path / "static"
+    shutil.copytree(Path("publisher_dashboard/static"), static, ignore=shutil.ignore_patterns("vendor"))
+    context = {"taste": Taste(), "form": {}, "errors": {}, "why": "", "operator": "harbour", "session": None}
+    assert "htmx" not in re.sub("<meta[^>]*>", "", Rendering(static).page("sign_in.html", context))
+    (static / "vendor").mkdir()
+    (static / "vendor" / "htmx.js").write_text("// a library")
+    rendering = Rendering(static)
+    [name] = [name for name in rendering.static_files if name.startswith("htmx.")]
+    assert f'<script src="/static/{name}" defer></script>' in rendering.page("sign_in.html", context)
+    assert rendering.static_files[name].content == b"// a library"
