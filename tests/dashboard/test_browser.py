@@ -23,7 +23,9 @@ def test_long_unbroken_names_break_no_page(chromium: Browser, served: Served) ->
         connection.exec_driver_sql("UPDATE rule_set SET document = replace(document, 'Archive', ?)", (name,))
         connection.exec_driver_sql("UPDATE rule_draft SET document = replace(document, 'Archive', ?)", (name,))
         connection.exec_driver_sql("UPDATE publisher SET name = ? || id", (name,))
-        connection.exec_driver_sql("UPDATE crawler SET name = ? || id, operator = ?", (name, name))
+        connection.exec_driver_sql(
+            "UPDATE crawler SET name = ? || id, name_key = lower(?) || id, operator = ?", (name, name, name)
+        )
         connection.exec_driver_sql("UPDATE traffic SET crawler = ? || crawler, rule = ? || rule", (name, name))
     context, window = open_window(chromium, served)
     page, wrong = window.page, []
@@ -172,7 +174,9 @@ def test_what_a_crawler_or_a_person_wrote_runs_nowhere(chromium: Browser, served
         for name in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all():
             connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
         connection.exec_driver_sql("UPDATE entry SET target = '/' || ?, rule = ?, request_id = ?", (evil, evil, evil))
-        connection.exec_driver_sql("UPDATE crawler SET name = ? || id, operator = ?", (evil, evil))
+        connection.exec_driver_sql(
+            "UPDATE crawler SET name = ? || id, name_key = lower(?) || id, operator = ?", (evil, evil, evil)
+        )
         connection.exec_driver_sql("UPDATE traffic SET crawler = ? || crawler", (evil,))
     context, window = open_window(chromium, served, user_agent=f"{evil} Chrome")
     sign_in(window.page)

@@ -21,7 +21,7 @@ _SITE = "/sites/{host}"
 _OURS = "/publishers/1"
 _HERE = "/sites/harbour.example"
 _DOWNLOADS = (".csv", ".jsonl", ".json", ".xlsx", ".parquet", ".pdf", ".txt", ".zip", ".xml", ".svg")
-_STREAMS = frozenset({"/static/{name}", f"{_SITE}/activity/live"})
+_STREAMS = frozenset({"/static/{name}", f"{_SITE}/activity/live", "/operator/months/{month}/files/{name}"})
 _WAYS_ON = frozenset({"/"})
 
 
@@ -109,6 +109,8 @@ SCREENS: tuple[Screen, ...] = (
     Screen("/operator/registrations/{number:int}", "/operator/registrations/1", "operator-registration",
            "Operator: one registration"),
     Screen("/operator/registrations/{number:int}", "/operator/registrations/2"),
+    Screen("/operator/months", "/operator/months", "operator-months", "Operator: months"),
+    Screen("/operator/months/{month}", "/operator/months/2026-10", "operator-month", "Operator: one month"),
     Screen("/operator/webhooks", "/operator/webhooks", "operator-webhooks", "Operator: all webhooks"),
     # One's own, and what is not there
     Screen("/account", "/account", "account", "Account"),
