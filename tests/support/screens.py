@@ -54,6 +54,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen(f"{_PUBLISHER}/charges", f"{_OURS}/charges?crawler=nobody"),
     Screen(f"{_PUBLISHER}/charges", f"{_OURS}/charges?from=never", status=422),
     Screen(f"{_PUBLISHER}/charges/{{charge_id}}", f"{_OURS}/charges/{{charge}}", "charge", "One charge"),
+    Screen(f"{_PUBLISHER}/charges/{{charge_id}}/refund", f"{_OURS}/charges/{{charge}}/refund", "refund", "A refund"),
     Screen(f"{_PUBLISHER}/months", f"{_OURS}/months", "months", "Months"),
     Screen(f"{_PUBLISHER}/months/{{month}}", f"{_OURS}/months/2026-11", "month-open", "A month under way"),
     Screen(f"{_PUBLISHER}/months/{{month}}", f"{_OURS}/months/2026-10", "month-closed", "A closed month"),
