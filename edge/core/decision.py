@@ -176,6 +176,19 @@ def decide(
     identity = identify(request, policy, knowledge, now)
     if isinstance(identity, Visitor):
         return Admit(site, AdmitReason.VISITOR, identity)
+    return decide_crawler(request, resource, identity, site, policy, now, content_price)
+
+
+def decide_crawler(
+    request: CrawlRequest,
+    resource: Target,
+    identity: Crawler,
+    site: SitePolicy,
+    policy: Policy,
+    now: float,
+    content_price: Money | None = None,
+) -> Decision:
+    """Decide for a crawler that is known already: what a recorded request can be put to again."""
     if resource.ambiguity is not None:
         return _ambiguous(site, identity, resource)
     match = site.rules.match(resource.path, resource.query, identity, now)

@@ -27,11 +27,12 @@ class _Condition:
         self.query = query
 
     def holds(self, key: str, query: str | None, now: float) -> bool:
+        return self.covers(key, query) and (self.rule.when is None or self.rule.when.contains(now))
+
+    def covers(self, key: str, query: str | None) -> bool:
         if self.path is not None and not either_form(self.path, key):
             return False
-        if self.query is not None and not self.query.matches(query):
-            return False
-        return self.rule.when is None or self.rule.when.contains(now)
+        return self.query is None or self.query.matches(query)
 
 
 class _Bucket:
@@ -52,7 +53,7 @@ class _Bucket:
 class PathTable:
     """The addresses of one site's rules. Keys are paths as ``path_key`` gives them."""
 
-    __slots__ = ("_conditions", "_depth", "_directories", "_endings", "_exact", "_sensitive")
+    __slots__ = ("_conditions", "_depth", "_directories", "_endings", "_exact", "_sensitive", "_unsure")
 
     def __init__(self, *, case_sensitive: bool) -> None:
         self._sensitive = case_sensitive
@@ -61,6 +62,7 @@ class PathTable:
         self._depth = 0
         self._endings: _Bucket | None = None
         self._conditions: dict[int, _Condition] = {}
+        self._unsure: dict[tuple[int, ...], tuple[int, ...]] = {}
 
     def add(self, position: int, group: int, rule: Rule) -> None:
         """Enter a rule; positions arrive in ascending order, so every list stays sorted."""
@@ -103,6 +105,48 @@ class PathTable:
                 if (positions := self._endings.by_text.get(key[-length:])) is not None:
                     best = self._first(positions, key, query, groups, now, best)
         return best
+
+    def cover(self, key: str, query: str | None) -> tuple[int, ...]:
+        """What of an address matters here: of two addresses with equal covers, the same rule is the lowest for anyone.
+
+        A cover is made of the buckets that the path leads to, and of those of their rules that ask for more and get it.
+        """
+        found = self._buckets(key)
+        places = tuple([id(positions) for positions in found])
+        unsure = self._unsure.get(places)
+        if unsure is None:
+            unsure = self._unsure[places] = self._asking_more(found)
+        if not unsure:
+            return places
+        return (*places, -1, *(position for position in unsure if self._conditions[position].covers(key, query)))
+
+    def _buckets(self, key: str) -> list[_Positions]:
+        """The same way as ``lowest``, without looking into what is found."""
+        found = []
+        if (positions := self._exact.get(key)) is not None:
+            found.append(positions)
+        slashed = key + "/"
+        end = 0
+        for _ in range(self._depth):
+            end = slashed.find("/", end) + 1
+            if end == 0:
+                break
+            if (bucket := self._directories.get(slashed[:end])) is not None:
+                for length in bucket.lengths:
+                    if (positions := bucket.by_text.get(slashed[end : end + length])) is not None:
+                        found.append(positions)
+        if self._endings is not None:
+            for length in self._endings.lengths:
+                if (positions := self._endings.by_text.get(key[-length:])) is not None:
+                    found.append(positions)
+        return found
+
+    def _asking_more(self, found: list[_Positions]) -> tuple[int, ...]:
+        """The rules in these buckets whose pattern or parameters must be looked at for each address."""
+        positions = {position for bucket in found for rules in bucket.values() for position in rules}
+        known = self._conditions
+        asking = (at for at in positions if at in known and (known[at].path is not None or known[at].query is not None))
+        return tuple(sorted(asking))
 
     def _first(
         self, positions: _Positions, key: str, query: str | None, groups: tuple[int, ...], now: float, best: int

@@ -67,6 +67,16 @@ class RuleIndex:
             best = compiled.table.lowest(key, query, groups, now, best)
         return compiled.matches[best]
 
+    def cover(self, key: str, query: str | None) -> tuple[int, ...]:
+        """What of an address matters to these rules: where two covers are equal, so is the match, whoever asks when.
+
+        ``key`` is the path as ``path_key`` gives it. A cover is good for as long as this index lives.
+        """
+        compiled = self._compiled
+        if compiled is None:
+            compiled = self._compiled = _Compiled(self)
+        return compiled.table.cover(key, query)
+
     def explain(
         self, path: str, query: str | None, identity: Identity, now: float
     ) -> tuple[tuple[Skipped, ...], Match]:

@@ -23,6 +23,7 @@ from itertools import islice
 from edge.core.decision import Admit, Charge, DemandPayment, Refuse
 from edge.core.identity import ClaimedCrawler, Crawler, Visitor
 from edge.core.money import Money
+from edge.core.recorded import agent_of, facts_of, operator_of
 from edge.core.request import CrawlRequest
 from edge.core.sampling import Sample, stands_for
 from edge.core.target import Target
@@ -138,6 +139,9 @@ class ActivityRecorder:
             user_agent=request.fields.get("user-agent", ""),
             address=self._parts.kept(request.peer, seen.at_micros),
             requests=requests,
+            operator=operator_of(identity),
+            agent=agent_of(identity),
+            facts=int(facts_of(request, identity, seen.at_micros / 1_000_000)),
         )
 
     def _save_up(self, spent: int) -> None:

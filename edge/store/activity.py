@@ -30,7 +30,8 @@ AGENTS_REMEMBERED = 4096
 class Activity:
     """One request of a crawler. ``at_micros`` with ``number`` names it; ``price_micros`` is in the site's currency.
 
-    ``user_agent`` is its text, ``address`` what may be kept of where it came from.
+    ``user_agent`` is its text, ``address`` what may be kept of where it came from. ``operator``, ``agent`` and
+    ``facts`` are what deciding it again needs beside that (``edge.core.recorded``).
     """
 
     site_id: int
@@ -49,6 +50,9 @@ class Activity:
     user_agent: str
     address: str
     requests: int
+    operator: str = ""
+    agent: str | None = None
+    facts: int = 0
 
 
 _FIELDS = tuple(field.name for field in fields(Activity))

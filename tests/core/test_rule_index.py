@@ -292,3 +292,36 @@ def test_the_index_and_a_walk_down_the_list_agree(
         assert index.match(path, query, identity, now).position == expected
         skipped, match = index.explain(path, query, identity, now)
         assert match.position == len(skipped) == expected
+
+
+@given(
+    RULES, st.lists(st.tuples(PATHS, st.sampled_from([None, "page=1", "print=2"])), min_size=2, max_size=12), IDENTITIES
+)
+@settings(max_examples=80)
+def test_addresses_with_one_cover_have_one_match(
+    drawn: list[tuple[Who, str, bool, Window | None, str | None]],
+    addresses: list[tuple[str, str | None]],
+    identity: Identity,
+) -> None:
+    rules = tuple(
+        rule_for(where, f"rule {number}", who=who, enabled=enabled, when=when, query=query)
+        for number, (who, where, enabled, when, query) in enumerate(drawn)
+    )
+    index = compile_rules(RuleSet(rules, DEFAULT))
+    for now in (0.0, 40 * 3600.0, 100 * 3600.0):
+        found: dict[tuple[int, ...], int] = {}
+        for path, query in addresses:
+            position = index.match(path, query, identity, now).position
+            assert found.setdefault(index.cover(path_key(path, case_sensitive=False), query), position) == position
+
+
+def test_a_cover_says_no_more_than_the_rules_ask_for() -> None:
+    index = compile_rules(
+        RuleSet((rule_for("/a/*", "one"), rule_for("/b/:x/*", "two"), rule_for("*.pdf", "three")), DEFAULT)
+    )
+    covers = {
+        path: index.cover(path, None) for path in ("/a/1", "/a/2", "/b/1/2", "/b/3/4", "/b", "/c", "/d", "/d.pdf")
+    }
+    assert covers["/a/1"] == covers["/a/2"]
+    assert covers["/b/1/2"] == covers["/b/3/4"] != covers["/b"]
+    assert covers["/c"] == covers["/d"] != covers["/d.pdf"]

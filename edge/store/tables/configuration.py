@@ -142,6 +142,25 @@ rule_draft = Table(
     Column("edited_at_micros", BigInteger, nullable=False, comment="when"),
 )
 
+planned_publication = Table(
+    "planned_publication",
+    metadata,
+    Column("site_id", ForeignKey("site.id"), primary_key=True, comment="one plan a site"),
+    Column("revision", Integer, nullable=False, comment="of the draft that was reviewed"),
+    Column("seen_version", Integer, nullable=False, comment="live when it was reviewed; 0 for none"),
+    Column("note", Text, comment="why, for the version", info=personal(OnErase.KEPT)),
+    Column(
+        "planned_by",
+        String(320),
+        nullable=False,
+        comment="whose publication it is",
+        info=personal(OnErase.RENAMED, Finds.EMAIL, beside=("site_id", "note", "planned_at_micros")),
+    ),
+    Column("planned_at_micros", BigInteger, nullable=False, comment="when that was decided"),
+    Column("due_micros", BigInteger, nullable=False, comment="when it is to go live"),
+    Column("failed_because", Text, comment="why it did not go live; null while it waits"),
+)
+
 crawler = Table(
     "crawler",
     metadata,

@@ -8,7 +8,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, PrimaryKeyConstraint, SmallInteger, String, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, PrimaryKeyConstraint, SmallInteger, String, Table, Text, text
 
 from edge.store.tables.metadata import metadata
 from edge.store.tables.personal import OnErase, personal
@@ -83,6 +83,11 @@ activity = Table(
         info=personal(OnErase.EXPIRES),
     ),
     Column("requests", Integer, nullable=False, comment="how many requests it stands for: 1 unless it is a sample"),
+    Column(
+        "operator", String(200), nullable=False, server_default=text("''"), comment="whose crawler; empty if unknown"
+    ),
+    Column("agent", String(300), comment="the identity URL that it signed for, proved or not"),
+    Column("facts", Integer, nullable=False, server_default=text("0"), comment="what was unusual, to decide it again"),
     PrimaryKeyConstraint("site_id", "at_micros", "number"),
     sqlite_with_rowid=False,
 )
