@@ -27,7 +27,8 @@ class Answer:
 class Delivered:
     """An answer for the caller: a page, paid or free, or whatever the site says that is not about money.
 
-    ``is_repeat`` says that ``charged`` was paid before, and nothing now.
+    ``is_repeat`` says that ``charged`` was paid before, or by somebody who asked for the page at the same time, and
+    nothing now.
     """
 
     url: str

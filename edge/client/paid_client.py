@@ -30,7 +30,10 @@ UNQUOTED = (CrawlRefused, RobotsForbid, PageUnreachable, PaymentInDoubt, httpx2.
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page as it came, and what it cost. ``charged`` is None for a free one; 304 says that it has not changed."""
+    """A page as it came, and what it cost. ``charged`` is None for a free one; 304 says that it has not changed.
+
+    ``is_repeat`` says that ``charged`` was paid before, and nothing now.
+    """
 
     url: str
     status: int
@@ -38,6 +41,7 @@ class Page:
     headers: Mapping[str, str]
     charged: Money | None
     charge_id: str | None
+    is_repeat: bool = False
 
     @property
     def is_unchanged(self) -> bool:
@@ -252,6 +256,7 @@ def _page(response: httpx2.Response) -> Page:
         response.headers,
         paid.charged if paid is not None else None,
         paid.charge_id if paid is not None else None,
+        paid is not None and paid.is_repeat,
     )
 
 

@@ -38,7 +38,7 @@ from edge.client.crawl_options import (
 )
 from edge.client.errors import CapReached, CrawlRefused, SpendingStopped
 from edge.client.host_signals import ROBOTS_KEEP, Signals
-from edge.client.paid_client import PaidClient
+from edge.client.paid_client import Page, PaidClient
 from edge.client.plan_command import FileArgument
 from edge.client.run_folder import Folder
 from edge.core.errors import EdgeError
@@ -129,8 +129,8 @@ class _Work:
             self._lost(url, f"status {page.status}", f"the site answered with status {page.status}")
         else:
             self.folder.keep(url, page.content, page.charged, page.charge_id)
-            self._count(self.counts, "free" if page.charged is None else "bought")
-            if page.charged is not None:
+            self._count(self.counts, _how(page))
+            if page.charged is not None and not page.is_repeat:
                 self._count(self.paid, page.charged.currency, page.charged.amount_micros)
 
     def _lost(self, url: str, reason: str, says: str) -> None:
@@ -140,6 +140,13 @@ class _Work:
     def _count(self, counter: Counter[str], name: str, number: int = 1) -> None:
         with self._turn:
             counter[name] += number
+
+
+def _how(page: Page) -> str:
+    """How a page was had; what was bought a moment ago comes again for nothing."""
+    if page.charged is None:
+        return "free"
+    return "bought before" if page.is_repeat else "bought"
 
 
 def _tell_run(work: _Work, spent: dict[str, Money], *, as_json: bool) -> None:

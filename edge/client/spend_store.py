@@ -154,10 +154,11 @@ class SpendStore:
 
     def settle(
         self, number: int, charged: Money, charge_id: str | None, at_micros: int, claimed: str | None = None
-    ) -> None:
+    ) -> bool:
         """Note what a page cost; what was reserved beyond it is free again. Settling twice changes nothing.
 
-        ``claimed`` is what the seller says it took where that is not what was agreed.
+        Returns whether this call noted it: of several who share a purchase, one paid. ``claimed`` is what the seller
+        says it took where that is not what was agreed.
         """
         with self._write() as database:
             row = database.execute(
@@ -169,6 +170,7 @@ class SpendStore:
                 purchase = purchase_of(row)
                 assert purchase.reserved.currency == charged.currency, "a purchase is settled in its own currency"
                 self._give_back(purchase, purchase.reserved.amount_micros - charged.amount_micros)
+        return row is not None
 
     def refused(self, number: int, at_micros: int, *, for_certain: bool = False) -> State:
         """One sending was answered without a charge. The money is free again when no other may still be charged.

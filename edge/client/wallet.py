@@ -272,8 +272,8 @@ class Wallet:
         if charged is None or not ready.offer.accepts(charged):
             self.store.settle(ready.purchase, ready.offer.price, charge_id, self.now_micros(), claimed=said[:200])
             raise WrongCharge(ready.url, said, str(ready.offer), charge_id)
-        self.store.settle(ready.purchase, charged, charge_id, self.now_micros())
-        return Delivered(ready.url, answer.status, charged, charge_id, ready.purchase)
+        is_first = self.store.settle(ready.purchase, charged, charge_id, self.now_micros())
+        return Delivered(ready.url, answer.status, charged, charge_id, ready.purchase, is_repeat=not is_first)
 
     def _asked(self, ready: Ready, answer: Answer, price: Money) -> Asked:
         """A price that could be paid; what stands against that is raised."""

@@ -126,6 +126,8 @@ def test_a_run_that_was_killed_pays_for_nothing_twice(edge: FakeEdge, capfd: pyt
     assert killed.returncode == -9
     assert edge.spent() == 30_000
     assert run(words) == 0
+    said = "3 bought, 1 bought before, 2 had before; paid USD 0.03; this store has spent USD 0.06"
+    assert said in capfd.readouterr().out
     assert edge.spent() == 60_000
     assert SpendStore(Path("spend.db")).spent() == {"USD": 60_000}
     assert len({line["url"] for line in map(orjson.loads, Path("pages/index.jsonl").read_bytes().splitlines())}) == 6

@@ -136,6 +136,16 @@ def test_a_quoted_price_is_offered_at_once(wallet: Wallet) -> None:
     assert sent(steps)[0]["crawler-max-price"] == "USD 0.01"
 
 
+def test_of_two_who_want_a_page_at_once_one_paid(wallet: Wallet) -> None:
+    ready = [wallet.prepare(URL, CENT) for _ in range(2)]
+    assert ready[0].headers == ready[1].headers
+    delivered = [wallet.judge(one, sold()) for one in ready]
+    assert [(one.charged, one.is_repeat) for one in delivered if isinstance(one, Delivered)] == [
+        (CENT, False), (CENT, True),
+    ]  # fmt: skip
+    assert wallet.spent() == {"USD": CENT}
+
+
 def test_a_page_that_a_term_gave_keeps_its_number(wallet: Wallet) -> None:
     given = wallet.judge(wallet.prepare(URL), sold("USD 0.00", "ch_9"))
     assert given == Delivered(URL, 200, None, "ch_9")

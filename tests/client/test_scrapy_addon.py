@@ -136,9 +136,9 @@ def test_the_books_wait_for_their_disk_beside_the_crawl(tmp_path: Path, url: str
             threads["reserve"] = get_ident()
             return super().reserve(new, caps)
 
-        def settle(self, *arguments: Any, **options: Any) -> None:
+        def settle(self, *arguments: Any, **options: Any) -> bool:
             threads["settle"] = get_ident()
-            super().settle(*arguments, **options)
+            return super().settle(*arguments, **options)
 
         def refused(self, *arguments: Any, **options: Any) -> State:
             threads["refused"] = get_ident()
