@@ -38,12 +38,14 @@ from publisher_dashboard.pages import (
     operating,
     operator_months,
     overview,
+    publisher_settings,
     registrations,
     review,
     rule_editing,
     rules,
     set_up,
     sign_in,
+    site_settings,
     static,
     team,
     tokens,
@@ -124,6 +126,9 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_INVITATION}/revoke", Need.MANAGE, team.revoke),
     Route("GET", f"{_PUBLISHER}/audit", Need.SEE, audit.show),
     Route("GET", f"{_PUBLISHER}/audit.csv", Need.EXPORT, audit.download),
+    Route("GET", f"{_PUBLISHER}/settings", Need.SEE, publisher_settings.show),
+    Route("POST", f"{_PUBLISHER}/settings", Need.MANAGE, publisher_settings.save),
+    Route("POST", f"{_PUBLISHER}/sites/{{site_id:int}}/resume", Need.MANAGE, site_settings.resume),
     Route("GET", f"{_PUBLISHER}/tokens", Need.SEE, tokens.show),
     Route("POST", f"{_PUBLISHER}/tokens", Need.MANAGE, tokens.make),
     Route("GET", _TOKEN, Need.SEE, tokens.show_one),
@@ -184,6 +189,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_SITE}/history", Need.SEE, history.show),
     Route("GET", f"{_SITE}/history/{{version:int}}", Need.SEE, history.show_one),
     Route("POST", f"{_SITE}/roll-back", Need.EDIT, history.roll_back),
+    Route("GET", f"{_SITE}/settings", Need.SEE, site_settings.show),
+    Route("POST", f"{_SITE}/settings", Need.MANAGE, site_settings.save),
+    Route("GET", f"{_SITE}/settings/pause", Need.MANAGE, site_settings.ask_pause),
+    Route("POST", f"{_SITE}/settings/pause", Need.MANAGE, site_settings.pause),
     Route("GET", f"{_SITE}/test", Need.SEE, try_url.show),
     # What came to a site
     Route("GET", f"{_SITE}/activity", Need.SEE, activity.show),
@@ -214,6 +223,7 @@ def create_app(
     tails: Tails | None = None,
     books: Books | None = None,
     later: Later = in_a_thread,
+    edge_bind: tuple[str, int] | None = None,
     run_estimate: RunEstimate | None = None,
     estimate_log_bytes: int = 268_435_456,
 ) -> FastAPI:
@@ -226,6 +236,7 @@ def create_app(
     ``books`` are the keys and files that closing a month takes, without them months are closed by ``farebox close``
     alone; ``later`` runs long work beside the pages; ``run_estimate`` reads an access log, in this process when None,
     and ``estimate_log_bytes`` is the largest that is taken.
+    ``edge_bind`` is where the edge listens, so that no site is sent back to it.
     """
     own_key = secrets.token_bytes(32)
     desk = Desk(
@@ -242,6 +253,7 @@ def create_app(
         tails=tails or Tails(),
         books=books,
         later=later,
+        edge_bind=edge_bind,
         estimates=Estimates(run_estimate or estimate_here(classify), clock),
         estimate_log_bytes=estimate_log_bytes,
     )

@@ -130,7 +130,7 @@ def page_of_form(path: str) -> str:
             return f"/operator/registrations/{number}"
         case ["operator", "crawlers", number, _, "remove" | "revoke" | "end"]:
             return f"/operator/crawlers/{number}"
-        case ["publishers", number, "tokens" | "team" as page, *_]:
+        case ["publishers", number, "tokens" | "team" | "settings" | "sites" as page, *_]:
             return f"/publishers/{number}/{page}"
         case ["invitations", link, "join"]:
             return f"/invitations/{link}"

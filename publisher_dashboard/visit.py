@@ -109,6 +109,9 @@ NOTICES: Mapping[str, str] = {
     "keys": "Kept for this browser.",
     "estimate-kept": "The result is kept: its sums alone, until somebody deletes it.",
     "estimate-deleted": "The result was deleted.",
+    "settings-saved": "Saved. Every edge follows within a second.",
+    "site-paused": "Paused: the edge answers nobody on that host until it is resumed.",
+    "site-resumed": "The site is served again, as it was.",
     "session-ended": "The session was ended.",
     "sessions-ended": "Every other session was ended.",
 }
@@ -139,6 +142,7 @@ class Desk:
     tails: Tails = field(default_factory=Tails)
     books: Books | None = None
     later: Later = in_a_thread
+    edge_bind: tuple[str, int] | None = None
 
     @property
     def operator_party(self) -> Party:

@@ -13,7 +13,15 @@ from edge.cli.workplace import opened, reading, settings_here, writing
 from edge.core.fees import InvalidShare, format_share, parse_share
 from edge.store.audit import accounts_owned, change_noted
 from edge.store.database import Database, now_micros
-from edge.store.publishers import Publisher, add_publisher, find_publisher, list_publishers, set_email, set_share
+from edge.store.publishers import (
+    Publisher,
+    add_publisher,
+    change_publisher,
+    find_publisher,
+    list_publishers,
+    publisher_mark,
+    set_share,
+)
 
 app = noun("Publishers: the parties that earn.")
 
@@ -58,7 +66,16 @@ def set_(
             changed = find_publisher(connection, name)
         if email is not None:
             with database.write() as connection:
-                changed = set_email(connection, name, email)
+                known = find_publisher(connection, name)
+                changed = change_publisher(
+                    connection,
+                    known.publisher_id,
+                    known.name,
+                    email,
+                    author=author(),
+                    now_micros=now_micros(),
+                    seen=publisher_mark(known),
+                )
         if share_ppm is not None:
             changed = _change_share(database, name, share_ppm)
     if as_json:

@@ -149,6 +149,7 @@ def _dashboard(settings: Settings, database: Database, sockets: dict[str, socket
         public_url=settings.dashboard_url,
         operator=settings.operator,
         contact=settings.contact or "",
+        edge_bind=(settings.edge_bind.host, settings.edge_bind.port),
         address_key=AddressKeys(settings.data_dir).at,
         books=Books(settings.data_dir, settings.kept_checkpoints),
         run_estimate=estimate_apart(settings.catalogue_file),

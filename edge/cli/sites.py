@@ -8,12 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from edge.cli.nouns import noun
+from edge.cli.rules import author
 from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_fields, show_json, show_rows, time_text
 from edge.cli.workplace import edge_addresses, opened, reading, settings_here, writing
 from edge.core.signals.published import Signal, read_signals_text, signals_text
 from edge.store.database import now_micros
 from edge.store.publishers import find_publisher
-from edge.store.sites import Site, SiteOptions, add_site, list_sites, remove_site, set_site
+from edge.store.site_settings import begin_site, change_site, pause_site
+from edge.store.sites import Site, SiteOptions, list_sites
 
 app = noun("Sites: which hosts are served, and what stands behind each.")
 
@@ -86,7 +88,7 @@ def add(
     with opened(settings) as database, database.write() as connection:
         earns = find_publisher(connection, publisher)
         edge = edge_addresses(connection, settings)
-        made = add_site(connection, host, earns.publisher_id, options, edge, now_micros())
+        made = begin_site(connection, host, earns.publisher_id, options, edge, author=author(), now_micros=now_micros())
     if as_json:
         show_json(_row(made))
     else:
@@ -129,7 +131,8 @@ def set_options(
         raise WrongUsage("nothing to set was named; `farebox site set --help` lists what can be")
     settings = settings_here()
     with opened(settings) as database, database.write() as connection:
-        changed = set_site(connection, host, options, edge_addresses(connection, settings), now_micros())
+        edge = edge_addresses(connection, settings)
+        changed = change_site(connection, host, options, edge, author=author(), now_micros=now_micros())
     show_fields(_row(changed), as_json)
 
 
@@ -137,7 +140,7 @@ def set_options(
 def remove(host: Host, as_json: JsonFlag = False) -> None:
     """Stop serving a host; its rules and its history stay."""
     with writing() as connection:
-        removed = remove_site(connection, host, now_micros())
+        removed = pause_site(connection, host, author=author(), now_micros=now_micros())
     if as_json:
         show_json(_row(removed))
     else:

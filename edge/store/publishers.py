@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from edge.store.problems import InvalidValue, NameTaken, UnknownName
+from edge.store.audit_events import Action, record
+from edge.store.problems import InvalidValue, NameTaken, StoreProblem, UnknownName
 from edge.store.tables import publisher
 
 NAME_LENGTH_MAX = 200
@@ -54,11 +56,57 @@ def set_share(connection: Connection, name: str, share_ppm: int) -> Publisher:
     return replace(found, share_ppm=share_ppm)
 
 
-def set_email(connection: Connection, name: str, email: str) -> Publisher:
-    """Change where the operator writes to; raises ``UnknownName`` and ``InvalidValue``."""
-    found, email = find_publisher(connection, name), read_email(email)
-    connection.execute(update(publisher).where(publisher.c.id == found.publisher_id).values(email=email))
-    return replace(found, email=email)
+class PublisherMoved(StoreProblem):
+    """Somebody else changed the publisher meanwhile; ``theirs`` is what is there now."""
+
+    def __init__(self, theirs: Publisher) -> None:
+        super().__init__("somebody else changed these settings meanwhile; look at theirs and decide again")
+        self.theirs = theirs
+
+
+def publisher_mark(found: Publisher) -> str:
+    """What a form carries to say which settings it was filled from."""
+    return hashlib.sha256(f"{found.name}\0{found.email}".encode()).hexdigest()[:16]
+
+
+def read_publisher(connection: Connection, publisher_id: int) -> Publisher:
+    """One publisher by number; the caller knows that there is one."""
+    return _publisher(connection.execute(select(publisher).where(publisher.c.id == publisher_id)).one())
+
+
+def change_publisher(
+    connection: Connection, publisher_id: int, name: str, email: str, *, author: str, now_micros: int, seen: str
+) -> Publisher:
+    """Change name and address, if they are as they were seen, and write it down.
+
+    Raises ``InvalidValue``, ``NameTaken`` and ``PublisherMoved``.
+    """
+    name, email = read_name(name), read_email(email)
+    # Locked, so that of two who save at once the second is told.
+    connection.execute(select(publisher.c.id).where(publisher.c.id == publisher_id).with_for_update()).one()
+    before = read_publisher(connection, publisher_id)
+    if publisher_mark(before) != seen:
+        raise PublisherMoved(before)
+    if (name, email) == (before.name, before.email):
+        return before
+    try:
+        with connection.begin_nested():
+            values = {"name": name, "name_key": name.lower(), "email": email}
+            connection.execute(update(publisher).where(publisher.c.id == publisher_id).values(values))
+    except IntegrityError as why:
+        raise NameTaken(f"there is a publisher named {name!r} already; choose another name", "name") from why
+    details: dict[str, object] = {} if email == before.email else {"email": "changed"}
+    if name != before.name:
+        details["name"] = {"before": before.name, "after": name}
+    record(
+        connection,
+        Action.PUBLISHER_CHANGED,
+        author=author,
+        now_micros=now_micros,
+        publisher_id=publisher_id,
+        details=details,
+    )
+    return replace(before, name=name, email=email)
 
 
 def list_publishers(connection: Connection) -> list[Publisher]:

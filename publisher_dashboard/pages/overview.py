@@ -22,7 +22,7 @@ from publisher_dashboard.charge_pages import STATES
 from publisher_dashboard.chart import draw
 from publisher_dashboard.rendering import month_name
 from publisher_dashboard.traffic_story import Prices, failed, refused, watched, watching_prices, would_earn
-from publisher_dashboard.visit import Visit
+from publisher_dashboard.visit import Need, Visit
 
 TOP = 5
 LATEST = 7
@@ -94,9 +94,16 @@ def show(visit: Visit) -> Response:
 def sites(visit: Visit) -> Response:
     """Every site of the publisher, with what is live and what waits."""
     with visit.desk.database.read() as connection:
-        found = list_sites(connection, visit.publisher.publisher_id)
+        every = list_sites(connection, visit.publisher.publisher_id, with_removed=True)
+        found = [one for one in every if one.active]
         drafts = {one.site_id for one in found if find_draft(connection, one.site_id) is not None}
-    return visit.render("sites.html", sites=found, drafts=drafts)
+    return visit.render(
+        "sites.html",
+        sites=found,
+        paused=[one for one in every if not one.active],
+        drafts=drafts,
+        may_manage=visit.may(Need.MANAGE),
+    )
 
 
 def _watching_prices(lives: list[Version | None]) -> Prices:

@@ -31,6 +31,7 @@ def filled(route: Route, house: House, *, theirs: bool, charge_of_theirs: bool |
         .replace("{charge_id}", (room.other_charge_ids if their_charge else room.charge_ids)[0])
         .replace("{month}", "2026-11")
         .replace("{version:int}", "1")
+        .replace("{site_id:int}", "3" if theirs else "1")
         .replace("{invitation_id:int}", "2" if theirs else "1")
         .replace("{member_id:int}", "8" if theirs else "4")
         .replace("{token_id:int}", "2" if theirs else "1")

@@ -65,6 +65,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen(f"{_PUBLISHER}/tokens/{{token_id:int}}", f"{_OURS}/tokens/1"),
     Screen(f"{_PUBLISHER}/audit", f"{_OURS}/audit", "audit", "Audit log"),
     Screen(f"{_PUBLISHER}/audit", f"{_OURS}/audit?area=team&from=never", status=422),
+    Screen(f"{_PUBLISHER}/settings", f"{_OURS}/settings", "publisher-settings", "Publisher's settings"),
     Screen(f"{_PUBLISHER}/webhooks", f"{_OURS}/webhooks", "webhooks", "Webhooks"),
     Screen(f"{_PUBLISHER}/webhooks", "/publishers/2/webhooks", status=404),
     # A site's
@@ -79,6 +80,8 @@ SCREENS: tuple[Screen, ...] = (
     Screen(f"{_SITE}/discard", f"{_HERE}/discard"),
     Screen(f"{_SITE}/history", f"{_HERE}/history", "history", "Every version"),
     Screen(f"{_SITE}/history/{{version:int}}", f"{_HERE}/history/3", "version", "One version"),
+    Screen(f"{_SITE}/settings", f"{_HERE}/settings", "site-settings", "A site's settings"),
+    Screen(f"{_SITE}/settings/pause", f"{_HERE}/settings/pause"),
     Screen(f"{_SITE}/test", f"{_HERE}/test"),
     Screen(
         f"{_SITE}/test", f"{_HERE}/test?url=/articles/x&crawler=ExampleBot&offer=max&price=0.006",
