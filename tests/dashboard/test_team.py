@@ -109,7 +109,7 @@ def test_who_is_no_owner_sees_the_team_and_may_leave_it(quick_house: House, role
     browser = quick_house.signed_in(f"{role}@harbour.example")
     page = browser.get(TEAM).text
     assert "owner@harbour.example" in page
-    assert "<form" not in page.split("<main", 1)[1]
+    assert "<form" not in page.split("<main", 1)[1].split("</main>")[0]
     for path in (TEAM, f"{TEAM}/members/1/role", f"{TEAM}/members/1/remove", f"{TEAM}/invitations/1/renew"):
         assert browser.post(path, {"email": "a@b.example", "role": "owner"}).status_code == 403
     assert browser.post(f"{TEAM}/leave").status_code == 303

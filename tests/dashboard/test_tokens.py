@@ -92,7 +92,7 @@ def test_who_is_no_owner_sees_tokens_and_changes_none(quick_house: House, role: 
     browser = quick_house.signed_in(f"{role}@harbour.example")
     page = browser.get(TOKENS).text
     assert "harbour nightly report" in page
-    assert "<form" not in page.split("<main", 1)[1]
+    assert "<form" not in page.split("<main", 1)[1].split("</main>")[0]
     for path in (TOKENS, f"{TOKENS}/1/rotate", f"{TOKENS}/1/revoke"):
         assert browser.post(path, FORM).status_code == 403
 
