@@ -24,6 +24,7 @@ from publisher_dashboard.books_work import Books, Later, in_a_thread
 from publisher_dashboard.browser_safety import Address, SecurityHeaders
 from publisher_dashboard.estimates import Estimates, RunEstimate, estimate_here
 from publisher_dashboard.navigation import Navigation
+from publisher_dashboard.own_documents import OwnDocuments, ReadOrigin, unreachable
 from publisher_dashboard.pages import (
     account,
     activity,
@@ -45,6 +46,7 @@ from publisher_dashboard.pages import (
     rules,
     set_up,
     sign_in,
+    signals,
     site_settings,
     static,
     team,
@@ -202,6 +204,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_SITE}/crawlers", Need.SEE, crawlers.show),
     Route("GET", f"{_SITE}/crawlers/one", Need.SEE, crawlers.show_one),
     Route("POST", f"{_SITE}/crawlers/one", Need.EDIT, crawlers.decide),
+    # What it tells crawlers
+    Route("GET", f"{_SITE}/signals", Need.SEE, signals.show),
+    Route("POST", f"{_SITE}/signals", Need.EDIT, signals.switch),
     # What a log would have earned
     Route("GET", f"{_SITE}/estimate", Need.SEE, estimate.show),
     Route("POST", f"{_SITE}/estimate", Need.EDIT, estimate.begin, takes_file=True),
@@ -226,6 +231,8 @@ def create_app(
     edge_bind: tuple[str, int] | None = None,
     run_estimate: RunEstimate | None = None,
     estimate_log_bytes: int = 268_435_456,
+    crawlers: tuple[ClaimedCrawler, ...] = (),
+    read_origin: ReadOrigin = unreachable,
 ) -> FastAPI:
     """Build the dashboard.
 
@@ -235,8 +242,9 @@ def create_app(
     ``contact`` is the operator's address as statements name it; ``tails`` bounds the lists that are followed live;
     ``books`` are the keys and files that closing a month takes, without them months are closed by ``farebox close``
     alone; ``later`` runs long work beside the pages; ``run_estimate`` reads an access log, in this process when None,
-    and ``estimate_log_bytes`` is the largest that is taken.
-    ``edge_bind`` is where the edge listens, so that no site is sent back to it.
+    ``edge_bind`` is where the edge listens, so that no site is sent back to it,
+    and ``estimate_log_bytes`` is the largest that is taken; ``crawlers`` are those that documents can name, and
+    ``read_origin`` asks a site's own server for one of them.
     """
     own_key = secrets.token_bytes(32)
     desk = Desk(
@@ -256,6 +264,8 @@ def create_app(
         edge_bind=edge_bind,
         estimates=Estimates(run_estimate or estimate_here(classify), clock),
         estimate_log_bytes=estimate_log_bytes,
+        crawlers=crawlers,
+        own_documents=OwnDocuments(read_origin, clock),
     )
     app = FastAPI(title="farebox dashboard", docs_url=None, redoc_url=None, openapi_url=None)
     app.router.redirect_slashes = False

@@ -8,6 +8,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -32,6 +33,7 @@ from publisher_dashboard.books_work import Books, Later, in_a_thread
 from publisher_dashboard.browser_safety import Address
 from publisher_dashboard.estimates import Estimates
 from publisher_dashboard.navigation import Here, Navigation
+from publisher_dashboard.own_documents import OwnDocuments, unreachable
 from publisher_dashboard.rendering import Rendering
 from publisher_dashboard.tails import Tails
 from publisher_dashboard.taste import read_taste
@@ -106,6 +108,8 @@ NOTICES: Mapping[str, str] = {
     "subscription-ended": "The subscription has ended.",
     "member-removed": "They see it no more.",
     "done-before": "This form was sent before, so nothing was done again.",
+    "signal-on": "Switched on. The edge follows within a second.",
+    "signal-off": "Switched off. The edge follows within a second, and your server answers again.",
     "keys": "Kept for this browser.",
     "estimate-kept": "The result is kept: its sums alone, until somebody deletes it.",
     "estimate-deleted": "The result was deleted.",
@@ -143,6 +147,8 @@ class Desk:
     books: Books | None = None
     later: Later = in_a_thread
     edge_bind: tuple[str, int] | None = None
+    crawlers: tuple[ClaimedCrawler, ...] = ()
+    own_documents: OwnDocuments = field(default_factory=lambda: OwnDocuments(unreachable, time.monotonic))
 
     @property
     def operator_party(self) -> Party:

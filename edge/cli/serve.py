@@ -12,6 +12,7 @@ import structlog
 
 from edge.cli.estimate_process import estimate_apart
 from edge.cli.logs import configure_logs
+from edge.cli.origin_documents import read_origin
 from edge.cli.terminal import note
 from edge.cli.workplace import settings_here
 from edge.core.errors import EdgeError
@@ -143,9 +144,10 @@ def _keep_the_end(keeper: CheckpointKeeper, ledger: Ledger) -> None:
 def _dashboard(settings: Settings, database: Database, sockets: dict[str, socket.socket]) -> list[Listener]:
     if "dashboard" not in sockets:
         return []
+    catalogue = load_own_catalogue(settings.catalogue_file).catalogue()
     app = create_dashboard(
         database,
-        load_own_catalogue(settings.catalogue_file).catalogue().classify,
+        catalogue.classify,
         public_url=settings.dashboard_url,
         operator=settings.operator,
         contact=settings.contact or "",
@@ -154,6 +156,8 @@ def _dashboard(settings: Settings, database: Database, sockets: dict[str, socket
         books=Books(settings.data_dir, settings.kept_checkpoints),
         run_estimate=estimate_apart(settings.catalogue_file),
         estimate_log_bytes=settings.estimate_log_bytes,
+        crawlers=catalogue.crawlers,
+        read_origin=read_origin,
     )
     return [Listener("dashboard", app, sockets["dashboard"])]
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from edge.core.signals.published import DEFAULT_SIGNALS, Signal, read_signals_text, signals_text
 from edge.store.account_rows import publisher_account
+from edge.store.audit_events import Action, record
 from edge.store.policy_version import bump_policy_version
 from edge.store.problems import InvalidValue, NameTaken, UnknownName
 from edge.store.site_values import EdgeAddresses, read_currency, read_host, read_origin
@@ -131,6 +132,33 @@ def set_site(connection: Connection, host: str, options: SiteOptions, edge: Edge
     """Change what ``options`` names; raises ``UnknownName`` and ``InvalidValue``."""
     found = find_site(connection, host)
     return _change(connection, found, _read_options(options, edge), now_micros)
+
+
+def switch_signal(
+    connection: Connection, known: Site, signal: Signal, *, on: bool, author: str, now_micros: int
+) -> bool:
+    """Publish a signal of a site, or no longer; whether that changed anything. Raises ``UnknownName``."""
+    while True:
+        before = find_site(connection, known.host).signals
+        after = before | {signal} if on else before - {signal}
+        if after == before:
+            return False
+        # Somebody may be switching another one at the same moment: only what was read is replaced.
+        unchanged = (site.c.id == known.site_id) & (site.c.signals == signals_text(before))
+        done = connection.execute(update(site).where(unchanged).values(signals=signals_text(after)))
+        if done.rowcount:
+            break
+    record(
+        connection,
+        Action.SITE_CHANGED,
+        author=author,
+        now_micros=now_micros,
+        publisher_id=known.publisher_id,
+        site_id=known.site_id,
+        details={"signals": {"before": signals_text(before), "after": signals_text(after)}},
+    )
+    bump_policy_version(connection, now_micros)
+    return True
 
 
 def remove_site(connection: Connection, host: str, now_micros: int) -> Site:

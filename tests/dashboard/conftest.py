@@ -6,7 +6,7 @@ import re
 import shutil
 import socket
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 
@@ -25,6 +25,7 @@ from publisher_dashboard.books_work import Books
 from publisher_dashboard.tails import Tails
 from tests.support.browser_window import ARGUMENTS, BROWSERS, Served, close_autumn, operate
 from tests.support.newsroom import NOW, PASSWORD, Newsroom, build, quick_passwords
+from tests.support.own_server import OwnServers
 from tests.support.postgres import PostgresServer
 
 ORIGIN = "http://127.0.0.1:8403"
@@ -86,6 +87,7 @@ class House:
     newsroom: Newsroom
     clock: Clock
     new_browser: Callable[..., Browser]
+    servers: OwnServers = field(default_factory=OwnServers)
 
     def signed_in(self, email: str = "owner@harbour.example") -> Browser:
         browser = self.new_browser()
@@ -177,12 +179,14 @@ def open_house(
         tails=Tails(life_seconds=0.01, look_seconds=0.01),
         books=None if folder is None else Books(folder, folder / "checkpoints.jsonl"),
         later=lambda work: work(),
+        crawlers=catalogue.crawlers,
+        read_origin=(servers := OwnServers()),
     )
 
     def new_browser(address: str = "203.0.113.7") -> Browser:
         return Browser(TestClient(app, base_url=public_url or ORIGIN, client=(address, 50_000)))
 
-    yield House(database, newsroom, clock, new_browser)
+    yield House(database, newsroom, clock, new_browser, servers)
     passwords.close()
     database.close()
 
@@ -195,7 +199,16 @@ def served(newsroom_file: tuple[Path, Newsroom], tmp_path: Path, catalogue: Cata
     close_autumn(database, tmp_path)
     operate(database, tmp_path)
     books = Books(tmp_path, tmp_path / "checkpoints.jsonl")
-    app = create_app(database, catalogue.classify, operator="harbour", clock=clock, passwords=passwords, books=books)
+    app = create_app(
+        database,
+        catalogue.classify,
+        operator="harbour",
+        clock=clock,
+        passwords=passwords,
+        books=books,
+        crawlers=catalogue.crawlers,
+        read_origin=OwnServers(),
+    )
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))

@@ -101,6 +101,8 @@ SCREENS: tuple[Screen, ...] = (
     Screen(f"{_SITE}/estimate", f"{_HERE}/estimate", "estimate", "Estimate from logs"),
     Screen(f"{_SITE}/estimate", f"{_HERE}/estimate?kept=1", "estimate-result", "What a log would have earned"),
     Screen(f"{_SITE}/estimate", f"{_HERE}/estimate?of=gone", status=404),
+    Screen(f"{_SITE}/signals", f"{_HERE}/signals"),
+    Screen(f"{_SITE}/signals", f"{_HERE}/signals?look=1", "signals", "Signals"),
     # The operator's
     Screen("/operator/crawlers", "/operator/crawlers", "operator-crawlers", "Operator: crawlers' accounts"),
     Screen("/operator/crawlers/{crawler_id:int}", "/operator/crawlers/4", "operator-crawler", "Operator: one account"),

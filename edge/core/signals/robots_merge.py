@@ -145,7 +145,10 @@ def contradictions(robots: Robots, rules: RuleIndex, crawlers: Iterable[ClaimedC
     plain, _ = plain_rules(rules)
     found: dict[tuple[str, Money], list[str]] = {}
     readers = [crawler for crawler in crawlers if crawler.kind in _READING]
-    for pattern in [EVERYWHERE, *scope_patterns(plain)[0][:PATTERNS_MAX]]:
+    patterns = [EVERYWHERE, *scope_patterns(plain)[0][:PATTERNS_MAX]]
+    for pattern in patterns:
+        if f"{pattern.removesuffix('$')}/" in patterns and pattern.endswith("$"):
+            continue  # /a and what is below /a/ are one directory to a person
         sample = sample_of(pattern)
         for crawler in readers:
             proved = ClaimedCrawler(crawler.name, crawler.operator, crawler.kind, None, Rung.SIGNED)
