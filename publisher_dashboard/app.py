@@ -30,6 +30,7 @@ from publisher_dashboard.pages import (
     activity,
     audit,
     charges,
+    content,
     crawler_acts,
     crawlers,
     estimate,
@@ -207,6 +208,7 @@ ROUTES: tuple[Route, ...] = (
     # What it tells crawlers
     Route("GET", f"{_SITE}/signals", Need.SEE, signals.show),
     Route("POST", f"{_SITE}/signals", Need.EDIT, signals.switch),
+    Route("GET", f"{_SITE}/content", Need.SEE, content.show),
     # What a log would have earned
     Route("GET", f"{_SITE}/estimate", Need.SEE, estimate.show),
     Route("POST", f"{_SITE}/estimate", Need.EDIT, estimate.begin, takes_file=True),

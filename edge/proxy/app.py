@@ -58,7 +58,9 @@ from edge.store.activity import Activity, UserAgents, write_activity
 from edge.store.address_keys import AddressKeys
 from edge.store.charges import Ledger
 from edge.store.checkpoint_keeper import CheckpointKeeper
+from edge.store.content import ContentCounter
 from edge.store.database import Database, now_micros
+from edge.store.earned_days import sum_next_day
 from edge.store.entries import was_charged, was_had_before
 from edge.store.grant_advice import may_be_free as may_be_free_in
 from edge.store.housekeeping import Retention, chores
@@ -256,7 +258,14 @@ def housekeeper(settings: Settings, database: Database, report: Callable[[str, B
         webhook_days=settings.webhook_retention_days,
     )
     keys = AddressKeys(settings.data_dir)
-    return Housekeeper(database, chores(retention), clock=now_micros, report=report, tidy=keys.sweep)
+    return Housekeeper(
+        database,
+        chores(retention),
+        clock=now_micros,
+        report=report,
+        tidy=keys.sweep,
+        sum_next=lambda at_micros: sum_next_day(database, at_micros),
+    )
 
 
 def checkpoint_keeper(settings: Settings, database: Database) -> CheckpointKeeper:
@@ -357,14 +366,15 @@ def _flusher(database: Database) -> Flush:
 
 
 def _activity_parts(settings: Settings, database: Database) -> ActivityParts:
-    agents, keys = UserAgents(), AddressKeys(settings.data_dir)
+    agents, content, keys = UserAgents(), ContentCounter(), AddressKeys(settings.data_dir)
 
     def write(rows: Sequence[Activity]) -> None:
         try:
             with database.write() as connection:
-                write_activity(connection, agents, rows, now_micros())
+                content.add(connection, write_activity(connection, agents, rows, now_micros()))
         except BaseException:
             agents.forget()
+            content.forget()
             raise
 
     def kept(address: str, at_micros: int) -> str:

@@ -26,7 +26,10 @@ log = structlog.get_logger("farebox.housekeeping")
 
 
 class Housekeeper:
-    """One process's rounds. ``clock`` gives microseconds since the epoch; ``tidy`` is what has no row: files."""
+    """One process's rounds. ``clock`` gives microseconds since the epoch; ``tidy`` is what has no row: files.
+
+    ``sum_next`` sums up one day of the books that is over; False when there is none left.
+    """
 
     def __init__(
         self,
@@ -36,12 +39,14 @@ class Housekeeper:
         clock: Callable[[], int],
         report: Callable[[str, BaseException], None],
         tidy: Callable[[int], object] = lambda now_micros: None,
+        sum_next: Callable[[int], bool] = lambda now_micros: False,
     ) -> None:
         self._database = database
         self._chores = chores
         self._clock = clock
         self._report = report
         self._tidy = tidy
+        self._sum_next = sum_next
         self._stopping = threading.Event()
 
     async def run(self) -> None:
@@ -67,9 +72,18 @@ class Housekeeper:
         except Exception as error:
             self._report("housekeeping", error)
             return
+        self._sum_up(now_micros)
         gone = {name: rows for name, rows in self.go_round().items() if rows}
         if gone:
             log.info("deleted what was over its time", **gone)
+
+    def _sum_up(self, now_micros: int) -> None:
+        """Sum up the days that are over, one after the other; what fails comes again with the next round."""
+        try:
+            while not self._stopping.is_set() and self._sum_next(now_micros):
+                self._stopping.wait(REST_SECONDS)
+        except Exception as error:
+            self._report("housekeeping: earnings by the day", error)
 
     def go_round(self) -> Counter[str]:
         """Delete whatever is over its time; return how many rows went, by chore."""

@@ -114,10 +114,12 @@ class UserAgents:
         self._known.clear()
 
 
-def write_activity(connection: Connection, agents: UserAgents, rows: Iterable[Activity], now_micros: int) -> None:
+def write_activity(
+    connection: Connection, agents: UserAgents, rows: Iterable[Activity], now_micros: int
+) -> list[Activity]:
     """Write rows and add them to the sums; what is there already, because a commit's answer was lost, stays as it is.
 
-    The caller calls ``agents.forget`` if the transaction fails.
+    Returns the rows that are new. The caller calls ``agents.forget`` if the transaction fails.
     """
     new = _not_there_yet(connection, list(rows))
     values = [{name: getattr(row, name) for name in _FIELDS} for row in new]
@@ -129,6 +131,7 @@ def write_activity(connection: Connection, agents: UserAgents, rows: Iterable[Ac
     if values:
         connection.execute(insert(activity), values)
         add_to_sums(connection, new)
+    return new
 
 
 def _not_there_yet(connection: Connection, rows: Sequence[Activity]) -> list[Activity]:

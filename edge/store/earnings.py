@@ -1,8 +1,8 @@
 """What a publisher earned, summed for people's screens: by day, crawler, page and rule.
 
 Rules of this file
-- Earned is what was posted, settled or released, less what was suspended, reversed or given back by a credit note,
-  each at its own time, as in the month's report. A reversal out of suspense takes nothing from the publisher.
+- Days that are over are read as they were summed then (``earned_days``), the rest from the entries; together they are
+  what the entries alone would give (a property test holds this).
 - Amounts of different currencies are never added: every sum is in one.
 - The publisher or site is always a condition of the statement, so that no sum can hold another's money.
 """
@@ -10,35 +10,16 @@ Rules of this file
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select
 
-from edge.core.ledger import EntryKind
-from edge.store.tables import account, crawler, entry, site
+from edge.store.earned_days import OTHER_PAGES, summed_until
+from edge.store.earned_sums import AMOUNT, COUNTED, GIVEN, PAGES, REVERSED, path_of
+from edge.store.tables import crawler, earned_day, earned_page_day, entry, site
 
 DAY_MICROS = 86_400_000_000
 WEEK_MICROS = 7 * DAY_MICROS
-
-_PAID = (EntryKind.POST.value, EntryKind.SETTLE.value)
-_GIVEN = (*_PAID, EntryKind.GRANT.value)
-_EARNING = (*_PAID, EntryKind.RELEASE.value)
-_COUNTED = (*_EARNING, EntryKind.SUSPEND.value, EntryKind.REVERSE.value, EntryKind.ADJUST.value)
-_OURS = select(account.c.id).where(account.c.owner_kind == "internal").scalar_subquery()
-_PAYS = select(account.c.id).where(account.c.owner_kind == "crawler").scalar_subquery()
-_EARNS = entry.c.kind.in_(_EARNING)
-_GIVES_BACK = (entry.c.kind == EntryKind.REVERSE.value) & entry.c.debit_account.not_in(_OURS)
-_WAITS = entry.c.kind == EntryKind.SUSPEND.value
-_CREDIT_NOTE = (entry.c.kind == EntryKind.ADJUST.value) & entry.c.credit_account.in_(_PAYS)
-_DEBIT_NOTE = (entry.c.kind == EntryKind.ADJUST.value) & entry.c.debit_account.in_(_PAYS)
-_AMOUNT = func.sum(
-    case(
-        (_EARNS | _DEBIT_NOTE, entry.c.amount_micros),
-        (_WAITS | _GIVES_BACK | _CREDIT_NOTE, -entry.c.amount_micros),
-        else_=0,
-    )
-)
-_PAGES = func.sum(case((_EARNS, 1), (_WAITS, -1), else_=0))
-_REVERSED = func.sum(case((_GIVES_BACK, 1), else_=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,100 +61,175 @@ class PageEarned:
 
 def earned_by_currency(connection: Connection, publisher_id: int, period: Period) -> dict[str, Earned]:
     """A publisher's sums, one for each currency there was."""
-    rows = connection.execute(
-        select(entry.c.currency, _PAGES, _REVERSED, _AMOUNT).where(_of(publisher_id, period)).group_by(entry.c.currency)
+    found = _fold(
+        connection,
+        period,
+        select(entry.c.currency, *_SUMS).where(entry.c.publisher_id == publisher_id).group_by(entry.c.currency),
+        select(_days.currency, *_DAY_SUMS).where(_days.publisher_id == publisher_id).group_by(_days.currency),
     )
-    return {row[0]: _earned(*row) for row in rows}
+    return {currency: Earned(currency, *sums) for (currency,), sums in sorted(found.items())}
 
 
 def earned_by_day(connection: Connection, publisher_id: int, currency: str, period: Period) -> dict[int, Earned]:
     """A publisher's sums by day, counted from 0 at the period's start; days without any are left out."""
-    day = ((entry.c.recorded_at_micros - period.since_micros) // DAY_MICROS).label("day")
-    rows = connection.execute(
-        select(day, _PAGES, _REVERSED, _AMOUNT)
-        .where(_of(publisher_id, period), entry.c.currency == currency)
-        .group_by("day")
+    assert period.since_micros % DAY_MICROS == 0, "days are counted from a day's start"
+    length: ColumnElement[int] = literal_column(str(DAY_MICROS))
+    begins: ColumnElement[int] = literal_column(str(period.since_micros))
+    found = _fold(
+        connection,
+        period,
+        select(((entry.c.recorded_at_micros - begins) // length).label("day"), *_SUMS)
+        .where(entry.c.publisher_id == publisher_id, entry.c.currency == currency)
+        .group_by("day"),
+        select(((_days.day_micros - begins) // length).label("day"), *_DAY_SUMS)
+        .where(_days.publisher_id == publisher_id, _days.currency == currency)
+        .group_by("day"),
     )
-    return {int(number): _earned(currency, *sums) for number, *sums in rows}
+    return {int(day): Earned(currency, *sums) for (day,), sums in found.items()}
 
 
 def earned_by_crawler(
     connection: Connection, publisher_id: int, currency: str, period: Period, limit: int
 ) -> list[CrawlerEarned]:
     """The crawlers that paid most."""
-    rows = connection.execute(
-        select(entry.c.crawler_id, crawler.c.name, crawler.c.operator, _PAGES, _REVERSED, _AMOUNT.label("amount"))
-        .join(crawler, crawler.c.id == entry.c.crawler_id)
-        .where(_of(publisher_id, period), entry.c.currency == currency)
-        .group_by(entry.c.crawler_id, crawler.c.name, crawler.c.operator)
-        .order_by(_AMOUNT.desc(), entry.c.crawler_id)
-        .limit(limit)
+    found = _fold(
+        connection,
+        period,
+        select(entry.c.crawler_id, *_SUMS)
+        .where(entry.c.publisher_id == publisher_id, entry.c.currency == currency, entry.c.crawler_id.is_not(None))
+        .group_by(entry.c.crawler_id),
+        select(_days.crawler_id, *_DAY_SUMS)
+        .where(_days.publisher_id == publisher_id, _days.currency == currency, _days.crawler_id != 0)
+        .group_by(_days.crawler_id),
     )
-    return [CrawlerEarned(key, name, operator, _earned(currency, *sums)) for key, name, operator, *sums in rows]
+    first = sorted(found.items(), key=lambda one: (-one[1].amount_micros, one[0]))[:limit]
+    names = {
+        row.id: row for row in connection.execute(select(crawler).where(crawler.c.id.in_([key for (key,), _ in first])))
+    }
+    return [
+        CrawlerEarned(key, names[key].name, names[key].operator, Earned(currency, *sums))
+        for (key,), sums in first
+        if key in names
+    ]
 
 
 def earned_by_page(
     connection: Connection, publisher_id: int, currency: str, period: Period, limit: int
 ) -> list[PageEarned]:
     """The pages that earned most; what differs in its query alone is one page."""
-    path = _path(connection).label("path")
-    rows = connection.execute(
-        select(site.c.host, path, _PAGES, _REVERSED, _AMOUNT)
-        .join(site, site.c.id == entry.c.site_id)
-        .where(_of(publisher_id, period), entry.c.currency == currency)
-        .group_by(site.c.host, "path")
-        .order_by(_AMOUNT.desc(), site.c.host, "path")
-        .limit(limit)
-    )
-    return [PageEarned(host, found or "/", _earned(currency, *sums)) for host, found, *sums in rows]
+    found = _by_page(connection, publisher_id, None, currency, period)
+    hosts: dict[int, str] = {row.id: row.host for row in connection.execute(select(site.c.id, site.c.host))}
+    known = [(hosts[key], path, sums) for (key, path), sums in found.items() if key in hosts and path != OTHER_PAGES]
+    known.sort(key=lambda one: (-one[2].amount_micros, one[0], one[1]))
+    return [PageEarned(host, path or "/", Earned(currency, *sums)) for host, path, sums in known[:limit]]
 
 
-def _path(connection: Connection) -> ColumnElement[str]:
-    """The target up to its first question mark, in the words of each database."""
-    if connection.dialect.name == "postgresql":
-        return func.split_part(entry.c.target, "?", 1)
-    return func.substr(entry.c.target, 1, func.instr(entry.c.target.concat("?"), "?") - 1)
+def earned_by_path(
+    connection: Connection, publisher_id: int, site_id: int, currency: str, period: Period
+) -> dict[str, Earned]:
+    """A site's sums by path; under ``*`` what pages earned that were not among a day's first (``earned_days``)."""
+    found = _by_page(connection, publisher_id, site_id, currency, period)
+    return {path: Earned(currency, *sums) for (_, path), sums in found.items()}
 
 
 def earned_by_rule(connection: Connection, site_id: int, currency: str, period: Period) -> dict[str, Earned]:
     """A site's sums by the name of the rule that priced them."""
-    rows = connection.execute(
-        select(entry.c.rule, _PAGES, _REVERSED, _AMOUNT)
-        .where(_in(period), entry.c.site_id == site_id, entry.c.currency == currency)
-        .group_by(entry.c.rule)
+    found = _fold(
+        connection,
+        period,
+        select(func.coalesce(entry.c.rule, literal_column("''")).label("priced_by"), *_SUMS)
+        .where(entry.c.site_id == site_id, entry.c.currency == currency)
+        .group_by("priced_by"),
+        select(_days.rule, *_DAY_SUMS).where(_days.site_id == site_id, _days.currency == currency).group_by(_days.rule),
     )
-    return {name or "": _earned(currency, *sums) for name, *sums in rows}
+    return {name: Earned(currency, *sums) for (name,), sums in found.items()}
 
 
 def earned_by_crawler_on_site(connection: Connection, site_id: int, currency: str, period: Period) -> dict[str, Earned]:
     """A site's sums by the name of the crawler that paid."""
-    rows = connection.execute(
-        select(crawler.c.name, _PAGES, _REVERSED, _AMOUNT)
-        .join(crawler, crawler.c.id == entry.c.crawler_id)
-        .where(_in(period), entry.c.site_id == site_id, entry.c.currency == currency)
-        .group_by(crawler.c.name)
+    found = _fold(
+        connection,
+        period,
+        select(entry.c.crawler_id, *_SUMS)
+        .where(entry.c.site_id == site_id, entry.c.currency == currency, entry.c.crawler_id.is_not(None))
+        .group_by(entry.c.crawler_id),
+        select(_days.crawler_id, *_DAY_SUMS)
+        .where(_days.site_id == site_id, _days.currency == currency, _days.crawler_id != 0)
+        .group_by(_days.crawler_id),
     )
-    return {name: _earned(currency, *sums) for name, *sums in rows}
+    names = {row.id: row.name for row in connection.execute(select(crawler.c.id, crawler.c.name))}
+    return {names[key]: Earned(currency, *sums) for (key,), sums in found.items() if key in names}
 
 
 def first_page_at(connection: Connection, publisher_id: int) -> int | None:
     """When the publisher's first page was paid or granted, in microseconds since the epoch; None before."""
-    first = select(func.min(entry.c.recorded_at_micros)).where(
-        entry.c.publisher_id == publisher_id, entry.c.kind.in_(_GIVEN)
-    )
-    found: int | None = connection.execute(first).scalar_one()
+    recorded = entry.c.recorded_at_micros
+    first = select(recorded).where(entry.c.publisher_id == publisher_id, entry.c.kind.in_(GIVEN))
+    found: int | None = connection.execute(first.order_by(recorded).limit(1)).scalar_one_or_none()
     return found
 
 
-def _of(publisher_id: int, period: Period) -> ColumnElement[bool]:
-    return _in(period) & (entry.c.publisher_id == publisher_id)
+# Days that are summed, and entries for the rest
 
 
-def _in(period: Period) -> ColumnElement[bool]:
+class _Sums(NamedTuple):
+    """Pages, pages given back, and the amount; in the order of ``Earned``."""
+
+    pages: int
+    reversed_pages: int
+    amount_micros: int
+
+
+_Statement = Select[*tuple[Any, ...]]
+_days = earned_day.c
+_SUMS = (PAGES, REVERSED, AMOUNT)
+_DAY_SUMS = (func.sum(_days.pages), func.sum(_days.reversed_pages), func.sum(_days.amount_micros))
+
+
+def _by_page(
+    connection: Connection, publisher_id: int, site_id: int | None, currency: str, period: Period
+) -> dict[tuple[Any, ...], _Sums]:
+    page = earned_page_day.c
+    place = func.coalesce(entry.c.site_id, literal_column("0")).label("place")
+    of_entries = select(place, path_of(connection).label("path"), *_SUMS).group_by("place", "path")
+    of_entries = of_entries.where(entry.c.publisher_id == publisher_id, entry.c.currency == currency)
+    of_days = select(page.site_id, page.path, *(func.sum(page[name]) for name in _Sums._fields))
+    of_days = of_days.where(page.publisher_id == publisher_id, page.currency == currency)
+    if site_id is not None:
+        of_entries, of_days = of_entries.where(entry.c.site_id == site_id), of_days.where(page.site_id == site_id)
+    return _fold(connection, period, of_entries, of_days.group_by(page.site_id, page.path), page.day_micros)
+
+
+def _fold(
+    connection: Connection,
+    period: Period,
+    of_entries: _Statement,
+    of_days: _Statement,
+    day: ColumnElement[int] = _days.day_micros,
+) -> dict[tuple[Any, ...], _Sums]:
+    """The sums of a period by what stands before them in both statements: whole days from the days, the rest from
+    the entries. Keys of either may be None for nothing: they come out as an empty text.
+    """
+    first = -(-period.since_micros // DAY_MICROS) * DAY_MICROS
+    last = min(period.until_micros // DAY_MICROS * DAY_MICROS, summed_until(connection))
     recorded = entry.c.recorded_at_micros
-    return (recorded >= period.since_micros) & (recorded < period.until_micros) & entry.c.kind.in_(_COUNTED)
-
-
-def _earned(currency: str, pages: object, reversed_pages: object, amount_micros: object) -> Earned:
-    # PostgreSQL sums bigints into numerics; they are whole numbers all the same.
-    return Earned(currency, int(str(pages)), int(str(reversed_pages)), int(str(amount_micros)))
+    statements = []
+    if first < last:
+        statements.append(of_days.where(day >= first, day < last))
+        rests = [(period.since_micros, first), (last, period.until_micros)]
+    else:
+        rests = [(period.since_micros, period.until_micros)]
+    for since, until in rests:
+        if since < until:
+            counted = entry.c.kind.in_(COUNTED) & entry.c.publisher_id.is_not(None)
+            statements.append(of_entries.where(recorded >= since, recorded < until, counted))
+    found: dict[tuple[Any, ...], _Sums] = {}
+    for statement in statements:
+        for row in connection.execute(statement):
+            *keys, pages, reversed_pages, amount = row
+            key = tuple("" if one is None else one for one in keys)
+            before = found.get(key, _Sums(0, 0, 0))
+            # PostgreSQL sums bigints into numerics; they are whole numbers all the same.
+            more = (int(str(pages)), int(str(reversed_pages)), int(str(amount)))
+            found[key] = _Sums(*(old + new for old, new in zip(before, more, strict=True)))
+    return found

@@ -25,6 +25,7 @@ from edge.store.people import sweep_attempts
 from edge.store.registrations import over
 from edge.store.sessions import ended_sessions
 from edge.store.tables import (
+    content_day,
     crawler_invitation,
     done_act,
     housekeeping,
@@ -82,6 +83,9 @@ def chores(retention: Retention) -> dict[str, Chore]:
         ),
         "traffic by the day": lambda connection, now: delete_some(
             connection, traffic_day, traffic_day.c.day_micros < months_before(now, retention.traffic_months)
+        ),
+        "content by the day": lambda connection, now: delete_some(
+            connection, content_day, content_day.c.day_micros < months_before(now, retention.traffic_months)
         ),
         "webhook events": lambda connection, now: sweep(connection, now - int(retention.webhook_days * DAY_MICROS)),
     }

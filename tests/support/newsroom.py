@@ -23,6 +23,7 @@ from edge.store.account_rows import funding_account, publisher_account
 from edge.store.accounts import Terms, open_crawler_account
 from edge.store.activity import Activity, UserAgents, write_activity
 from edge.store.batch_writer import BatchWriter
+from edge.store.content import ContentCounter
 from edge.store.crawlers import NewCrawler, add_crawler
 from edge.store.database import Database
 from edge.store.invitations import invite
@@ -120,7 +121,7 @@ def build(database: Database, *, charges: int = 40, seed: int = 7) -> Newsroom:
         keep_a_log(connection, site.site_id, _live(), "editor@harbour.example", micros(NOW) - 8 * 10**9)
         flush_traffic(connection, _traffic(site, second))
         rows = [*_requests(site, 60), *_requests(their, 3, f"/{CANARY}/secret-page", f"{CANARY}Bot")]
-        write_activity(connection, UserAgents(), rows, micros(NOW))
+        ContentCounter().add(connection, write_activity(connection, UserAgents(), rows, micros(NOW)))
     seller = _Seller(database, crawlers, random.Random(seed), _Clock(began))
     seller.top_up()
     sold = seller.sell(site, ours.publisher_id, charges, _PAGES)

@@ -33,6 +33,7 @@ from edge.store.tables.payments import unmatched_payment
 from edge.store.tables.people import membership, person, session, setup_link, sign_in_attempt
 from edge.store.tables.publisher_tokens import publisher_token
 from edge.store.tables.registrations import registration
+from edge.store.tables.rollups import content_day, earned_day, earned_page_day, earned_until
 from edge.store.tables.traffic import activity, traffic, traffic_day, traffic_minute, user_agent
 from edge.store.tables.webhooks import (
     crawler_sighting,
@@ -57,6 +58,7 @@ __all__ = [
     "budget",
     "budget_window",
     "checkpoint",
+    "content_day",
     "crawler",
     "crawler_invitation",
     "crawler_key",
@@ -65,6 +67,9 @@ __all__ = [
     "crawler_token",
     "delivery",
     "done_act",
+    "earned_day",
+    "earned_page_day",
+    "earned_until",
     "entry",
     "erasure",
     "grant_count",

@@ -1,0 +1,111 @@
+"""Days that were summed give the same sums as the entries, wherever the summing has come to, on both databases."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from sqlalchemy import func, insert, select
+
+from edge.store.database import Database
+from edge.store.earned_days import DAY_MICROS, MARGIN_MICROS, OTHER_PAGES, PAGES_MAX, sum_next_day, summed_until
+from edge.store.earnings import (
+    Period,
+    earned_by_crawler,
+    earned_by_crawler_on_site,
+    earned_by_currency,
+    earned_by_day,
+    earned_by_page,
+    earned_by_path,
+    earned_by_rule,
+)
+from edge.store.tables import entry
+from tests.support.generated_month import EARLIER, GENERATED, generated_month
+
+FIRST, END = EARLIER.start_micros, GENERATED.end_micros
+
+
+def every_sum(database: Database, period: Period) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    with database.read() as connection:
+        for publisher_id in (1, 2, 3):
+            found[f"{publisher_id}"] = earned_by_currency(connection, publisher_id, period)
+            for currency in ("USD", "EUR"):
+                place = (publisher_id, currency, period)
+                found[f"{publisher_id} {currency} crawlers"] = earned_by_crawler(connection, *place, 99)
+                found[f"{publisher_id} {currency} pages"] = earned_by_page(connection, *place, 10_000)
+                if period.since_micros % DAY_MICROS == 0:
+                    found[f"{publisher_id} {currency} days"] = earned_by_day(connection, *place)
+        for site_id in (1, 2, 3):
+            for currency in ("USD", "EUR"):
+                at = (site_id, currency, period)
+                found[f"site {site_id} {currency} rules"] = earned_by_rule(connection, *at)
+                found[f"site {site_id} {currency} crawlers"] = earned_by_crawler_on_site(connection, *at)
+                found[f"site {site_id} {currency} paths"] = earned_by_path(connection, site_id, *at)
+    return found
+
+
+def periods(seed: int) -> list[Period]:
+    chance = random.Random(seed)
+    made = [Period(FIRST, END), Period(GENERATED.start_micros, END), Period(0, 2**62), Period(FIRST + 5, FIRST + 9)]
+    for _ in range(4):
+        since = chance.randrange(FIRST, END)
+        made.append(Period(since, since + chance.randrange(20 * DAY_MICROS)))
+    return made
+
+
+def sum_days(database: Database, now_micros: int) -> None:
+    while sum_next_day(database, now_micros):
+        pass
+
+
+def test_any_sum_is_the_same_however_many_days_were_summed(database: Database) -> None:
+    generated_month(database, 3)
+    wanted = {period: every_sum(database, period) for period in periods(5)}
+    assert any(wanted[Period(FIRST, END)].values())
+    for now_micros in (FIRST + DAY_MICROS, GENERATED.start_micros + 3 * DAY_MICROS + 17, END + 90 * DAY_MICROS):
+        sum_days(database, now_micros)
+        for period, sums in wanted.items():
+            assert every_sum(database, period) == sums, period
+    with database.read() as connection:
+        assert summed_until(connection) == END + 90 * DAY_MICROS - DAY_MICROS
+
+
+def test_a_day_is_summed_an_hour_after_its_end_and_not_before(database: Database) -> None:
+    generated_month(database, 4)
+    with database.read() as connection:
+        first = connection.execute(select(func.min(entry.c.recorded_at_micros))).scalar_one()
+    day = first - first % DAY_MICROS
+    assert not sum_next_day(database, day + DAY_MICROS + MARGIN_MICROS - 1)
+    assert sum_next_day(database, day + DAY_MICROS + MARGIN_MICROS)
+    assert not sum_next_day(database, day + DAY_MICROS + MARGIN_MICROS)
+    with database.read() as connection:
+        assert summed_until(connection) == day + DAY_MICROS
+
+
+def test_without_entries_nothing_is_summed(database: Database) -> None:
+    assert not sum_next_day(database, END)
+    with database.read() as connection:
+        assert summed_until(connection) == 0
+
+
+def test_what_is_beyond_a_days_first_pages_is_counted_together(database: Database) -> None:
+    generated_month(database, 6)
+    with database.read() as connection:
+        model = connection.execute(select(entry).where(entry.c.kind == "post").limit(1)).mappings().one()
+    writes = [
+        {**model, "writer_id": 999, "number": number, "key": number.to_bytes(16, "big"), "target": f"/p/{number}?x=1",
+         "recorded_at_micros": END + 5, "amount_micros": 10 + number}
+        for number in range(1, PAGES_MAX + 21)
+    ]  # fmt: skip
+    with database.write() as connection:
+        connection.execute(insert(entry), writes)
+    sum_days(database, END + 3 * DAY_MICROS)
+    place = (model["publisher_id"], model["site_id"], model["currency"])
+    with database.read() as connection:
+        sums = earned_by_path(connection, *place, Period(END, END + DAY_MICROS))
+        pages = earned_by_page(connection, place[0], place[2], Period(END, END + DAY_MICROS), 5)
+    assert len(sums) == PAGES_MAX + 1
+    assert sums[OTHER_PAGES].pages == 20
+    assert sums[OTHER_PAGES].amount_micros == sum(10 + number for number in range(1, 21))
+    assert pages[0].path == f"/p/{PAGES_MAX + 20}"
