@@ -122,8 +122,19 @@ class SpendPolicy:
 
 
 def domain_of(url: str) -> str:
-    """The host of a URL in lower case, without its port."""
-    return (urlsplit(url).hostname or "").lower()
+    """The host of a URL in lower case, without its port and the dot at its end; other letters than ASCII as in DNS.
+
+    One host has one name: another spelling would be another cap, and pass a list that forbids it.
+    """
+    return _dns_name(urlsplit(url).hostname or "")
+
+
+def _dns_name(host: str) -> str:
+    host = host.lower().rstrip(".")
+    try:
+        return host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return host  # no name of DNS: it leads nowhere
 
 
 def is_below(host: str, name: str) -> bool:
@@ -134,7 +145,7 @@ def is_below(host: str, name: str) -> bool:
 def _domains(field_name: str, names: Iterable[str]) -> tuple[str, ...]:
     if isinstance(names, str):
         raise BadPolicy(f"{field_name} is a list of names, such as ['news.example']")
-    return tuple(name.lower().strip(".") for name in names)
+    return tuple(_dns_name(name.lstrip(".")) for name in names)
 
 
 def _amounts(name: str, given: Amounts) -> dict[str, Money]:

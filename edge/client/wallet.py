@@ -34,7 +34,7 @@ from edge.client.spend_rows import FreePage, NewPurchase, Purchase, State
 from edge.client.spend_store import SpendStore
 from edge.client.token_identity import IDEMPOTENCY_KEY, TokenIdentity
 from edge.core.accept_signature import parse_accept_signature
-from edge.core.api_token import read_token
+from edge.core.api_token import holds_token
 from edge.core.money import Money
 from edge.core.reconcile import Difference
 from edge.core.refusals import CrawlerError
@@ -62,7 +62,7 @@ def is_own(name: str, value: str) -> bool:
     ``Authorization`` is ours only where it holds an API token; anything else is between the caller and the site.
     """
     name = name.lower()
-    return name in OWN_HEADERS or (name == "authorization" and read_token(value) is not None)
+    return name in OWN_HEADERS or (name == "authorization" and holds_token(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ TOKEN_BYTES = 32
 IDEMPOTENCY_SECONDS = 86_400
 """How long one name of a purchase may be sent again; after that it is a mistake, not a retry."""
 
-_BEARER = re.compile(rf"[Bb]earer +({PREFIX}[A-Za-z0-9_-]{{1,200}})")
+_BEARER = re.compile(rf"(?i:bearer) +({PREFIX}[A-Za-z0-9_-]{{1,200}})")
 
 
 class TokenFault(StrEnum):
@@ -97,6 +97,12 @@ def read_token(authorization: str) -> str | None:
     """Our token in an ``Authorization`` field; None when it holds anything else, which is the origin's business."""
     found = _BEARER.fullmatch(authorization)
     return found[1] if found else None
+
+
+def holds_token(authorization: str) -> bool:
+    """Whether there is a token of ours in an ``Authorization`` field, also where it is written so that it does not
+    count: whoever gets the field could read it all the same."""
+    return PREFIX in authorization
 
 
 def purchase_name(fields: Mapping[str, str], request_id: str) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from edge.core.api_token import read_token
+from edge.core.api_token import holds_token
 from edge.core.identity import Identity, Rung, Visitor, name_of, rung_of
 from edge.core.request import CrawlRequest
 
@@ -69,16 +69,12 @@ _FORWARDED = frozenset(
     }
 )
 _NOT_FORWARDED = _HOP_BY_HOP | _OURS_TO_SAY | _FORWARDED | {"host", "content-length", "expect", "via", "x-request-id"}
-# A sold page is sold whole: a range would let somebody buy it in pieces or ask for the same bytes twice. And a
-# signature that accepts a price is money until it ages: it ends here, where it was meant for.
-_NOT_FORWARDED_WHEN_SOLD = _NOT_FORWARDED | {
-    "range",
-    "if-range",
-    "signature",
-    "signature-input",
-    "crawler-max-price",
-    "crawler-exact-price",
-}
+# A signature that accepts a price is money until it ages: it ends here, where it was meant for. That also holds where
+# the page is free: one that covers no address would buy another page for whoever reads it at the origin.
+_OFFERS = frozenset({"crawler-max-price", "crawler-exact-price"})
+_NOT_FORWARDED_WITH_AN_OFFER = _NOT_FORWARDED | _OFFERS | {"signature", "signature-input"}
+# A sold page is sold whole: a range would let somebody buy it in pieces or ask for the same bytes twice.
+_NOT_FORWARDED_WHEN_SOLD = _NOT_FORWARDED_WITH_AN_OFFER | {"range", "if-range"}
 # A token is money until it is revoked, whether it counted or not; it names the purchase together with the key.
 _ONLY_OURS = frozenset({"authorization", "idempotency-key"})
 _NOT_RETURNED = frozenset(
@@ -95,12 +91,14 @@ VARY_OF_PRICED_SITES = (
 
 def origin_headers(request: CrawlRequest, identity: Identity | None, via: str, *, sold: bool) -> list[tuple[str, str]]:
     """The header fields to send to the origin: the client's, cleaned, and ours; text is Latin-1, as received."""
-    dropped = _NOT_FORWARDED_WHEN_SOLD if sold else _NOT_FORWARDED
     fields = request.fields
+    dropped = _NOT_FORWARDED_WHEN_SOLD if sold else _NOT_FORWARDED
+    if not sold and not _OFFERS.isdisjoint(fields):
+        dropped = _NOT_FORWARDED_WITH_AN_OFFER
     connection = fields.get("connection")
     if connection is not None:
         dropped = dropped | {token.strip().lower() for token in connection.split(",")}
-    if "authorization" in fields and read_token(fields["authorization"]) is not None:
+    if "authorization" in fields and holds_token(fields["authorization"]):
         dropped = dropped | _ONLY_OURS
     headers = [("host", request.authority)]
     for name, value in fields.items():

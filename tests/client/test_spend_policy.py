@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge.client.errors import AboveCap, CurrencyNotAllowed, NotAllowed
-from edge.client.spend_policy import BadPolicy, SpendPolicy
+from edge.client.spend_policy import BadPolicy, SpendPolicy, domain_of
 from edge.core.money import parse_price
 
 URL = "https://www.news.example/a"
@@ -47,6 +47,15 @@ def test_a_name_in_a_list_stands_for_what_is_below_it(
     policy = SpendPolicy(per_request="USD 1", allow_domains=allow, deny_domains=deny)
     assert policy.allows_spending_at(URL) is is_allowed
     assert isinstance(policy.why_not(URL, parse_price("USD 0.01")), NotAllowed) is not is_allowed
+
+
+@pytest.mark.parametrize("name", ["bücher.example", "xn--bcher-kva.example", "BÜCHER.example."])
+@pytest.mark.parametrize("host", ["bücher.example", "xn--bcher-kva.example.", "www.Bücher.Example.:443"])
+def test_another_spelling_of_a_host_is_no_other_host(name: str, host: str) -> None:
+    url = f"https://{host}/a"
+    assert not SpendPolicy(per_request="USD 1", deny_domains=[name]).allows_spending_at(url)
+    assert SpendPolicy(per_request="USD 1", allow_domains=[name]).allows_spending_at(url)
+    assert domain_of(url).removeprefix("www.") == "xn--bcher-kva.example"
 
 
 @pytest.mark.parametrize(

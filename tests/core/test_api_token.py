@@ -27,7 +27,7 @@ def test_a_token_says_whose_it_is_and_hides_256_bits() -> None:
         make_token(b"short")
 
 
-@pytest.mark.parametrize("written", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"Bearer   {TOKEN}"])
+@pytest.mark.parametrize("written", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"BEARER {TOKEN}", f"Bearer   {TOKEN}"])
 def test_a_bearer_token_of_ours_is_read(written: str) -> None:
     assert read_token(written) == TOKEN
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from edge.core.api_token import make_token
 from edge.core.identity import ClaimedCrawler, CrawlerKind, Rung, Visitor
 from edge.core.request import CrawlRequest
 from edge.core.target import read_target
@@ -50,15 +51,30 @@ def test_hop_by_hop_fields_and_our_assertions_are_not_forwarded() -> None:
     assert headers["x-forwarded-for"] == "192.0.2.7"
 
 
-def test_signatures_and_offers_reach_the_origin() -> None:
-    headers = sent(signature="sig1=:aa:", signature_input="sig1=()", crawler_max_price="USD 0.01")
+def test_a_signature_without_an_offer_reaches_the_origin() -> None:
+    headers = sent(signature="sig1=:aa:", signature_input="sig1=()", signature_agent='"https://bot.example"')
     assert headers["signature"] == "sig1=:aa:"
-    assert headers["crawler-max-price"] == "USD 0.01"
+    assert headers["signature-input"] == "sig1=()"
 
 
-def test_an_accepted_price_ends_at_the_edge() -> None:
-    fields = {"signature": "sig1=:aa:", "signature_input": "sig1=()", "crawler_max_price": "USD 0.01"}
-    assert {"signature", "signature-input", "crawler-max-price"}.isdisjoint(sent(sold=True, **fields))
+@pytest.mark.parametrize("sold", [True, False], ids=["sold", "free"])
+@pytest.mark.parametrize("name", ["crawler_max_price", "crawler_exact_price"])
+def test_a_signature_that_accepts_a_price_ends_at_the_edge(name: str, sold: bool) -> None:
+    """It is money: at the origin of a free page, too, somebody could send it again for another page."""
+    fields = {"signature": "sig1=:aa:", "signature_input": "sig1=()", name: "USD 0.01", "accept": "*/*"}
+    headers = sent(sold=sold, **fields)
+    assert {"signature", "signature-input", name.replace("_", "-")}.isdisjoint(headers)
+    assert headers["accept"] == "*/*"
+
+
+@pytest.mark.parametrize(
+    "written", ["Bearer T", "bearer T", "BEARER T", "Bearer\tT", "Bearer T, Bearer T", "Bearer T x", "T"]
+)
+def test_a_token_ends_at_the_edge_however_it_is_written(written: str) -> None:
+    token = make_token(bytes(32))
+    headers = sent(authorization=written.replace("T", token), idempotency_key="k")
+    assert {"authorization", "idempotency-key"}.isdisjoint(headers)
+    assert sent(authorization="Bearer of-the-origin", idempotency_key="k")["idempotency-key"] == "k"
 
 
 def test_a_stranger_cannot_name_another_address_to_the_origin() -> None:
