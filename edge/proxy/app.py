@@ -9,20 +9,20 @@ import asyncio
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
 from fastapi import APIRouter, FastAPI
 
-from edge.core.addresses import AddressForm, kept_address
 from edge.core.api_token import IDEMPOTENCY_SECONDS
 from edge.core.decision import Charge
 from edge.core.policy import Knowledge, Policy
 from edge.core.refusal_texts import RefusalTexts
 from edge.core.web_bot_auth import KeyAnswer, KeyLookup
-from edge.proxy.activity import ActivityParts, ActivityRecorder
+from edge.proxy.activity import ActivityRecorder
+from edge.proxy.activity_store import activity_parts
 from edge.proxy.addresses import Addresses, build_addresses
 from edge.proxy.checkpoint_rounds import CheckpointRounds
 from edge.proxy.connection_limits import ConnectionLimits, ConnectionRoom
@@ -54,11 +54,9 @@ from edge.proxy.watchman import LimitCounts, Watchman
 from edge.proxy.webhook_sources import LedgerAlarms
 from edge.proxy.webhooks import Webhooks, build_webhooks
 from edge.settings import Settings
-from edge.store.activity import Activity, UserAgents, write_activity
 from edge.store.address_keys import AddressKeys
 from edge.store.charges import Ledger
 from edge.store.checkpoint_keeper import CheckpointKeeper
-from edge.store.content import ContentCounter
 from edge.store.database import Database, now_micros
 from edge.store.earned_days import sum_next_day
 from edge.store.entries import was_charged, was_had_before
@@ -161,7 +159,7 @@ def build_edge(
         discover=settings.directories == "discover",
     )
     traffic = TrafficRecorder(_flusher(database), time.time, _report)
-    activity = ActivityRecorder(_activity_parts(settings, database), settings.activity_rows_per_second)
+    activity = ActivityRecorder(activity_parts(settings, database, _report), settings.activity_rows_per_second)
     upstream = Upstream(
         UpstreamLimits(
             connections=settings.origin_connections,
@@ -363,25 +361,6 @@ def _flusher(database: Database) -> Flush:
         seen.update(new)
 
     return flush
-
-
-def _activity_parts(settings: Settings, database: Database) -> ActivityParts:
-    agents, content, keys = UserAgents(), ContentCounter(), AddressKeys(settings.data_dir)
-
-    def write(rows: Sequence[Activity]) -> None:
-        try:
-            with database.write() as connection:
-                content.add(connection, write_activity(connection, agents, rows, now_micros()))
-        except BaseException:
-            agents.forget()
-            content.forget()
-            raise
-
-    def kept(address: str, at_micros: int) -> str:
-        key = keys.at(at_micros) if settings.addresses is AddressForm.HASH else b""
-        return kept_address(address, settings.addresses, key)
-
-    return ActivityParts(write, time.time, kept, _report)
 
 
 def _metrics(
