@@ -41,7 +41,7 @@ def account_choice(visit: Visit, known: Crawler) -> Field:
         views = accounts_of(connection, known.crawler_id)
     if not views:
         why = f"{known.name} has no account yet; the first credit opens one."
-        raise Turned(HTTPStatus.CONFLICT, why, f"/operator/crawlers/{known.crawler_id}" if visit.operates else None)
+        raise Turned(HTTPStatus.CONFLICT, why, None if visit.team else f"/operator/crawlers/{known.crawler_id}")
     return Field("currency", "Account", options=tuple((one.currency, one.currency) for one in views))
 
 
@@ -279,7 +279,7 @@ def remove_from_team(visit: Visit, known: Crawler, back: str) -> Response:
         invited = {one.email for one in open_invitations(connection, known.crawler_id, visit.now_micros)}
         if email in members:
             alone = members[email].role is TeamRole.OWNER and len(owners) == 1
-            if alone and not visit.operates:
+            if alone and visit.team is not None:
                 why = "They are the last owner; make somebody else an owner first."
                 raise Turned(HTTPStatus.CONFLICT, why, back)
             leave_team(connection, members[email].person_id, known.crawler_id)

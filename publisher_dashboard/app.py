@@ -40,6 +40,8 @@ from publisher_dashboard.pages import (
     operating,
     operator_months,
     overview,
+    portal,
+    portal_joining,
     publisher_settings,
     registrations,
     review,
@@ -79,6 +81,7 @@ _MEMBER = f"{_PUBLISHER}/team/members/{{member_id:int}}"
 _INVITATION = f"{_PUBLISHER}/team/invitations/{{invitation_id:int}}"
 _TOKEN = f"{_PUBLISHER}/tokens/{{token_id:int}}"
 _CRAWLER = "/operator/crawlers/{crawler_id:int}"
+_TEAM = "/portal/{crawler_id:int}"
 _REGISTRATION = "/operator/registrations/{number:int}"
 
 ROUTES: tuple[Route, ...] = (
@@ -171,6 +174,32 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_REGISTRATION}/reject", Need.OPERATE, registrations.reject),
     Route("GET", "/operator/webhooks", Need.OPERATE, operating.webhooks),
     Route("POST", "/operator/webhooks", Need.OPERATE, operating.replay),
+    # A crawler's team
+    Route("GET", "/portal", Need.SIGNED_IN, portal_joining.home),
+    Route("GET", "/portal/join/{link}", Need.ANYONE, portal_joining.show),
+    Route("POST", "/portal/join/{link}", Need.ANYONE, portal_joining.create),
+    Route("POST", "/portal/join/{link}/accept", Need.SIGNED_IN, portal_joining.join),
+    Route("GET", _TEAM, Need.TEAM_SEE, portal.overview),
+    Route("GET", f"{_TEAM}/charges", Need.TEAM_SEE, portal.charges),
+    Route("GET", f"{_TEAM}/charges.csv", Need.TEAM_SEE, portal.charges_file),
+    Route("GET", f"{_TEAM}/charges/{{charge_id}}", Need.TEAM_SEE, portal.charge),
+    Route("GET", f"{_TEAM}/months", Need.TEAM_SEE, portal.months),
+    Route("GET", f"{_TEAM}/months/{{month}}", Need.TEAM_SEE, portal.month),
+    Route("GET", f"{_TEAM}/months/{{month}}/files/{{name}}", Need.TEAM_SEE, portal.month_file),
+    Route("GET", f"{_TEAM}/prices", Need.TEAM_SEE, portal.prices),
+    Route("GET", f"{_TEAM}/keys", Need.TEAM_SEE, portal.keys),
+    Route("GET", f"{_TEAM}/budgets", Need.TEAM_SEE, portal.budgets),
+    Route("GET", f"{_TEAM}/budget", Need.TEAM_CHANGE, portal.budget),
+    Route("POST", f"{_TEAM}/budget", Need.TEAM_CHANGE, portal.budget),
+    Route("POST", f"{_TEAM}/budget/remove", Need.TEAM_CHANGE, portal.remove_budget),
+    Route("GET", f"{_TEAM}/tokens", Need.TEAM_SEE, portal.tokens),
+    Route("GET", f"{_TEAM}/token", Need.TEAM_CHANGE, portal.token),
+    Route("POST", f"{_TEAM}/token", Need.TEAM_CHANGE, portal.token),
+    Route("POST", f"{_TEAM}/token/revoke", Need.TEAM_CHANGE, portal.revoke_token),
+    Route("GET", f"{_TEAM}/team", Need.TEAM_SEE, portal.team),
+    Route("GET", f"{_TEAM}/invite", Need.TEAM_CHANGE, portal.invite),
+    Route("POST", f"{_TEAM}/invite", Need.TEAM_CHANGE, portal.invite),
+    Route("POST", f"{_TEAM}/team/remove", Need.TEAM_CHANGE, portal.remove_member),
     # A site's prices
     Route("GET", f"{_SITE}/rules", Need.SEE, rules.show),
     Route("GET", f"{_SITE}/rules/new", Need.EDIT, rule_editing.show_new),

@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from edge.store.audit_events import Action, record
 from edge.store.connection import Connection
+from edge.store.crawler_people import CrawlerMembership, crawler_memberships
 from edge.store.people import (
     Membership,
     does_operate,
@@ -35,7 +36,7 @@ from edge.store.sessions import ABSOLUTE_MICROS, Session, find_session, open_ses
 from edge.store.sites import Site, find_site
 from publisher_dashboard.browser_names import browser_name
 from publisher_dashboard.browser_safety import Address, page_before, sent_from_here
-from publisher_dashboard.visit import GRANTS, Desk, Need, Visit
+from publisher_dashboard.visit import GRANTS, TEAM_GRANTS, Desk, Need, Visit
 
 TOKEN_FIELD = "token"  # noqa: S105 -- the name of a form field
 PASSWORD_CHARACTERS_READ_MAX = 1000
@@ -88,16 +89,26 @@ def _place(
     with desk.database.read() as connection:
         own = memberships(connection, session.person_id)
         operates = does_operate(connection, session.person_id)
+        teams = crawler_memberships(connection, session.person_id)
+    team = _team(teams, request)
     membership, site = find_own_site(desk, own, request)
     if need is Need.OPERATE and not operates:
         raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
-    if need not in (Need.SIGNED_IN, Need.OPERATE):
+    if need in (Need.TEAM_SEE, Need.TEAM_CHANGE):
+        if team is None:
+            raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
+        if need not in TEAM_GRANTS[team.role]:
+            why = f"Your role for {team.crawler_name} is {team.role.value}, which does not cover this."
+            raise Turned(HTTPStatus.FORBIDDEN, why)
+    elif need not in (Need.SIGNED_IN, Need.OPERATE):
         if membership is None:
             raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
         if need not in GRANTS[membership.role]:
             why = f"Your role for {membership.publisher_name} is {membership.role.value}, which does not cover this."
             raise Turned(HTTPStatus.FORBIDDEN, why)
-    return Visit(desk, request, now_micros, session, own, membership, site, operates, first, form)
+    return Visit(
+        desk, request, now_micros, session, own, membership, site, operates, first, form, teams=teams, team=team
+    )
 
 
 def find_own_site(desk: Desk, own: tuple[Membership, ...], request: Request) -> tuple[Membership | None, Site | None]:
@@ -112,6 +123,13 @@ def find_own_site(desk: Desk, own: tuple[Membership, ...], request: Request) -> 
         return None, None
     membership = _membership(own, site.publisher_id)
     return (membership, site) if membership else (None, None)
+
+
+def _team(teams: tuple[CrawlerMembership, ...], request: Request) -> CrawlerMembership | None:
+    """The crawler of an address in the portal, if the person is in its team."""
+    if not request.url.path.startswith("/portal/"):
+        return None
+    return next((one for one in teams if one.crawler_id == request.path_params.get("crawler_id")), None)
 
 
 def _membership(own: tuple[Membership, ...], publisher_id: int | None) -> Membership | None:

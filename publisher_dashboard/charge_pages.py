@@ -188,6 +188,8 @@ def download_list(visit: Visit, reach: Reach) -> Response:
 def _narrow(visit: Visit, reach: Reach) -> tuple[Narrowing, list[Site], list[str]]:
     """Read the filter from the address. An unknown site or crawler matches nothing, rather than everything."""
     form = {name: visit.query(name) for name in _FILTERS}
+    if reach.crawler_id is not None:
+        form["crawler"] = ""  # there is one alone, whatever the address says
     with visit.desk.database.read() as connection:
         sites = list_sites(connection, reach.publisher_id, with_removed=True)
         crawlers = {one.name: one.crawler_id for one in list_crawlers(connection)}

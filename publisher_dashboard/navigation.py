@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 
 _PUBLISHER = "/publishers/{publisher_id:int}"
 _SITE = "/sites/{host}"
+_TEAM = "/portal/{crawler_id:int}"
 
 
 class Door(StrEnum):
@@ -23,6 +24,7 @@ class Door(StrEnum):
 
     PUBLISHER = "publisher"
     OPERATOR = "operator"
+    PORTAL = "portal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,21 @@ GROUPS: tuple[Group, ...] = (
         ),
     ),
     Group(
+        "",
+        Door.PORTAL,
+        (
+            Entry("portal-overview", "Overview", (_TEAM,), alone=True),
+            Entry("portal-charges", "Charges", (f"{_TEAM}/charges",)),
+            Entry("portal-months", "Statements", (f"{_TEAM}/months",)),
+            Entry("portal-budgets", "Budgets", (f"{_TEAM}/budgets",), below=(f"{_TEAM}/budget",)),
+            Entry("portal-prices", "Price search", (f"{_TEAM}/prices",)),
+            Entry("portal-tokens", "API tokens", (f"{_TEAM}/tokens",), below=(f"{_TEAM}/token",)),
+            Entry("portal-keys", "Keys", (f"{_TEAM}/keys",)),
+            Entry("portal-team", "Team", (f"{_TEAM}/team",), below=(f"{_TEAM}/invite",)),
+            Entry("portal-register", "Register an agent", ("/portal/register",)),
+        ),
+    ),
+    Group(
         "Operator",
         Door.OPERATOR,
         (
@@ -113,7 +130,8 @@ GROUPS: tuple[Group, ...] = (
 class Here:
     """Where somebody is: the address, and the publisher and site that the frame stands on.
 
-    ``choosing`` is the entry for which a site is being chosen; ``counts`` are the numbers beside entries, by name.
+    ``crawler_id`` is the crawler of the portal; ``choosing`` is the entry for which a site is being chosen; ``counts``
+    are the numbers beside entries, by name.
     """
 
     path: str
@@ -121,6 +139,7 @@ class Here:
     host: str | None = None
     choosing: str = ""
     operates: bool = False
+    crawler_id: int | None = None
     counts: Mapping[str, str] | None = None
 
 
@@ -201,9 +220,12 @@ class Navigation:
 
 
 def _is_mine(group: Group, here: Here) -> bool:
+    if group.door is Door.PORTAL:
+        return here.crawler_id is not None
     return here.operates if group.door is Door.OPERATOR else here.publisher_id is not None
 
 
 def _filled(path: str, here: Here) -> str:
     host = quote(here.host, safe="") if here.host is not None else "{host}"
+    path = path.replace("{crawler_id:int}", str(here.crawler_id))
     return path.replace("{publisher_id:int}", str(here.publisher_id)).replace("{host}", host)

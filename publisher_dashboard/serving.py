@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
+from edge.store.crawler_people import crawler_memberships
 from edge.store.passwords import Busy
 from edge.store.people import does_operate, memberships
 from publisher_dashboard.auth import SignInFirst, Turned, admit, cookie_name, find_current, find_own_site
@@ -97,8 +98,11 @@ def _turned_away(desk: Desk, request: Request, status: HTTPStatus, why: str, bac
         with desk.database.read() as connection:
             own = memberships(connection, session.person_id)
             operates = does_operate(connection, session.person_id)
+            teams = crawler_memberships(connection, session.person_id)
         membership, site = find_own_site(desk, own, request)
-        visit = replace(visit, session=session, memberships=own, membership=membership, site=site, operates=operates)
+        visit = replace(
+            visit, session=session, memberships=own, membership=membership, site=site, operates=operates, teams=teams
+        )
     return visit.render("turned_away.html", status, what=status, why=why, back=back)
 
 
@@ -134,6 +138,14 @@ def page_of_form(path: str) -> str:
             return f"/publishers/{number}/{page}"
         case ["invitations", link, "join"]:
             return f"/invitations/{link}"
+        case ["portal", "join", *_]:
+            return path
+        case ["portal", number, "budget", _]:
+            return f"/portal/{number}/budgets"
+        case ["portal", number, "token", _]:
+            return f"/portal/{number}/tokens"
+        case ["portal", number, "team", _]:
+            return f"/portal/{number}/team"
         case ["operator", "months", month, _]:
             return f"/operator/months/{month}"
         case ["operator", "webhooks"] | ["publishers", _, "webhooks"]:

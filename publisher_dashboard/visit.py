@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge.core.identity import ClaimedCrawler
 from edge.core.statement import Party
+from edge.store.crawler_people import CrawlerMembership, TeamRole
 from edge.store.database import Database
 from edge.store.passwords import Passwords
 from edge.store.people import Membership, Role
@@ -51,6 +52,8 @@ class Need(StrEnum):
     MANAGE = "manage"
     REFUND = "refund"
     OPERATE = "operate"
+    TEAM_SEE = "see a crawler"
+    TEAM_CHANGE = "change a crawler"
 
 
 GRANTS: Mapping[Role, frozenset[Need]] = {
@@ -60,6 +63,12 @@ GRANTS: Mapping[Role, frozenset[Need]] = {
     Role.VIEWER: frozenset({Need.SEE}),
 }
 """What each role may do for its publisher: change prices, take numbers out, give back, say who may do what, look."""
+
+TEAM_GRANTS: Mapping[TeamRole, frozenset[Need]] = {
+    TeamRole.OWNER: frozenset({Need.TEAM_SEE, Need.TEAM_CHANGE}),
+    TeamRole.VIEWER: frozenset({Need.TEAM_SEE}),
+}
+"""What each role may do for its crawler, in the portal."""
 
 SCOPE_GRANTS: Mapping[Scope, frozenset[Need]] = {
     Scope.READ: frozenset({Need.SEE}),
@@ -95,6 +104,7 @@ NOTICES: Mapping[str, str] = {
     "token-revoked": "The token was revoked; it opens nothing any more.",
     "closing": "The close has begun. You may leave this page and come back.",
     "closing-already": "Somebody is closing it already.",
+    "joined-team": "You are in. This is the crawler's portal.",
     "given-back": "Given back. The crawler can spend it again.",
     "given-back-before": "It was given back before, so nothing was done.",
     "credited": "Credited. It can be spent at once.",
@@ -174,6 +184,14 @@ class Visit:
     form: Mapping[str, str] = field(default_factory=dict)
     lists: Mapping[str, list[str]] = field(default_factory=dict)
     sent: UploadForm | None = None
+    teams: tuple[CrawlerMembership, ...] = ()
+    team: CrawlerMembership | None = None
+
+    @property
+    def payer(self) -> CrawlerMembership:
+        """The crawler of this address; only on routes of the portal."""
+        assert self.team is not None, "the route is not below a crawler of the portal"
+        return self.team
 
     @property
     def person(self) -> Session:
@@ -203,7 +221,9 @@ class Visit:
         return str(self.request.query_params.get(name, "")).strip()
 
     def may(self, need: Need) -> bool:
-        """Whether the role for this publisher covers ``need``."""
+        """Whether the role for this publisher, or in the portal for this crawler, covers ``need``."""
+        if self.team is not None:
+            return need in TEAM_GRANTS[self.team.role]
         return self.membership is not None and need in GRANTS[self.membership.role]
 
     def render(self, template: str, status: int = HTTPStatus.OK, **context: Any) -> Response:
@@ -227,6 +247,10 @@ class Visit:
         """An address below this publisher."""
         return "/".join(("/publishers", str(self.publisher.publisher_id), *parts))
 
+    def portal_path(self, *parts: str) -> str:
+        """An address below this crawler in the portal."""
+        return "/".join(("/portal", str(self.payer.crawler_id), *parts))
+
     def _choosing(self) -> str:
         """For which page a site is being chosen, on the page that lists them; empty anywhere else."""
         wanted = self.query("for") if self.request.url.path.endswith("/sites") else ""
@@ -234,7 +258,9 @@ class Visit:
 
     def _frame(self) -> dict[str, Any]:
         """What surrounds every page: who, where, and where else one may go."""
-        membership = self.membership or (self.memberships[0] if self.memberships else None)
+        # In the portal one is on the other side: a publisher's entries would lead away from it.
+        membership = self.membership or (self.memberships[0] if self.memberships and self.team is None else None)
+        team = self.team or (self.teams[0] if self.teams and membership is None else None)
         with self.desk.database.read() as connection:
             sites = {one.publisher_id: list_sites(connection, one.publisher_id) for one in self.memberships}
             own = sites[membership.publisher_id] if membership else []
@@ -247,11 +273,14 @@ class Visit:
             host=current.host if current else None,
             choosing=self._choosing(),
             operates=self.operates,
+            crawler_id=team.crawler_id if team else None,
             counts={"draft": "draft" if draft else "", "registrations": f"{waiting:,}" if waiting else ""},
         )
         return {
             "session": self.session,
             "memberships": self.memberships,
+            "teams": self.teams,
+            "team": team,
             "membership": membership,
             "sites_of": sites,
             "current": current,

@@ -1,10 +1,11 @@
-"""What a publisher earned, summed for people's screens: by day, crawler, page and rule.
+"""What a publisher earned or a crawler spent, summed for people's screens: by day, crawler, page, rule and site.
 
 Rules of this file
 - Days that are over are read as they were summed then (``earned_days``), the rest from the entries; together they are
   what the entries alone would give (a property test holds this).
 - Amounts of different currencies are never added: every sum is in one.
-- The publisher or site is always a condition of the statement, so that no sum can hold another's money.
+- The publisher, site or crawler is always a condition of the statement, so that no sum can hold another's money.
+- What a crawler spent is what publishers earned of it, so both sides read the same numbers.
 """
 
 from __future__ import annotations
@@ -159,6 +160,39 @@ def earned_by_crawler_on_site(connection: Connection, site_id: int, currency: st
     )
     names = {row.id: row.name for row in connection.execute(select(crawler.c.id, crawler.c.name))}
     return {names[key]: Earned(currency, *sums) for (key,), sums in found.items() if key in names}
+
+
+def spent_by_currency(connection: Connection, crawler_id: int, period: Period) -> dict[str, Earned]:
+    """A crawler's sums, one for each currency there was."""
+    mine = _in(period) & (entry.c.crawler_id == crawler_id)
+    rows = connection.execute(
+        select(entry.c.currency, _PAGES, _REVERSED, _AMOUNT).where(mine).group_by(entry.c.currency)
+    )
+    return {row[0]: _earned(*row) for row in rows}
+
+
+def spent_by_day(connection: Connection, crawler_id: int, currency: str, period: Period) -> dict[int, Earned]:
+    """A crawler's sums by day, counted from 0 at the period's start; days without any are left out."""
+    day = ((entry.c.recorded_at_micros - period.since_micros) // DAY_MICROS).label("day")
+    mine = _in(period) & (entry.c.crawler_id == crawler_id) & (entry.c.currency == currency)
+    rows = connection.execute(select(day, _PAGES, _REVERSED, _AMOUNT).where(mine).group_by("day"))
+    return {int(number): _earned(currency, *sums) for number, *sums in rows}
+
+
+def spent_by_site(
+    connection: Connection, crawler_id: int, currency: str, period: Period, limit: int
+) -> list[tuple[str, Earned]]:
+    """The sites at which a crawler spent most, by host."""
+    mine = _in(period) & (entry.c.crawler_id == crawler_id) & (entry.c.currency == currency)
+    rows = connection.execute(
+        select(site.c.host, _PAGES, _REVERSED, _AMOUNT)
+        .join(site, site.c.id == entry.c.site_id)
+        .where(mine)
+        .group_by(site.c.host)
+        .order_by(_AMOUNT.desc(), site.c.host)
+        .limit(limit)
+    )
+    return [(host, _earned(currency, *sums)) for host, *sums in rows]
 
 
 def first_page_at(connection: Connection, publisher_id: int) -> int | None:

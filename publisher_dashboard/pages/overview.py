@@ -31,6 +31,8 @@ WATCHED = 8
 
 def home(visit: Visit) -> Response:
     """Go to the first publisher, or say that there is none."""
+    if not visit.memberships and visit.teams:
+        return visit.go(f"/portal/{visit.teams[0].crawler_id}")
     if not visit.memberships and visit.operates:
         return visit.go("/operator/crawlers")
     if not visit.memberships:
