@@ -18,17 +18,20 @@ from edge.core.month import Month
 from edge.core.registration import Wish
 from edge.store import outbox
 from edge.store.budgets import BudgetPlace, set_budget
+from edge.store.crawler_people import TeamRole, invite, join_team
+from edge.store.crawler_tokens import NewToken, add_token
 from edge.store.database import Database
+from edge.store.entries import ChargeFilter, list_charges
 from edge.store.month_close import close_month
-from edge.store.people import create_setup_link, find_person, set_operates
+from edge.store.people import add_person, create_setup_link, find_person, set_operates
 from edge.store.publishers import set_share
 from edge.store.registrations import ask, reject
 from edge.store.service_keys import load_service_keys
 from edge.store.tables import webhook_delivery
 from edge.store.webhook_endpoints import NewEndpoint, add_endpoint
 from tests.support.closing import closer
-from tests.support.newsroom import NOW, PASSWORD, Newsroom, micros
-from tests.support.screens import OWNER, SCREENS, Screen
+from tests.support.newsroom import NOW, PASSWORD, Newsroom, micros, quick_passwords
+from tests.support.screens import CRAWLER_TEAM, OWNER, SCREENS, Screen
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
@@ -60,7 +63,13 @@ class Served:
         """The screen's address here."""
         link = self.set_up_link() if "{link}" in screen.address else ""
         address = screen.address.replace("{charge}", self.newsroom.charge_ids[-1]).replace("{link}", link)
+        address = address.replace("{bot_charge}", self.charge_of_the_first_crawler())
         return address.replace("{now}", str(micros(NOW)))
+
+    def charge_of_the_first_crawler(self) -> str:
+        """The latest charge that the portal's crawler paid."""
+        with self.database.read() as connection:
+            return list_charges(connection, ChargeFilter(crawler_id=1), limit=1).charges[0].charge_id
 
     def set_up_link(self) -> str:
         """A new one-time link for the first account."""
@@ -95,6 +104,12 @@ def operate(database: Database, keys: Path) -> None:
             wish = Wish(name, "New Inc.", CrawlerKind.TRAINING, "team@new.example")
             ask(connection, f"https://agent-{number}.example/{'path' * 60}", "t" * 43, "harbour.example", wish, now)
         reject(connection, 2, author="owner@harbour.example", reason="not theirs", now_micros=now)
+        member = add_person(connection, CRAWLER_TEAM, quick_passwords().hash(PASSWORD), now)
+        join_team(connection, member.person_id, 1, TeamRole.OWNER)
+        invite(connection, 1, "next@bot.example", TeamRole.VIEWER, author=CRAWLER_TEAM, now_micros=now)
+        add_token(connection, NewToken("ExampleBot", note="the night crawl"), now)
+    for crawler_id in (1, 4):
+        set_budget(database, BudgetPlace(crawler_id, "USD", Per.MONTH), Money(50_000_000, "USD"), author="ann", now=now)
     set_budget(database, BudgetPlace(4, "USD", Per.DAY), Money(5_000_000, "USD"), author="ann", now=now)
 
 
@@ -123,7 +138,7 @@ def sign_in(page: Page, email: str = "owner@harbour.example") -> None:
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"**{OURS}")
+    page.wait_for_url(lambda url: "/sign-in" not in url)
 
 
 def violations(page: Page, rules: Sequence[str] = ()) -> list[str]:

@@ -3,9 +3,9 @@
 Rules of this file
 - A route that answers GET with a page has at least one line here; ``tests/dashboard/test_screens.py`` fails for one
   that has none. What is no page (a download, a stream, a file) is named in ``is_page``.
-- ``{charge}``, ``{link}`` and ``{now}`` in an address stand for a charge of the first publisher, a set-up link and the
-  newsroom's time in microseconds. An address that needs something which the newsroom does not have is a reason to add
-  it to the newsroom.
+- ``{charge}``, ``{bot_charge}``, ``{link}`` and ``{now}`` in an address stand for a charge of the first publisher, one
+  of the first crawler, a set-up link and the newsroom's time in microseconds. An address that needs something which the
+  newsroom does not have is a reason to add it to the newsroom.
 - A screen with a name is photographed for docs/screens.md under it; the others are states that axe looks at too.
 """
 
@@ -15,14 +15,25 @@ from dataclasses import dataclass
 
 OWNER = "owner@harbour.example"
 NOBODY = ""
+CRAWLER_TEAM = "team@bot.example"
+"""In the team of the newsroom's first crawler, and of no publisher."""
 
 _PUBLISHER = "/publishers/{publisher_id:int}"
 _SITE = "/sites/{host}"
 _OURS = "/publishers/1"
 _HERE = "/sites/harbour.example"
+_TEAM = "/portal/{crawler_id:int}"
+_BOT = "/portal/1"
 _DOWNLOADS = (".csv", ".jsonl", ".json", ".xlsx", ".parquet", ".pdf", ".txt", ".zip", ".xml", ".svg")
-_STREAMS = frozenset({"/static/{name}", f"{_SITE}/activity/live", "/operator/months/{month}/files/{name}"})
-_WAYS_ON = frozenset({"/"})
+_STREAMS = frozenset(
+    {
+        "/static/{name}",
+        f"{_SITE}/activity/live",
+        "/operator/months/{month}/files/{name}",
+        "/portal/{crawler_id:int}/months/{month}/files/{name}",
+    }
+)
+_WAYS_ON = frozenset({"/", "/portal"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +132,25 @@ SCREENS: tuple[Screen, ...] = (
     Screen("/operator/months", "/operator/months", "operator-months", "Operator: months"),
     Screen("/operator/months/{month}", "/operator/months/2026-10", "operator-month", "Operator: one month"),
     Screen("/operator/webhooks", "/operator/webhooks", "operator-webhooks", "Operator: all webhooks"),
+    # A crawler's team's
+    Screen("/portal/join/{link}", "/portal/join/used", who=NOBODY, status=410),
+    Screen(_TEAM, _BOT, "portal", "Crawler: overview", CRAWLER_TEAM),
+    Screen(f"{_TEAM}/charges", f"{_BOT}/charges", "portal-charges", "Crawler: charges", CRAWLER_TEAM),
+    Screen(f"{_TEAM}/charges/{{charge_id}}", f"{_BOT}/charges/{{bot_charge}}", "portal-charge", "Crawler: one charge",
+           CRAWLER_TEAM),
+    Screen(f"{_TEAM}/months", f"{_BOT}/months", "portal-months", "Crawler: statements", CRAWLER_TEAM),
+    Screen(f"{_TEAM}/months/{{month}}", f"{_BOT}/months/2026-10", "portal-month", "Crawler: a statement", CRAWLER_TEAM),
+    Screen(f"{_TEAM}/months/{{month}}", f"{_BOT}/months/2026-11", who=CRAWLER_TEAM),
+    Screen(f"{_TEAM}/prices", f"{_BOT}/prices?path=/archive/2019/the-long-winter", "portal-prices",
+           "Crawler: price search", CRAWLER_TEAM),
+    Screen(f"{_TEAM}/prices", f"{_BOT}/prices", who=CRAWLER_TEAM),
+    Screen(f"{_TEAM}/keys", f"{_BOT}/keys", "portal-keys", "Crawler: keys", CRAWLER_TEAM),
+    Screen(f"{_TEAM}/budgets", f"{_BOT}/budgets", "portal-budgets", "Crawler: budgets", CRAWLER_TEAM),
+    Screen(f"{_TEAM}/budget", f"{_BOT}/budget", who=CRAWLER_TEAM),
+    Screen(f"{_TEAM}/tokens", f"{_BOT}/tokens", "portal-tokens", "Crawler: API tokens", CRAWLER_TEAM),
+    Screen(f"{_TEAM}/token", f"{_BOT}/token", who=CRAWLER_TEAM),
+    Screen(f"{_TEAM}/team", f"{_BOT}/team", "portal-team", "Crawler: team", CRAWLER_TEAM),
+    Screen(f"{_TEAM}/invite", f"{_BOT}/invite", who=CRAWLER_TEAM),
     # One's own, and what is not there
     Screen("/account", "/account", "account", "Account"),
     Screen("", "/nothing", "not-found", "A page that is not there", status=404),
