@@ -164,35 +164,50 @@ def earned_by_crawler_on_site(connection: Connection, site_id: int, currency: st
 
 def spent_by_currency(connection: Connection, crawler_id: int, period: Period) -> dict[str, Earned]:
     """A crawler's sums, one for each currency there was."""
-    mine = _in(period) & (entry.c.crawler_id == crawler_id)
-    rows = connection.execute(
-        select(entry.c.currency, _PAGES, _REVERSED, _AMOUNT).where(mine).group_by(entry.c.currency)
+    found = _fold(
+        connection,
+        period,
+        select(entry.c.currency, *_SUMS).where(entry.c.crawler_id == crawler_id).group_by(entry.c.currency),
+        select(_days.currency, *_DAY_SUMS).where(_days.crawler_id == crawler_id).group_by(_days.currency),
     )
-    return {row[0]: _earned(*row) for row in rows}
+    return {currency: Earned(currency, *sums) for (currency,), sums in sorted(found.items())}
 
 
 def spent_by_day(connection: Connection, crawler_id: int, currency: str, period: Period) -> dict[int, Earned]:
     """A crawler's sums by day, counted from 0 at the period's start; days without any are left out."""
-    day = ((entry.c.recorded_at_micros - period.since_micros) // DAY_MICROS).label("day")
-    mine = _in(period) & (entry.c.crawler_id == crawler_id) & (entry.c.currency == currency)
-    rows = connection.execute(select(day, _PAGES, _REVERSED, _AMOUNT).where(mine).group_by("day"))
-    return {int(number): _earned(currency, *sums) for number, *sums in rows}
+    assert period.since_micros % DAY_MICROS == 0, "days are counted from a day's start"
+    length: ColumnElement[int] = literal_column(str(DAY_MICROS))
+    begins: ColumnElement[int] = literal_column(str(period.since_micros))
+    found = _fold(
+        connection,
+        period,
+        select(((entry.c.recorded_at_micros - begins) // length).label("day"), *_SUMS)
+        .where(entry.c.crawler_id == crawler_id, entry.c.currency == currency)
+        .group_by("day"),
+        select(((_days.day_micros - begins) // length).label("day"), *_DAY_SUMS)
+        .where(_days.crawler_id == crawler_id, _days.currency == currency)
+        .group_by("day"),
+    )
+    return {int(day): Earned(currency, *sums) for (day,), sums in found.items()}
 
 
 def spent_by_site(
     connection: Connection, crawler_id: int, currency: str, period: Period, limit: int
 ) -> list[tuple[str, Earned]]:
     """The sites at which a crawler spent most, by host."""
-    mine = _in(period) & (entry.c.crawler_id == crawler_id) & (entry.c.currency == currency)
-    rows = connection.execute(
-        select(site.c.host, _PAGES, _REVERSED, _AMOUNT)
-        .join(site, site.c.id == entry.c.site_id)
-        .where(mine)
-        .group_by(site.c.host)
-        .order_by(_AMOUNT.desc(), site.c.host)
-        .limit(limit)
+    found = _fold(
+        connection,
+        period,
+        select(entry.c.site_id, *_SUMS)
+        .where(entry.c.crawler_id == crawler_id, entry.c.currency == currency, entry.c.site_id.is_not(None))
+        .group_by(entry.c.site_id),
+        select(_days.site_id, *_DAY_SUMS)
+        .where(_days.crawler_id == crawler_id, _days.currency == currency, _days.site_id != 0)
+        .group_by(_days.site_id),
     )
-    return [(host, _earned(currency, *sums)) for host, *sums in rows]
+    first = sorted(found.items(), key=lambda one: (-one[1].amount_micros, one[0]))[:limit]
+    hosts = {row.id: row.host for row in connection.execute(select(site.c.id, site.c.host))}
+    return [(hosts[key], Earned(currency, *sums)) for (key,), sums in first]
 
 
 def first_page_at(connection: Connection, publisher_id: int) -> int | None:
