@@ -114,6 +114,30 @@ def earned_by_crawler(
     ]
 
 
+def earned_by_day_and_crawler(
+    connection: Connection, publisher_id: int, period: Period
+) -> dict[tuple[str, int, int], Earned]:
+    """A publisher's sums by currency, day (counted from 0 at the period's start) and crawler id (0 for none)."""
+    assert period.since_micros % DAY_MICROS == 0, "days are counted from a day's start"
+    length: ColumnElement[int] = literal_column(str(DAY_MICROS))
+    begins: ColumnElement[int] = literal_column(str(period.since_micros))
+    payer = func.coalesce(entry.c.crawler_id, literal_column("0")).label("payer")
+    found = _fold(
+        connection,
+        period,
+        select(entry.c.currency, ((entry.c.recorded_at_micros - begins) // length).label("day"), payer, *_SUMS)
+        .where(entry.c.publisher_id == publisher_id)
+        .group_by(entry.c.currency, "day", "payer"),
+        select(_days.currency, ((_days.day_micros - begins) // length).label("day"), _days.crawler_id, *_DAY_SUMS)
+        .where(_days.publisher_id == publisher_id)
+        .group_by(_days.currency, "day", _days.crawler_id),
+    )
+    return {
+        (currency, int(day), int(crawler_id)): Earned(currency, *sums)
+        for (currency, day, crawler_id), sums in found.items()
+    }
+
+
 def earned_by_page(
     connection: Connection, publisher_id: int, currency: str, period: Period, limit: int
 ) -> list[PageEarned]:
@@ -216,6 +240,14 @@ def first_page_at(connection: Connection, publisher_id: int) -> int | None:
     first = select(recorded).where(entry.c.publisher_id == publisher_id, entry.c.kind.in_(GIVEN))
     found: int | None = connection.execute(first.order_by(recorded).limit(1)).scalar_one_or_none()
     return found
+
+
+def has_earned(connection: Connection, publisher_id: int, period: Period) -> bool:
+    """Whether anything was paid in the period; stops at the first page."""
+    recorded = entry.c.recorded_at_micros
+    query = select(entry.c.number).where(recorded >= period.since_micros, recorded < period.until_micros)
+    query = query.where(entry.c.publisher_id == publisher_id, entry.c.kind.in_(COUNTED))
+    return connection.execute(query.limit(1)).first() is not None
 
 
 # Days that are summed, and entries for the rest

@@ -64,6 +64,7 @@ class Served:
         link = self.set_up_link() if "{link}" in screen.address else ""
         address = screen.address.replace("{charge}", self.newsroom.charge_ids[-1]).replace("{link}", link)
         address = address.replace("{bot_charge}", self.charge_of_the_first_crawler())
+        address = address.replace("{sold}", self.newsroom.charge_ids[-2])
         return address.replace("{now}", str(micros(NOW)))
 
     def charge_of_the_first_crawler(self) -> str:

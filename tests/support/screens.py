@@ -3,9 +3,9 @@
 Rules of this file
 - A route that answers GET with a page has at least one line here; ``tests/dashboard/test_screens.py`` fails for one
   that has none. What is no page (a download, a stream, a file) is named in ``is_page``.
-- ``{charge}``, ``{bot_charge}``, ``{link}`` and ``{now}`` in an address stand for a charge of the first publisher, one
-  of the first crawler, a set-up link and the newsroom's time in microseconds. An address that needs something which the
-  newsroom does not have is a reason to add it to the newsroom.
+- In an address ``{charge}`` stands for a charge of the first publisher, ``{sold}`` for one that can be given back,
+  ``{bot_charge}`` for one of the first crawler, ``{link}`` for a set-up link and ``{now}`` for the newsroom's time in
+  microseconds. An address that needs something which the newsroom does not have is a reason to add it to the newsroom.
 - A screen with a name is photographed for docs/screens.md under it; the others are states that axe looks at too.
 """
 
@@ -59,13 +59,14 @@ SCREENS: tuple[Screen, ...] = (
     Screen("/invitations/{link}", "/invitations/used", who=NOBODY, status=410),
     # A publisher's
     Screen(_PUBLISHER, _OURS, "overview", "Overview"),
+    Screen(_PUBLISHER, f"{_OURS}?range=90d"),
     Screen(f"{_PUBLISHER}/sites", f"{_OURS}/sites", "sites", "Sites"),
     Screen(f"{_PUBLISHER}/sites", f"{_OURS}/sites?for=test"),
     Screen(f"{_PUBLISHER}/charges", f"{_OURS}/charges", "charges", "Charges"),
     Screen(f"{_PUBLISHER}/charges", f"{_OURS}/charges?crawler=nobody"),
     Screen(f"{_PUBLISHER}/charges", f"{_OURS}/charges?from=never", status=422),
     Screen(f"{_PUBLISHER}/charges/{{charge_id}}", f"{_OURS}/charges/{{charge}}", "charge", "One charge"),
-    Screen(f"{_PUBLISHER}/charges/{{charge_id}}/refund", f"{_OURS}/charges/{{charge}}/refund", "refund", "A refund"),
+    Screen(f"{_PUBLISHER}/charges/{{charge_id}}/refund", f"{_OURS}/charges/{{sold}}/refund", "refund", "A refund"),
     Screen(f"{_PUBLISHER}/months", f"{_OURS}/months", "months", "Months"),
     Screen(f"{_PUBLISHER}/months/{{month}}", f"{_OURS}/months/2026-11", "month-open", "A month under way"),
     Screen(f"{_PUBLISHER}/months/{{month}}", f"{_OURS}/months/2026-10", "month-closed", "A closed month"),
