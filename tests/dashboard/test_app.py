@@ -47,7 +47,7 @@ def test_other_methods_are_refused(quick_house: House, method: str) -> None:
 
 def filled(path: str) -> str:
     """A route's address with something in place of each of its parameters."""
-    return re.sub(r"\{[^}]*:int\}", "1", path.replace("{host}", "harbour.example"))
+    return re.sub(r"\{[^}]*:int\}", "1", path.replace("{host}", "harbour.example").replace("{month}", "2026-11"))
 
 
 def test_the_address_of_a_form_leads_to_the_page_it_stands_on(quick_house: House) -> None:
