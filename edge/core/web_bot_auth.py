@@ -154,8 +154,11 @@ def _required(signature: LabelledSignature, now: Seconds) -> _Sound | Flaw:
         return Flaw(SignatureFault.NO_EXPIRES, f"label {label}")
     if not keyid:
         return Flaw(SignatureFault.NO_KEYID, f"label {label}")
-    if signature.alg not in (None, "ed25519") or len(signature.signature) != 64:
-        return Flaw(SignatureFault.ALGORITHM, f"label {label}, alg {signature.alg or 'not given'}")
+    if signature.alg not in (None, "ed25519"):
+        return Flaw(SignatureFault.ALGORITHM, f"label {label}, alg {signature.alg}")
+    if len(signature.signature) != 64:
+        told = f"label {label}, {len(signature.signature)} bytes where a signature of ed25519 has 64"
+        return Flaw(SignatureFault.ALGORITHM, told)
     if expires <= created:
         return Flaw(SignatureFault.WINDOW, f"created {created}, expires {expires}")
     if created > now + CREATED_AHEAD_SECONDS:

@@ -102,6 +102,13 @@ def test_a_signature_that_does_not_reach_for_paying_says_what_would(
     assert edge.ledger.entries == []
 
 
+def test_a_signature_of_another_length_is_told_its_length(edge: EdgeUnderTest) -> None:
+    line = next(line for line in GOOD.split("\r\n") if line.startswith("signature:"))
+    answer = edge.ask(changed(line, "signature: sig1=:AAAA:"))
+    assert answer.status == 400
+    assert "3 bytes where a signature of ed25519 has 64" in answer.fields["crawler-error-detail"]
+
+
 def test_no_two_reasons_are_said_alike() -> None:
     assert len({fault.sentence for fault in SignatureFault}) == len(SignatureFault)
     assert CASES.keys() | OF_KEYS == set(SignatureFault)
