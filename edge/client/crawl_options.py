@@ -19,6 +19,7 @@ from edge.client.identity import Identity
 from edge.client.paid_client import PaidClient
 from edge.client.spend_policy import SpendPolicy
 from edge.client.spend_store import SpendStore
+from edge.client.token_identity import TokenIdentity
 from edge.client.wallet import Wallet
 from edge.core.errors import EdgeError
 from edge.core.receipt_log import read_time
@@ -31,6 +32,12 @@ _UNIT_SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 NeededKey = Annotated[Path, typer.Option("--key", help="Your key file, from keygen.")]
 NeededAgent = Annotated[str, typer.Option("--agent", help="Where your key is published: https://bot.example")]
+KeyOption = Annotated[Path | None, typer.Option("--key", help="Your key file, from keygen.")]
+AgentOption = Annotated[str | None, typer.Option("--agent", help="Where your key is published: https://bot.example")]
+TokenFileOption = Annotated[Path | None, typer.Option("--token-file", help="A file with an API token, not a key.")]
+TokenHostOption = Annotated[
+    list[str] | None, typer.Option("--token-host", help="A host that the token is for; may be repeated.")
+]
 StoreOption = Annotated[
     Path, typer.Option("--store", envvar=STORE_VARIABLE, help="Your own books, a SQLite file made when needed.")
 ]
@@ -71,10 +78,23 @@ def policy_of(
     )
 
 
+def identity_of(
+    key: Path | None, agent: str | None, token_file: Path | None = None, token_hosts: Sequence[str] | None = None
+) -> Identity | TokenIdentity:
+    """Who crawls: a key signs, or an API token is sent. Raises ``BadWords`` and ``IdentityProblem``."""
+    if token_file is not None:
+        if key is not None or not token_hosts:
+            raise BadWords("give --key, or --token-file with a --token-host for each host that the token is for")
+        return TokenIdentity.load(token_file, token_hosts, agent)
+    if key is None or agent is None or token_hosts:
+        raise BadWords("say who crawls: --key bot.pem --agent https://bot.example, or --token-file with --token-host")
+    return Identity.load(key, agent)
+
+
 @contextmanager
-def wallet_at(store: Path | str, key: Path, agent: str, policy: SpendPolicy) -> Iterator[Wallet]:
+def wallet_at(store: Path | str, who: Identity | TokenIdentity, policy: SpendPolicy) -> Iterator[Wallet]:
     """A wallet, closed at the end."""
-    with closing(Wallet(Identity.load(key, agent), policy, store)) as wallet:
+    with closing(Wallet(who, policy, store)) as wallet:
         yield wallet
 
 

@@ -10,12 +10,17 @@ import typer
 from edge.client.advice import DONE, FAILED, PARTLY_DONE
 from edge.client.amounts_shown import amount, say_json, words
 from edge.client.crawl_options import (
+    AgentOption,
     JsonFlag,
+    KeyOption,
     NeededAgent,
     NeededKey,
+    TokenFileOption,
+    TokenHostOption,
     UserAgentOption,
     bar_of,
     client_of,
+    identity_of,
     name_of,
     policy_of,
     step,
@@ -42,10 +47,10 @@ def doctor(
     """Look for what would keep your crawler from paying: key, directory, clock, signature. Nothing is bought."""
     findings = list(key_findings(key))
     if findings[0].is_good is not None and key.exists():
-        with wallet_at(":memory:", key, agent, policy_of(NOTHING)) as wallet, client_of(wallet, user_agent) as client:
-            assert isinstance(wallet.identity, Identity), "the doctor looks at keys"
+        who = Identity.load(key, agent)
+        with wallet_at(":memory:", who, policy_of(NOTHING)) as wallet, client_of(wallet, user_agent) as client:
             with httpx2.Client(headers={"user-agent": name_of(user_agent)}, timeout=10) as plain:
-                findings += directory_findings(wallet.identity, plain.get)
+                findings += directory_findings(who, plain.get)
             if edge is not None:
                 findings += edge_findings(client, page_url(edge))
     if as_json:
@@ -64,8 +69,10 @@ def _line(one: Finding) -> str:
 
 def quote(
     urls: Annotated[list[str], typer.Argument(help="The pages' addresses.")],
-    key: NeededKey,
-    agent: NeededAgent,
+    key: KeyOption = None,
+    agent: AgentOption = None,
+    token_file: TokenFileOption = None,
+    token_host: TokenHostOption = None,
     user_agent: UserAgentOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -73,9 +80,10 @@ def quote(
 
     What your account gets free (free pages, coming again, a subscription) is found out by the purchase alone.
     """
+    who = identity_of(key, agent, token_file, token_host)
     addresses = [page_url(url) for url in urls]
     with (
-        wallet_at(":memory:", key, agent, policy_of(NOTHING)) as wallet,
+        wallet_at(":memory:", who, policy_of(NOTHING)) as wallet,
         client_of(wallet, user_agent) as client,
         bar_of("asking prices", len(addresses)) as bar,
     ):

@@ -1,8 +1,8 @@
 """What a crawl would cost, before anything is bought: the prices that were quoted, held against the policy's caps.
 
 Rules of this file: pages are counted in the order in which they would be bought, and a cap that is full keeps every
-later page that does not fit, as the spend store will. A price is the most that a page costs: what an account gets free is
-decided with the purchase, and told before it only by a price list that is for us (``edge.client.free_terms``).
+later page that does not fit, as the spend store will. A price is the most that a page costs: what an account gets free
+is decided with the purchase, and told before only by a price list that is for us (``edge.client.free_terms``).
 """
 
 from __future__ import annotations

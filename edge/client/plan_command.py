@@ -10,20 +10,23 @@ from edge.client.advice import DONE, PARTLY_DONE
 from edge.client.amounts_shown import amount, amounts, say_json, sums, words
 from edge.client.crawl_options import (
     DEFAULT_STORE,
+    AgentOption,
     AllowOption,
     DenyOption,
     JsonFlag,
+    KeyOption,
     MaxEachOption,
-    NeededAgent,
-    NeededKey,
     PerDayOption,
     PerDomainOption,
     RobotsFlag,
     StoreOption,
+    TokenFileOption,
+    TokenHostOption,
     TotalOption,
     UserAgentOption,
     bar_of,
     client_of,
+    identity_of,
     name_of,
     policy_of,
     step,
@@ -38,9 +41,11 @@ FileArgument = Annotated[str, typer.Argument(help="A file with one address a lin
 
 def plan(
     file: FileArgument,
-    key: NeededKey,
-    agent: NeededAgent,
     max_each: MaxEachOption,
+    key: KeyOption = None,
+    agent: AgentOption = None,
+    token_file: TokenFileOption = None,
+    token_host: TokenHostOption = None,
     total: TotalOption = None,
     per_day: PerDayOption = None,
     per_domain_day: PerDomainOption = None,
@@ -56,11 +61,12 @@ def plan(
     Nothing is bought. A price is what a page costs when nothing makes it free: free pages, coming again and
     subscriptions of your account come before it, and are found out by the purchase alone.
     """
+    who = identity_of(key, agent, token_file, token_host)
     urls = urls_in(file)
     policy = policy_of(max_each, total, per_day, per_domain_day, allow, deny)
     # Planning leaves no file behind; with one, what it spent already counts.
     with (
-        wallet_at(store if store.exists() else ":memory:", key, agent, policy) as wallet,
+        wallet_at(store if store.exists() else ":memory:", who, policy) as wallet,
         client_of(wallet, user_agent) as client,
         bar_of("asking prices", len(urls)) as bar,
     ):

@@ -16,20 +16,23 @@ from edge.client.advice import DONE, FAILED, PARTLY_DONE
 from edge.client.amounts_shown import amounts, say_json, sums
 from edge.client.crawl_options import (
     DEFAULT_STORE,
+    AgentOption,
     AllowOption,
     DenyOption,
     JsonFlag,
+    KeyOption,
     MaxEachOption,
-    NeededAgent,
-    NeededKey,
     PerDayOption,
     PerDomainOption,
     RobotsFlag,
     StoreOption,
+    TokenFileOption,
+    TokenHostOption,
     TotalOption,
     UserAgentOption,
     bar_of,
     client_of,
+    identity_of,
     name_of,
     policy_of,
     step,
@@ -48,9 +51,11 @@ from edge.core.money import Money
 def run(
     file: FileArgument,
     out: Annotated[Path, typer.Option("--out", help="A folder for the pages and their index.jsonl.")],
-    key: NeededKey,
-    agent: NeededAgent,
     max_each: MaxEachOption,
+    key: KeyOption = None,
+    agent: AgentOption = None,
+    token_file: TokenFileOption = None,
+    token_host: TokenHostOption = None,
     total: TotalOption = None,
     per_day: PerDayOption = None,
     per_domain_day: PerDomainOption = None,
@@ -66,11 +71,12 @@ def run(
     as_json: JsonFlag = False,
 ) -> None:
     """Buy the pages of a list into a folder; started again, it goes on. Exit code 3 when not all are had."""
+    who = identity_of(key, agent, token_file, token_host)
     urls = urls_in(file)
     policy = policy_of(max_each, total, per_day, per_domain_day, allow, deny)
     with (
         Folder(out) as folder,
-        wallet_at(store, key, agent, policy) as wallet,
+        wallet_at(store, who, policy) as wallet,
         client_of(wallet, user_agent) as client,
         bar_of("buying pages", len(urls)) as bar,
     ):

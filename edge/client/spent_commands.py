@@ -15,12 +15,15 @@ import typer
 from edge.client.advice import DONE, PARTLY_DONE
 from edge.client.crawl_options import (
     DEFAULT_STORE,
+    AgentOption,
     BadWords,
     JsonFlag,
-    NeededAgent,
-    NeededKey,
+    KeyOption,
     StoreOption,
+    TokenFileOption,
+    TokenHostOption,
     client_of,
+    identity_of,
     policy_of,
     since_micros,
     store_at,
@@ -97,10 +100,18 @@ def _sums(purchases: Iterable[Purchase]) -> dict[str, list[Money]]:
     return found
 
 
-def receipts(key: NeededKey, agent: NeededAgent, store: StoreOption = DEFAULT_STORE, as_json: JsonFlag = False) -> None:
+def receipts(
+    key: KeyOption = None,
+    agent: AgentOption = None,
+    token_file: TokenFileOption = None,
+    token_host: TokenHostOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonFlag = False,
+) -> None:
     """Fetch and check the signed receipt of every charge that has none yet. Exit code 3 when one does not hold."""
+    who = identity_of(key, agent, token_file, token_host)
     store_at(store).close()
-    with wallet_at(store, key, agent, policy_of(NOTHING_NEW)) as wallet, client_of(wallet, None) as client:
+    with wallet_at(store, who, policy_of(NOTHING_NEW)) as wallet, client_of(wallet, None) as client:
         problems = client.collect_receipts()
         kept = sum(1 for _ in wallet.store.purchases("receipt IS NOT NULL AND receipt_fault IS NULL"))
     if as_json:
@@ -114,8 +125,10 @@ def receipts(key: NeededKey, agent: NeededAgent, store: StoreOption = DEFAULT_ST
 
 
 def resolve(
-    key: NeededKey,
-    agent: NeededAgent,
+    key: KeyOption = None,
+    agent: AgentOption = None,
+    token_file: TokenFileOption = None,
+    token_host: TokenHostOption = None,
     release: Annotated[
         list[int] | None, typer.Option("--release", help="Number of a lapsed purchase that was never charged.")
     ] = None,
@@ -123,8 +136,9 @@ def resolve(
     as_json: JsonFlag = False,
 ) -> None:
     """Find out about purchases whose answer never came, with their own signed requests. Exit code 3 when some stay."""
+    who = identity_of(key, agent, token_file, token_host)
     store_at(store).close()
-    with wallet_at(store, key, agent, policy_of(NOTHING_NEW)) as wallet, client_of(wallet, None) as client:
+    with wallet_at(store, who, policy_of(NOTHING_NEW)) as wallet, client_of(wallet, None) as client:
         for number in release or ():
             if not wallet.store.release_lapsed(number, time.time_ns() // 1_000):
                 raise BadWords(f"{number} is not the number of a lapsed purchase; `farebox-crawl spent` lists them")

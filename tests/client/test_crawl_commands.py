@@ -15,6 +15,7 @@ from edge.client.cli import run
 from edge.client.fake_edge import PAGE, FakeEdge, Reply
 from edge.client.identity import load_key, make_key_file
 from edge.client.spend_store import SpendStore
+from edge.core.api_token import make_token
 from edge.core.keys import new_private_key, public_half
 from edge.core.money import parse_price
 from edge.core.reconcile import DifferenceKind
@@ -102,6 +103,23 @@ def test_a_total_ends_a_run_and_is_never_exceeded(edge: FakeEdge, capfd: pytest.
     assert "7 not had: cap_reached" in capfd.readouterr().err
     assert run(words) == 0
     assert edge.spent() == 120_000
+
+
+def test_a_crawler_with_a_token_plans_and_buys_a_list(edge: FakeEdge, capfd: pytest.CaptureFixture[str]) -> None:
+    token = make_token(b"\x05" * 32)
+    edge.tokens[token] = AGENT
+    Path("token.txt").write_text(token)
+    listed(edge, "/1", "/2")
+    who = ["--token-file", "token.txt", "--token-host", f"127.0.0.1:{edge.port}"]
+    assert run(["quote", edge.url("/1"), *who]) == 0
+    assert run(["plan", "urls.txt", *who, "--max-each", "USD 0.02"]) == 0
+    assert run(["run", "urls.txt", *who, "--max-each", "USD 0.02", "--out", "pages"]) == 0
+    assert "2 bought; paid USD 0.02" in capfd.readouterr().out
+    assert run(["receipts", *who]) == 0
+    assert run(["resolve", *who]) == 0
+    assert token.encode() not in Path("spend.db").read_bytes()
+    for words in (who[:2], [*who, *WHO], who[2:], [], WHO[:2]):
+        assert run(["quote", edge.url("/1"), *words]) == 2
 
 
 KILL = """
