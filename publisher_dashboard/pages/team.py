@@ -167,7 +167,7 @@ def _page(visit: Visit, form: Mapping[str, str], errors: Mapping[str, str]) -> R
     return visit.render(
         "team.html",
         HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK,
-        team=shown,
+        staff=shown,  # not "team": that is the frame's, of the crawler whose portal this is
         words=ROLE_WORDS,
         form=form,
         errors=errors,
