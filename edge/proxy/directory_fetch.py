@@ -76,12 +76,19 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class FetchFailure:
-    """No document; ``retry_after_seconds`` is the server's own wish, where it sent one."""
+    """No document; ``retry_after_seconds`` is the server's own wish, where it sent one.
+
+    ``told`` is what a stranger who had it fetched may hear instead of ``detail``: where a name leads inside is ours to
+    know, and whether a name is known inside at all.
+    """
 
     fault: FetchFault
     detail: str
     retry_after_seconds: int | None = None
+    told: str | None = None
 
+
+NO_PUBLIC_ADDRESS = "the host's name leads to no public address"
 
 Fetch: TypeAlias = Callable[[str], Awaitable[Fetched | FetchFailure]]
 
@@ -136,7 +143,7 @@ class AddressGuardedFetcher:
         except ClientConnectorDNSError as why:
             return _lookup_failure(why)
         except AddressForbidden as why:
-            return FetchFailure(FetchFault.ADDRESS_REFUSED, str(why))
+            return _forbidden(why)
         except ClientSSLError as why:
             return FetchFailure(FetchFault.TLS, str(why))
         except ClientPayloadError:
@@ -159,17 +166,21 @@ class AddressGuardedFetcher:
             return _decoded(Fetched(url, headers, raw, raw), coding, self._body_bytes)
 
 
+def _forbidden(why: AddressForbidden) -> FetchFailure:
+    return FetchFailure(FetchFault.ADDRESS_REFUSED, str(why), told=NO_PUBLIC_ADDRESS)
+
+
 def _lookup_failure(why: ClientConnectorDNSError) -> FetchFailure:
     cause = why.os_error
     if isinstance(cause, AddressForbidden):
-        return FetchFailure(FetchFault.ADDRESS_REFUSED, str(cause))
-    return FetchFailure(FetchFault.UNREACHABLE, f"the name {why.host} does not resolve")
+        return _forbidden(cause)
+    return FetchFailure(FetchFault.UNREACHABLE, f"the name {why.host} does not resolve", told=NO_PUBLIC_ADDRESS)
 
 
 def _connect_failure(why: ClientError | OSError) -> FetchFailure:
     cause = getattr(why, "os_error", None)
     if isinstance(cause, AddressForbidden):
-        return FetchFailure(FetchFault.ADDRESS_REFUSED, str(cause))
+        return _forbidden(cause)
     return FetchFailure(FetchFault.UNREACHABLE, str(why)[:200] or type(why).__name__)
 
 

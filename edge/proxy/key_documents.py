@@ -49,10 +49,11 @@ class KeySet:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """No good answer, so whatever was known before stays in force."""
+    """No good answer, so what was known before stays in force. ``told`` is what strangers hear, if not ``reason``."""
 
     reason: str
     retry_after_seconds: int | None = None
+    told: str | None = None
 
 
 async def read_keys(agent_url: str, fetch: Fetch, now: float, *, allow_test_keys: bool = False) -> KeySet | Unusable:
@@ -86,7 +87,7 @@ async def _linked(
 
 
 def _unusable(failure: FetchFailure) -> Unusable:
-    return Unusable(f"{failure.fault}: {failure.detail}", failure.retry_after_seconds)
+    return Unusable(f"{failure.fault}: {failure.detail}", failure.retry_after_seconds, failure.told)
 
 
 def _key_set(fetched: Fetched, now: float, allow_test_keys: bool) -> KeySet | Unusable:

@@ -5,6 +5,7 @@ Rules of this file
   address and for the process, two at a time of the fetcher's eight. Who is refused costs nothing more.
 - What needs no network is looked at first: shape, times, coverage, digest.
 - Nothing is kept of a stranger's keys: a good proof is about one request.
+- What a stranger hears of a failed fetch says nothing of names and addresses inside: this is no map of our network.
 """
 
 from __future__ import annotations
@@ -125,4 +126,4 @@ class Registrar:
             found = await read_keys(agent_url, self.fetch, self.clock(), allow_test_keys=self.allow_dev)
         if isinstance(found, KeySet):
             return found.keys
-        return NotProved(RefusalCode.KEY_UNAVAILABLE, f"the agent's keys cannot be had: {found.reason}")
+        return NotProved(RefusalCode.KEY_UNAVAILABLE, f"the agent's keys cannot be had: {found.told or found.reason}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from edge.proxy.directory_fetch import NO_PUBLIC_ADDRESS, FetchFailure, FetchFault
 from edge.proxy.registrar import Registrar
 from edge.proxy.signature_routes import ADDRESS_BURST, CHECK_PATH, CheckDesk, key_budget, signature_routes
 from tests.support.edge_under_test import NOW, RICH, EdgeUnderTest, Setting, policy_for
@@ -73,6 +74,14 @@ def test_a_key_that_nobody_publishes_is_401_with_the_reason(sandbox: Sandbox) ->
     status, told = sandbox.check(UNPUBLISHED.signed(CHECK_PATH))
     assert (status, told["outcome"]) == (401, "unverified")
     assert "nobody there" in told["why"]
+
+
+def test_a_stranger_hears_nothing_of_names_and_addresses_inside(sandbox: Sandbox) -> None:
+    failure = FetchFailure(FetchFault.ADDRESS_REFUSED, "bot10.example resolves to 10.1.2.3", told=NO_PUBLIC_ADDRESS)
+    sandbox.fetch.answers[UNPUBLISHED.agent_url] = failure
+    answer = sandbox.edge.ask(UNPUBLISHED.signed(CHECK_PATH))
+    assert sandbox.document(answer)["why"] == f"the agent's keys cannot be had: {NO_PUBLIC_ADDRESS}"
+    assert b"10.1.2.3" not in answer.body
 
 
 @pytest.mark.parametrize(
