@@ -11,6 +11,7 @@ from edge.core.decision import DemandPayment, Refuse
 from edge.core.money import Money
 from edge.core.policy import SitePolicy
 from edge.core.refusals import REFUSALS, RefusalCode
+from edge.core.signals.published import PATHS, RSL_TYPE, Signal
 
 PROBLEM_PATH = "/.well-known/farebox/problems/"
 REGISTER_PATH = "/.well-known/farebox/register"
@@ -89,6 +90,8 @@ def _links(code: RefusalCode, site: SitePolicy) -> str:
     links = [f'<{problem_path(code)}>; rel="help"']
     if code is RefusalCode.CRAWLER_UNREGISTERED:
         links.append(f'<{register_link(site)}>; rel="register"')
+    if Signal.RSL in site.signals:
+        links.append(f'<{PATHS[Signal.RSL]}>; rel="license"; type="{RSL_TYPE}"')
     contact = contact_link(site.contact or "")
     if code is RefusalCode.INSUFFICIENT_CREDITS and contact is not None and contact.isascii():
         links.append(f'<{contact}>; rel="payment"')

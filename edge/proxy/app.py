@@ -172,9 +172,11 @@ def build_edge(
     evidence = addresses.evidence
     keys_of = _key_finder(live, directories)
     knowledge = Knowledge(keys_of, catalogue.classify, settings.dev, evidence.prove, evidence.owner)
+    receipts = _receipt_finder(settings, database, keys)
     publishing = Publishing(
-        settings.operator, lambda: live.policy, knowledge, catalogue, upstream, lambda: keys.current.private, time.time
-    )
+        settings.operator, lambda: live.policy, knowledge, catalogue, upstream, lambda: keys.current.private, time.time,
+        lambda: keys.by_thumbprint, receipts, settings.contact,
+    )  # fmt: skip
     gate = Gate(
         live=live,
         knowledge=knowledge,
@@ -186,7 +188,7 @@ def build_edge(
         traffic=traffic,
         control=public_app(
             keys.jwks,
-            lambda charge_id: receipt_of(database, keys, settings.operator, charge_id),
+            receipts,
             [
                 _payments(settings, database, ledger),
                 registration_routes(_registrations(settings, database, live, directories, fetcher)),
@@ -338,6 +340,10 @@ def _free_finder(database: Database) -> MayBeFree:
         return await asyncio.to_thread(may_be_free_in, database, *place, now_micros())
 
     return may_be_free
+
+
+def _receipt_finder(settings: Settings, database: Database, keys: ServiceKeys) -> Callable[[str], str | None]:
+    return lambda charge_id: receipt_of(database, keys, settings.operator, charge_id)
 
 
 def _spent_finder(database: Database) -> HasRight:

@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from edge.core.refusals import REFUSALS, RefusalCode
+from edge.core.signals.published import HELP_PAGE
 from edge.proxy.connection_limits import Limit
 
 JWKS_TYPE = "application/jwk-set+json"
@@ -167,5 +168,5 @@ def _problem_page(code: RefusalCode) -> str:
         "<style>:root{color-scheme:light dark}body{font:1rem/1.6 system-ui,sans-serif;max-width:36rem;"
         "margin:10vh auto;padding:0 1.5rem}</style>"
         f"<h1>{escape(text.title)}</h1><p><strong>{text.status}</strong> <code>{code.value}</code></p>{word}"
-        f"<p>{escape(text.detail)}</p></html>\n"
+        f'<p>{escape(text.detail)}</p><p><a href="{HELP_PAGE}">What a 402 means, and what to do</a></p></html>\n'
     )

@@ -29,6 +29,7 @@ from edge.core.refusal_fields import (
 from edge.core.refusal_texts import RefusalTexts
 from edge.core.refusals import RefusalCode
 from edge.core.request import CrawlRequest
+from edge.core.signals.published import HELP_PAGE, PATHS, PRICES_PAGE, Signal
 from edge.core.values import per_request
 from edge.proxy.negotiation import BodyForm, Negotiator
 from edge.proxy.refusal_page import refusal_page
@@ -137,7 +138,7 @@ class Refusals:
             if isinstance(refusal, DemandPayment)
             else (refusal.status, refusal.detail, refusal.retry_after_seconds, refusal.rate)
         )
-        where = (site.host, site.contact, site.error_detail, site.register_url) if site else None
+        where = (site.host, site.contact, site.error_detail, site.register_url, site.signals) if site else None
         key = (refusal.code, terms, where, form, language)
         known = self._templates.get(key)
         if known is None:
@@ -210,5 +211,10 @@ def _links(site: SitePolicy, contact: str | None, code: RefusalCode) -> dict[str
         "help": problem_path(code),
         "keys": "/.well-known/farebox/jwks.json",
         "register": register_link(site),
+        "guide": HELP_PAGE,
     }
+    if Signal.PRICES in site.signals:
+        links |= {"prices": PRICES_PAGE, "price_list": PATHS[Signal.PRICES]}
+    if Signal.RSL in site.signals:
+        links |= {"licence": PATHS[Signal.RSL]}
     return links | {"top_up": contact_link(contact) or contact} if contact else links

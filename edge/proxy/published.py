@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -10,10 +10,12 @@ from fastapi import APIRouter
 
 from edge.core.catalogue import Catalogue
 from edge.core.identity import Identity
+from edge.core.keys import PublicKey
 from edge.core.ladder import identify
 from edge.core.policy import Knowledge, Policy
 from edge.core.request import CrawlRequest
 from edge.proxy.own_robots import OwnRobotsFiles
+from edge.proxy.public_pages import PublicDesk, public_routes
 from edge.proxy.signal_documents import SignalDocuments
 from edge.proxy.signal_routes import SignalDesk, signal_routes
 from edge.proxy.upstream import Upstream
@@ -21,7 +23,8 @@ from edge.proxy.upstream import Upstream
 
 @dataclass(frozen=True, slots=True)
 class Publishing:
-    """What is needed to publish. ``key`` gives the key that signs, ``clock`` Unix seconds."""
+    """What is needed to publish. ``key`` gives the key that signs, ``keys`` all of ours by thumbprint, ``clock`` Unix
+    seconds; ``receipt_of`` the signed receipt of a charge's number."""
 
     operator: str
     policy: Callable[[], Policy]
@@ -30,14 +33,20 @@ class Publishing:
     upstream: Upstream
     key: Callable[[], Ed25519PrivateKey]
     clock: Callable[[], float]
+    keys: Callable[[], Mapping[str, PublicKey]]
+    receipt_of: Callable[[str], str | None]
+    contact: str | None = None
 
 
 def published_routes(parts: Publishing) -> list[APIRouter]:
-    """The routes of the documents."""
+    """The routes of the documents and of the pages for people."""
 
     def who_asks(request: CrawlRequest) -> Identity:
         return identify(request, parts.policy(), parts.knowledge, parts.clock())
 
     documents = SignalDocuments(parts.operator, parts.key, parts.catalogue.crawlers, parts.clock)
     robots = OwnRobotsFiles(parts.upstream, parts.clock)
-    return [signal_routes(SignalDesk(documents, robots, parts.policy, who_asks, parts.clock))]
+    pages = PublicDesk(
+        parts.operator, parts.contact, parts.policy, parts.keys, parts.receipt_of, documents.is_known, parts.clock
+    )
+    return [signal_routes(SignalDesk(documents, robots, parts.policy, who_asks, parts.clock)), public_routes(pages)]

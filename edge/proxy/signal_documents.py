@@ -24,9 +24,9 @@ from edge.core.signals.price_list import (
     reader_of,
     rules_for,
 )
-from edge.core.signals.published import Signal
+from edge.core.signals.published import RSL_TYPE, Signal
 from edge.core.signals.robots_merge import merge_robots
-from edge.core.signals.rsl import RSL_TYPE, rsl_document
+from edge.core.signals.rsl import rsl_document
 from edge.core.signals.scopes import Projection, project
 
 REMEMBERED_MAX = 256

@@ -184,3 +184,14 @@ def test_who_asks_too_often_waits(edge: EdgeUnderTest) -> None:
         assert statuses == {200}
         refused = wire.ask(claimed(RSL))
     assert (refused.status, refused.fields["retry-after"]) == (429, "1")
+
+
+def test_a_refusal_names_what_is_published(edge: EdgeUnderTest, make_edge: MakeEdge) -> None:
+    asked = edge.ask(claimed("/x"))
+    links = json.loads(asked.body)["links"]
+    assert (links["prices"], links["price_list"]) == ("/.well-known/farebox/prices", PRICES)
+    assert (links["licence"], links["guide"]) == (RSL, "/.well-known/farebox/help")
+    assert f'<{RSL}>; rel="license"; type="application/rsl+xml"' in asked.fields["link"]
+    silent = make_edge(rules=RULES).ask(claimed("/x"))
+    assert not {"prices", "price_list", "licence"} & json.loads(silent.body)["links"].keys()
+    assert "license" not in silent.fields["link"]

@@ -21,7 +21,7 @@ from edge.core.api_token import ApiToken
 from edge.core.catalogue import Catalogue
 from edge.core.grants import Subscription
 from edge.core.identity import ClaimedCrawler, RegisteredCrawler, Rung
-from edge.core.keys import new_private_key
+from edge.core.keys import new_private_key, public_half
 from edge.core.money import Money
 from edge.core.policy import Account, Knowledge, Policy, SitePolicy, nobodys, nothing_proved
 from edge.core.refusal_texts import RefusalTexts
@@ -341,8 +341,9 @@ class EdgeUnderTest:
         knowledge = Knowledge(find_key, self._classify, prove=setting.prove, owner=setting.owner)
         upstream = RecordingUpstream(setting.limits, self.authorised)
         publishing = Publishing(
-            "tests", lambda: live.policy, knowledge, self._catalogue, upstream, lambda: self.key, lambda: self.now
-        )
+            "tests", lambda: live.policy, knowledge, self._catalogue, upstream, lambda: self.key, lambda: self.now,
+            lambda: {public_half(self.key).thumbprint: public_half(self.key)}, self._receipt, "ops@edge.example",
+        )  # fmt: skip
         self.gate = Gate(
             live=live,
             knowledge=knowledge,

@@ -29,6 +29,8 @@ PATHS: Mapping[Signal, str] = {
 }
 """Where each document lies; header fields have no address of their own."""
 
+RSL_TYPE = "application/rsl+xml"
+
 DEFAULT_SIGNALS = frozenset({Signal.PRICES})
 DEFAULT_TEXT = Signal.PRICES.value
 

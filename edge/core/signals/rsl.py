@@ -15,10 +15,9 @@ from xml.sax.saxutils import escape, quoteattr
 
 from edge.core.money import format_micros
 from edge.core.rules import Action
-from edge.core.signals.published import HELP_PAGE, PATHS, PRICES_PAGE, Signal
+from edge.core.signals.published import HELP_PAGE, PATHS, PRICES_PAGE, RSL_TYPE, Signal
 from edge.core.signals.scopes import Scope, Terms, Use, Uses
 
-RSL_TYPE = "application/rsl+xml"
 RSL_NAMESPACE = "https://rslstandard.org/rsl"
 MAX_AGE_DAYS = 1
 
