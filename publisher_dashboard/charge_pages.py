@@ -108,7 +108,8 @@ def show_list(visit: Visit, reach: Reach) -> Response:
     with visit.desk.database.read() as connection:
         # With a day that is none nothing is listed or summed: it would look like the answer to another question.
         page = ChargePage((), None) if narrowing.errors else list_charges(connection, narrowing.filter, cursor)
-        sums = [] if narrowing.errors else sum_charges(connection, narrowing.filter)
+        summed = not narrowing.errors and (reach.side != "operator" or narrowing.filter.since_micros is not None)
+        sums = sum_charges(connection, narrowing.filter) if summed else []
         lives = [live_version(connection, one.site_id) for one in sites[:_SITES_READ_MAX]]
     path = reach.path
     following = urlencode({"after": page.next_cursor}) if page.next_cursor else ""
@@ -118,6 +119,7 @@ def show_list(visit: Visit, reach: Reach) -> Response:
         HTTPStatus.UNPROCESSABLE_ENTITY if narrowing.errors else HTTPStatus.OK,
         reach=reach,
         charges=page.charges,
+        summed=summed,
         sums=sums,
         form=narrowing.form,
         errors=narrowing.errors,

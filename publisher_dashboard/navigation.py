@@ -117,7 +117,10 @@ GROUPS: tuple[Group, ...] = (
             Entry("operator-crawlers", "Crawlers' accounts", ("/operator/crawlers",)),
             Entry("operator-registrations", "Registrations", ("/operator/registrations",), count="registrations"),
             Entry("operator-months", "Months", ("/operator/months",), count="months"),
-            Entry("operator-adjustments", "Adjustments", ("/operator/adjustments",)),
+            Entry(
+                "operator-adjustments", "Adjustments", ("/operator/adjustments",),
+                below=("/operator/charges", "/operator/payments"),
+            ),
             Entry("operator-health", "Health", ("/operator/health",)),
             Entry("operator-audit", "Audit log", ("/operator/audit",)),
             Entry("operator-webhooks", "All webhooks", ("/operator/webhooks",)),

@@ -66,7 +66,7 @@ class Rendering:
             money=money, money_cell=money_cell, amount_cell=amount_cell,
             price=price, per_thousand=per_thousand, count=count, moment=moment,
             clock=clock, short_day=short_day, percent=percent,
-            day=day, ago=ago, plural=plural, ordinal=ordinal, browser=browser_name,
+            day=day, ago=ago, plural=plural, ordinal=ordinal, size=size, browser=browser_name,
         )  # fmt: skip
 
     def page(self, template: str, context: Mapping[str, Any]) -> str:
@@ -183,6 +183,16 @@ def day(micros: int) -> Markup:
 def month_name(month: Month) -> str:
     """``November 2026``."""
     return f"{at(month.start_micros):%B %Y}"
+
+
+def size(number: int | None) -> str:
+    """A number of bytes as people write it: ``512 B``, ``3.4 MB``, ``12.0 GB``; a dash where nobody knows."""
+    if number is None:
+        return "–"
+    for power, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "KB")):
+        if number >= power:
+            return f"{number // power:,}.{number % power * 10 // power} {unit}"
+    return f"{number} B"
 
 
 def ordinal(number: int) -> str:

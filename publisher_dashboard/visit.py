@@ -105,6 +105,8 @@ NOTICES: Mapping[str, str] = {
     "closing": "The close has begun. You may leave this page and come back.",
     "closing-already": "Somebody is closing it already.",
     "joined-team": "You are in. This is the crawler's portal.",
+    "share": "The share is set, for every month that is not closed yet.",
+    "payment-closed": "Closed. It is never credited by itself.",
     "given-back": "Given back. The crawler can spend it again.",
     "given-back-before": "It was given back before, so nothing was done.",
     "credited": "Credited. It can be spent at once.",

@@ -201,6 +201,15 @@ def show(connection: Connection, crawler_id: int) -> list[AccountView]:
     return [_view(row) for row in connection.execute(select(account).where(owned).order_by(account.c.currency))]
 
 
+def publisher_balances(connection: Connection, publisher_id: int | None = None) -> list[AccountView]:
+    """What is owed to publishers, or to one, by owner and currency."""
+    owned = account.c.owner_kind == "publisher"
+    if publisher_id is not None:
+        owned &= account.c.owner_id == publisher_id
+    query = select(account).where(owned).order_by(account.c.owner_id, account.c.currency)
+    return [_view(row) for row in connection.execute(query)]
+
+
 def balances(connection: Connection) -> list[AccountView]:
     """Every account, by code."""
     return [_view(row) for row in connection.execute(select(account).order_by(account.c.code))]

@@ -12,10 +12,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, Select, select, tuple_
 
 from edge.core.ledger import EntryKind, charge_id
 from edge.core.ledger_corrections import NoteOrder
@@ -77,9 +77,54 @@ def accounts_owned(connection: Connection, owner_kind: str, owner_id: int) -> li
     return list(connection.execute(select(account.c.id).where(owned).order_by(account.c.id)).scalars())
 
 
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """A page of the log, and the place of its last row when there are more."""
+
+    rows: tuple[AuditRow, ...]
+    next_before: tuple[int, int, int] | None
+
+
 def audit_rows(connection: Connection, since_micros: int | None = None) -> Iterator[AuditRow]:
     """What people and commands did, oldest first; the connection is busy until the end."""
-    query = (
+    query = _authored().order_by(entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
+    if since_micros is not None:
+        query = query.where(entry.c.recorded_at_micros >= since_micros)
+    with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
+        for row in rows:
+            yield _audit_row(row)
+
+
+def newest_audit_rows(
+    connection: Connection,
+    limit: int,
+    *,
+    kinds: Sequence[EntryKind] = (),
+    since_micros: int | None = None,
+    until_micros: int | None = None,
+    before: tuple[int, int, int] | None = None,
+    author: str | None = None,
+) -> AuditPage:
+    """What people and commands did last, newest first; ``before`` is the place of the last row that was shown."""
+    place = (entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
+    query = _authored().order_by(*(column.desc() for column in place)).limit(limit + 1)
+    if kinds:
+        query = query.where(entry.c.kind.in_([kind.value for kind in kinds]))
+    if author:
+        query = query.where(entry.c.author == author)
+    if since_micros is not None:
+        query = query.where(entry.c.recorded_at_micros >= since_micros)
+    if until_micros is not None:
+        query = query.where(entry.c.recorded_at_micros < until_micros)
+    if before is not None:
+        query = query.where(tuple_(*place) < tuple_(*before))
+    rows = [_audit_row(row) for row in connection.execute(query)]
+    last = rows[limit - 1] if len(rows) > limit else None
+    return AuditPage(tuple(rows[:limit]), None if last is None else (last.at_micros, *last.position))
+
+
+def _authored() -> Select[Any]:
+    return (
         select(entry, crawler.c.name.label("crawler_name"), publisher.c.name.label("publisher_name"))
         .select_from(
             entry.outerjoin(crawler, crawler.c.id == entry.c.crawler_id).outerjoin(
@@ -87,27 +132,25 @@ def audit_rows(connection: Connection, since_micros: int | None = None) -> Itera
             )
         )
         .where(entry.c.author.is_not(None))
-        .order_by(entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
     )
-    if since_micros is not None:
-        query = query.where(entry.c.recorded_at_micros >= since_micros)
-    with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
-        for row in rows:
-            kind = EntryKind(row.kind)
-            charge = charge_id(row.key) if kind is EntryKind.REVERSE else None
-            yield AuditRow(
-                row.recorded_at_micros,
-                row.author,
-                kind,
-                row.crawler_name,
-                row.publisher_name,
-                Money(row.amount_micros, row.currency),
-                row.reference,
-                row.request_id if kind is EntryKind.ADJUST else charge,
-                row.evidence if kind is EntryKind.NOTE else None,
-                row.reason,
-                (row.writer_id, row.number),
-            )
+
+
+def _audit_row(row: Row[Any]) -> AuditRow:
+    kind = EntryKind(row.kind)
+    charge = charge_id(row.key) if kind is EntryKind.REVERSE else None
+    return AuditRow(
+        row.recorded_at_micros,
+        row.author,
+        kind,
+        row.crawler_name,
+        row.publisher_name,
+        Money(row.amount_micros, row.currency),
+        row.reference,
+        row.request_id if kind is EntryKind.ADJUST else charge,
+        row.evidence if kind is EntryKind.NOTE else None,
+        row.reason,
+        (row.writer_id, row.number),
+    )
 
 
 def _note(connection: Connection, number: int, what: Mapping[str, object], author: str, reason: str) -> NoteOrder:

@@ -114,6 +114,12 @@ def list_publishers(connection: Connection) -> list[Publisher]:
     return [_publisher(row) for row in connection.execute(select(publisher).order_by(publisher.c.name_key))]
 
 
+def publisher_by_id(connection: Connection, publisher_id: int) -> Publisher | None:
+    """The publisher of that number."""
+    row = connection.execute(select(publisher).where(publisher.c.id == publisher_id)).one_or_none()
+    return None if row is None else _publisher(row)
+
+
 def find_publisher(connection: Connection, name: str) -> Publisher:
     """The publisher of that name, case aside; raises ``UnknownName``."""
     row = connection.execute(select(publisher).where(publisher.c.name_key == name.strip().lower())).one_or_none()

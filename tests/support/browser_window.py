@@ -15,6 +15,7 @@ from edge.core.budgets import Per
 from edge.core.identity import CrawlerKind
 from edge.core.money import Money
 from edge.core.month import Month
+from edge.core.payments import Payment, PaymentSource
 from edge.core.registration import Wish
 from edge.store import outbox
 from edge.store.budgets import BudgetPlace, set_budget
@@ -28,6 +29,7 @@ from edge.store.publishers import set_share
 from edge.store.registrations import ask, reject
 from edge.store.service_keys import load_service_keys
 from edge.store.tables import webhook_delivery
+from edge.store.unmatched import Unmatched, keep_payment
 from edge.store.webhook_endpoints import NewEndpoint, add_endpoint
 from tests.support.closing import closer
 from tests.support.newsroom import NOW, PASSWORD, Newsroom, micros, quick_passwords
@@ -62,7 +64,7 @@ class Served:
     def address_of(self, screen: Screen) -> str:
         """The screen's address here."""
         link = self.set_up_link() if "{link}" in screen.address else ""
-        address = screen.address.replace("{charge}", self.newsroom.charge_ids[-1]).replace("{link}", link)
+        address = screen.address.replace("{charge}", self.newsroom.charge_ids[-2]).replace("{link}", link)
         address = address.replace("{bot_charge}", self.charge_of_the_first_crawler())
         address = address.replace("{sold}", self.newsroom.charge_ids[-2])
         return address.replace("{now}", str(micros(NOW)))
@@ -105,6 +107,8 @@ def operate(database: Database, keys: Path) -> None:
             wish = Wish(name, "New Inc.", CrawlerKind.TRAINING, "team@new.example")
             ask(connection, f"https://agent-{number}.example/{'path' * 60}", "t" * 43, "harbour.example", wish, now)
         reject(connection, 2, author="owner@harbour.example", reason="not theirs", now_micros=now)
+        paid = Payment(PaymentSource.STRIPE, "pi_unknown", "Nobody", Money(5_000_000, "USD"), "USD 5.00", now)
+        keep_payment(connection, paid, Unmatched.UNKNOWN_CRAWLER, now)
         member = add_person(connection, CRAWLER_TEAM, quick_passwords().hash(PASSWORD), now)
         join_team(connection, member.person_id, 1, TeamRole.OWNER)
         invite(connection, 1, "next@bot.example", TeamRole.VIEWER, author=CRAWLER_TEAM, now_micros=now)
