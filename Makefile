@@ -38,7 +38,7 @@ run: setup
 
 test: setup-dev
 	@echo "test: the whole suite on SQLite and PostgreSQL, with a browser, a file at a time in each process"
-	@scripts/ensure_programs chromium
+	@scripts/ensure_programs chromium nginx caddy
 	@$(BIN)/python -m tests.support.npm_packages
 	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 

@@ -30,10 +30,12 @@ from publisher_dashboard.pages import (
     activity,
     audit,
     charges,
+    connect,
     content,
     crawler_acts,
     crawlers,
     estimate,
+    first_run,
     history,
     invitation,
     months,
@@ -52,6 +54,7 @@ from publisher_dashboard.pages import (
     set_up,
     sign_in,
     signals,
+    site_new,
     site_settings,
     static,
     team,
@@ -61,6 +64,7 @@ from publisher_dashboard.pages import (
 )
 from publisher_dashboard.rendering import Rendering
 from publisher_dashboard.serving import Page, endpoint, unknown_page
+from publisher_dashboard.site_checks import SiteChecks
 from publisher_dashboard.tails import Tails
 from publisher_dashboard.upload_serving import upload_endpoint
 from publisher_dashboard.visit import Desk, Need
@@ -257,6 +261,20 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_SITE}/signals", Need.SEE, signals.show),
     Route("POST", f"{_SITE}/signals", Need.EDIT, signals.switch),
     Route("GET", f"{_SITE}/content", Need.SEE, content.show),
+    # The way in
+    Route("GET", f"{_PUBLISHER}/sites/new", Need.MANAGE, site_new.show),
+    Route("POST", f"{_PUBLISHER}/sites/new", Need.MANAGE, site_new.add),
+    Route("GET", f"{_PUBLISHER}/sites/waiting", Need.SEE, site_new.waiting),
+    Route("POST", f"{_PUBLISHER}/sites/check", Need.MANAGE, site_new.check),
+    Route("POST", f"{_PUBLISHER}/sites/withdraw", Need.MANAGE, site_new.withdraw),
+    Route("POST", f"{_PUBLISHER}/first-steps", Need.EDIT, first_run.dismiss),
+    Route("POST", f"{_PUBLISHER}/sample", Need.EDIT, first_run.take_sample),
+    Route("POST", f"{_PUBLISHER}/sample/remove", Need.EDIT, first_run.drop_sample),
+    Route("GET", "/operator/sites", Need.OPERATE, site_new.show_all_waiting),
+    Route("POST", "/operator/sites/serve", Need.OPERATE, site_new.serve),
+    Route("POST", "/operator/sites/refuse", Need.OPERATE, site_new.refuse),
+    Route("GET", f"{_SITE}/connect", Need.SEE, connect.show),
+    Route("POST", f"{_SITE}/connect", Need.EDIT, connect.check),
     # What a log would have earned
     Route("GET", f"{_SITE}/estimate", Need.SEE, estimate.show),
     Route("POST", f"{_SITE}/estimate", Need.EDIT, estimate.begin, takes_file=True),
@@ -283,6 +301,7 @@ def create_app(
     estimate_log_bytes: int = 268_435_456,
     crawlers: tuple[ClaimedCrawler, ...] = (),
     read_origin: ReadOrigin = unreachable,
+    checks: SiteChecks | None = None,
 ) -> FastAPI:
     """Build the dashboard.
 
@@ -292,9 +311,9 @@ def create_app(
     ``contact`` is the operator's address as statements name it; ``tails`` bounds the lists that are followed live;
     ``books`` are the keys and files that closing a month takes, without them months are closed by ``farebox close``
     alone; ``later`` runs long work beside the pages; ``run_estimate`` reads an access log, in this process when None,
-    ``edge_bind`` is where the edge listens, so that no site is sent back to it,
-    and ``estimate_log_bytes`` is the largest that is taken; ``crawlers`` are those that documents can name, and
-    ``read_origin`` asks a site's own server for one of them.
+    and ``estimate_log_bytes`` is the largest that is taken; ``edge_bind`` is where the edge listens, so that no site is
+    sent back to it; ``crawlers`` are those that documents can name, and ``read_origin`` asks a site's own server for
+    one of them; ``checks`` asks the world about a site, nothing is asked when None.
     """
     own_key = secrets.token_bytes(32)
     desk = Desk(
@@ -316,6 +335,7 @@ def create_app(
         estimate_log_bytes=estimate_log_bytes,
         crawlers=crawlers,
         own_documents=OwnDocuments(read_origin, clock),
+        checks=checks,
     )
     app = FastAPI(title="farebox dashboard", docs_url=None, redoc_url=None, openapi_url=None)
     app.router.redirect_slashes = False

@@ -115,6 +115,7 @@ GROUPS: tuple[Group, ...] = (
         (
             Entry("operator-publishers", "Publishers", ("/operator/publishers",)),
             Entry("operator-crawlers", "Crawlers' accounts", ("/operator/crawlers",)),
+            Entry("operator-sites", "Sites that wait", ("/operator/sites",)),
             Entry("operator-registrations", "Registrations", ("/operator/registrations",), count="registrations"),
             Entry("operator-months", "Months", ("/operator/months",), count="months"),
             Entry(

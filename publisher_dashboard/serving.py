@@ -150,6 +150,12 @@ def page_of_form(path: str) -> str:
             return f"/operator/months/{month}"
         case ["operator", "webhooks"] | ["publishers", _, "webhooks"]:
             return path
+        case ["publishers", number, "first-steps" | "sample", *_]:
+            return f"/publishers/{number}"
+        case ["publishers", number, "sites", "check" | "withdraw"]:
+            return f"/publishers/{number}/sites/waiting"
+        case ["operator", "sites", _]:
+            return "/operator/sites"
         case ["account", *_]:
             return "/account"
         case _:

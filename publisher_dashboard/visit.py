@@ -36,6 +36,8 @@ from publisher_dashboard.estimates import Estimates
 from publisher_dashboard.navigation import Here, Navigation
 from publisher_dashboard.own_documents import OwnDocuments, unreachable
 from publisher_dashboard.rendering import Rendering
+from publisher_dashboard.sample import is_sample
+from publisher_dashboard.site_checks import SiteChecks
 from publisher_dashboard.tails import Tails
 from publisher_dashboard.taste import read_taste
 from publisher_dashboard.uploads import UploadForm
@@ -123,6 +125,16 @@ NOTICES: Mapping[str, str] = {
     "signal-on": "Switched on. The edge follows within a second.",
     "signal-off": "Switched off. The edge follows within a second, and your server answers again.",
     "keys": "Kept for this browser.",
+    "site-added": "The site is served. Nothing is enforced before you publish prices.",
+    "site-waits": "It waits. Prove the domain, and whoever runs this edge decides.",
+    "site-withdrawn": "The site was taken back.",
+    "site-served": "It is served from now on.",
+    "site-refused": "It was refused.",
+    "domain-proved": "The proof is there: the domain is yours.",
+    "domain-not-proved": "The proof is not there yet. DNS can take an hour to show a new record everywhere.",
+    "steps-aside": "The list of first steps was put aside.",
+    "sample-made": "A sample site with a week of made-up traffic. Look around; remove it with one click.",
+    "sample-gone": "The sample was removed, with everything that was made up for it.",
     "estimate-kept": "The result is kept: its sums alone, until somebody deletes it.",
     "estimate-deleted": "The result was deleted.",
     "settings-saved": "Saved. Every edge follows within a second.",
@@ -140,7 +152,8 @@ class Desk:
 
     ``address_key`` gives the key of a day (by microseconds) under which tries of passwords are counted; ``contact`` is
     the operator's address as statements name it; ``books`` are the keys and files that closing a month takes, ``later``
-    runs long work beside the pages; ``estimate_log_bytes`` is the largest access log that is taken.
+    runs long work beside the pages; ``estimate_log_bytes`` is the largest access log that is taken,
+    ``checks`` asks the world about a site.
     """
 
     database: Database
@@ -161,6 +174,7 @@ class Desk:
     edge_bind: tuple[str, int] | None = None
     crawlers: tuple[ClaimedCrawler, ...] = ()
     own_documents: OwnDocuments = field(default_factory=lambda: OwnDocuments(unreachable, time.monotonic))
+    checks: SiteChecks | None = None
 
     @property
     def operator_party(self) -> Party:
@@ -258,6 +272,12 @@ class Visit:
         wanted = self.query("for") if self.request.url.path.endswith("/sites") else ""
         return wanted if self.desk.navigation.is_of_a_site(wanted) else ""
 
+    def _sample(self, own: list[Site]) -> Site | None:
+        """The sample whose made-up numbers this page may hold: its own pages, and those of the whole publisher."""
+        found = next((one for one in own if is_sample(one)), None)
+        below = self.request.url.path.startswith("/publishers/") if self.site is None else self.site == found
+        return found if below else None
+
     def _frame(self) -> dict[str, Any]:
         """What surrounds every page: who, where, and where else one may go."""
         # In the portal one is on the other side: a publisher's entries would lead away from it.
@@ -287,6 +307,7 @@ class Visit:
             "sites_of": sites,
             "current": current,
             "own_sites": own,
+            "sample": self._sample(own),
             "navigation": self.desk.navigation.links(here),
             "choosing": here.choosing,
             "chosen_for": self.desk.navigation.text(here.choosing),

@@ -13,6 +13,7 @@ import structlog
 from edge.cli.estimate_process import estimate_apart
 from edge.cli.logs import configure_logs
 from edge.cli.origin_documents import read_origin
+from edge.cli.site_checks import RealSiteChecks
 from edge.cli.terminal import note
 from edge.cli.workplace import settings_here
 from edge.core.errors import EdgeError
@@ -28,7 +29,7 @@ from edge.store.charges import Ledger
 from edge.store.checkpoint_keeper import CheckpointKeeper
 from edge.store.database import Database, now_micros
 from edge.store.people import create_setup_link, has_people
-from edge.store.service_keys import load_service_keys
+from edge.store.service_keys import known_public_keys, load_service_keys
 from publisher_dashboard.app import create_app as create_dashboard
 from publisher_dashboard.books_work import Books
 
@@ -158,6 +159,7 @@ def _dashboard(settings: Settings, database: Database, sockets: dict[str, socket
         estimate_log_bytes=settings.estimate_log_bytes,
         crawlers=catalogue.crawlers,
         read_origin=read_origin,
+        checks=RealSiteChecks(frozenset(known_public_keys(settings.data_dir))),
     )
     return [Listener("dashboard", app, sockets["dashboard"])]
 

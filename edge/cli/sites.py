@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from sqlalchemy import Connection
 
 from edge.cli.nouns import noun
 from edge.cli.rules import author
@@ -13,8 +14,11 @@ from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_fields, sh
 from edge.cli.workplace import edge_addresses, opened, reading, settings_here, writing
 from edge.core.signals.published import Signal, read_signals_text, signals_text
 from edge.store.database import now_micros
+from edge.store.problems import UnknownName
 from edge.store.publishers import find_publisher
+from edge.store.site_claims import SiteClaim, list_claims, take_up_claim
 from edge.store.site_settings import begin_site, change_site, pause_site
+from edge.store.site_values import read_host
 from edge.store.sites import Site, SiteOptions, list_sites
 
 app = noun("Sites: which hosts are served, and what stands behind each.")
@@ -25,6 +29,14 @@ _COLUMNS = (
     Column("ORIGIN", "origin"),
     Column("CURRENCY", "currency"),
     Column("RULES", "live_version", numeric=True),
+)
+
+_WAITING_COLUMNS = (
+    Column("HOST", "host"),
+    Column("PUBLISHER", "publisher"),
+    Column("ORIGIN", "origin"),
+    Column("PROVED", "proved"),
+    Column("ASKED BY", "asked_by"),
 )
 
 Host = Annotated[str, typer.Argument(help="The host that crawlers ask, such as news.example.")]
@@ -136,6 +148,33 @@ def set_options(
     show_fields(_row(changed), as_json)
 
 
+@app.command("waiting", epilog="Example: farebox site waiting --json")
+def list_waiting(as_json: JsonFlag = False) -> None:
+    """List the sites that publishers want served and that wait for you."""
+    with reading() as connection:
+        rows = [_waiting_row(claim) for claim in list_claims(connection)]
+    show_rows(rows, _WAITING_COLUMNS, as_json, "no site waits")
+
+
+@app.command("verify", epilog='Example: farebox site verify shop.example --publisher "Example News"')
+def verify(
+    host: Host,
+    publisher: Annotated[str | None, typer.Option(help="Whose wish, where several want the same host.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Serve a site that waits. Look at its origin first: the edge fetches pages from there."""
+    settings = settings_here()
+    with opened(settings) as database, database.write() as connection:
+        claim = _waiting(connection, host, publisher)
+        edge = edge_addresses(connection, settings)
+        made = take_up_claim(connection, claim, edge, author(), now_micros())
+    if as_json:
+        show_json(_row(made))
+    else:
+        proved = f"its domain was proved by {claim.proved_how}" if claim.proved_how else "its domain was not proved"
+        say(f"serving {made.host} from {made.origin} for {made.publisher}; {proved}")
+
+
 @app.command("remove", epilog="Example: farebox site remove news.example")
 def remove(host: Host, as_json: JsonFlag = False) -> None:
     """Stop serving a host; its rules and its history stay."""
@@ -154,6 +193,29 @@ def _signals(text: str | None) -> frozenset[Signal] | None:
         return read_signals_text(text)
     except ValueError as why:
         raise WrongUsage(f"{why}; --signals takes any of {', '.join(Signal)}") from why
+
+
+def _waiting(connection: Connection, host: str, publisher: str | None) -> SiteClaim:
+    """The one claim that is meant; raises ``WrongUsage`` and ``UnknownName``."""
+    wanted = find_publisher(connection, publisher).publisher_id if publisher else None
+    found = [one for one in list_claims(connection, wanted) if one.host == read_host(host)]
+    if len(found) > 1:
+        raise WrongUsage(f"{len(found)} publishers want {host}; say whose with --publisher")
+    if not found:
+        raise UnknownName(f"no site {host} waits; `farebox site waiting` lists those that do", "host")
+    return found[0]
+
+
+def _waiting_row(claim: SiteClaim) -> dict[str, Any]:
+    return {
+        "host": claim.host,
+        "publisher": claim.publisher,
+        "origin": claim.origin,
+        "currency": claim.currency,
+        "proved": claim.proved_how,
+        "asked_by": claim.made_by,
+        "asked_at": time_text(claim.made_at_micros),
+    }
 
 
 def _row(known: Site) -> dict[str, Any]:

@@ -7,11 +7,14 @@ from starlette.responses import Response
 from edge.core.month import Month
 from edge.store.entries import ChargeFilter, list_charges
 from edge.store.rulesets import find_draft
+from edge.store.site_claims import list_claims
 from edge.store.sites import list_sites
 from publisher_dashboard.charge_pages import STATES
 from publisher_dashboard.ranges import CHOICES, read_range
+from publisher_dashboard.sample import is_sample
 from publisher_dashboard.traffic_story import would_earn
 from publisher_dashboard.views.attention import concerns
+from publisher_dashboard.views.first_steps import first_steps
 from publisher_dashboard.views.overview import tell_overview
 from publisher_dashboard.visit import Need, Visit
 
@@ -41,8 +44,11 @@ def show(visit: Visit) -> Response:
         seen = tell_overview(connection, publisher_id, sites, days, visit.query("currency"))
         latest = list_charges(connection, ChargeFilter(frozenset({publisher_id})), limit=LATEST).charges
         todo = concerns(connection, publisher_id, sites, visit.now_micros)
+        steps = first_steps(connection, publisher_id, sites)
     return visit.render(
         "overview.html",
+        first_steps=steps,
+        has_sample=any(is_sample(one) for one in sites),
         days=days,
         choices=CHOICES,
         seen=seen,
@@ -64,11 +70,13 @@ def sites(visit: Visit) -> Response:
     with visit.desk.database.read() as connection:
         every = list_sites(connection, visit.publisher.publisher_id, with_removed=True)
         found = [one for one in every if one.active]
+        waiting = len(list_claims(connection, visit.publisher.publisher_id))
         drafts = {one.site_id for one in found if find_draft(connection, one.site_id) is not None}
     return visit.render(
         "sites.html",
         sites=found,
-        paused=[one for one in every if not one.active],
+        paused=[one for one in every if not one.active and not is_sample(one)],
         drafts=drafts,
+        waiting=waiting,
         may_manage=visit.may(Need.MANAGE),
     )

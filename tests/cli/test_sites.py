@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from edge.store.database import Database, now_micros
+from edge.store.publishers import find_publisher
+from edge.store.site_claims import claim_site
+from edge.store.site_values import EdgeAddresses
+from edge.store.sites import SiteOptions
 from tests.cli.conftest import Farebox
 
 
@@ -64,3 +69,33 @@ def test_where_the_edge_listens_decides_what_is_a_loop(news: Farebox, monkeypatc
     assert news("site", "set", "news.example", "--origin", "http://127.0.0.1:8000").code == 0
     monkeypatch.setenv("FAREBOX_EDGE_BIND", "0.0.0.0:8000")
     assert "is this edge itself" in news("site", "set", "news.example", "--origin", "http://127.0.0.1:8000").err
+
+
+def test_a_site_that_waits_is_listed_and_served(news: Farebox) -> None:
+    assert news("site", "waiting", "--json").json == []
+    wait_for("shop.example", "Example News")
+    (row,) = news("site", "waiting", "--json").json
+    assert (row["host"], row["origin"], row["proved"]) == ("shop.example", "http://10.0.0.9", None)
+    assert "shop.example" not in [one["host"] for one in news("site", "list", "--json").json]
+    assert "its domain was not proved" in news("site", "verify", "shop.example").out
+    assert "shop.example" in [one["host"] for one in news("site", "list", "--json").json]
+    assert news("site", "verify", "shop.example").code == 1
+
+
+def test_of_two_who_want_one_host_it_is_said_whose(news: Farebox) -> None:
+    news("publisher", "add", "Other News", "--email", "owner@other.example")
+    for publisher in ("Example News", "Other News"):
+        wait_for("shop.example", publisher)
+    assert news("site", "verify", "shop.example").code == 2
+    served = news("site", "verify", "shop.example", "--publisher", "Other News", "--json").json
+    assert served["publisher"] == "Other News"
+    assert news("site", "verify", "shop.example").code == 1
+
+
+def wait_for(host: str, publisher: str) -> None:
+    database = Database.open("sqlite:///farebox.db")
+    with database.write() as connection:
+        wants = find_publisher(connection, publisher).publisher_id
+        options = SiteOptions(origin="http://10.0.0.9")
+        claim_site(connection, wants, host, options, EdgeAddresses(), "owner@news.example", now_micros())
+    database.close()

@@ -53,7 +53,7 @@ def test_the_link_makes_the_owner_and_signs_in(empty: Empty) -> None:
     assert answer.status_code == 303
     home = empty.browser.get(empty.browser.get("/?said=welcome").headers["location"])
     assert "Your account is ready" in home.text
-    assert "farebox site add" in home.text
+    assert "Add your site" in home.text
     with empty.database.read() as connection:
         person = find_person(connection, "me@harbour.example")
         assert person is not None

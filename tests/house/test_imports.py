@@ -40,7 +40,7 @@ FLOORS: dict[str, set[str]] = {
         *{"aiohttp", "requests", "urllib3", "scrapy", "twisted", "playwright"},
     },
     "edge.cli": {"edge", *{"typer", "rich", "httpx2", "uvicorn", "aiohttp", "alembic", "structlog", "orjson"}}
-    | {"publisher_dashboard", "cryptography", "pydantic", "pydantic_settings", "sqlalchemy", "click", "argon2"},
+    | {"publisher_dashboard", "cryptography", "pydantic", "pydantic_settings", "sqlalchemy", "click", "argon2", "dns"},
     "publisher_dashboard": {
         *{"edge.core", "edge.files", "edge.store", "edge.settings", "publisher_dashboard"},
         *{"fastapi", "starlette", "pydantic", "python_multipart", "jinja2", "markupsafe", "babel", "argon2"},

@@ -32,6 +32,7 @@ from edge.store.people import Role, add_person, grant
 from edge.store.publisher_tokens import NewPublisherToken, Scope, add_publisher_token
 from edge.store.publishers import add_publisher
 from edge.store.rulesets import publish_rules, save_draft
+from edge.store.site_claims import claim_site
 from edge.store.site_values import EdgeAddresses
 from edge.store.sites import Site, SiteOptions, add_site
 from edge.store.traffic import TrafficKey, flush_traffic, hour_of
@@ -118,6 +119,11 @@ def build(database: Database, *, charges: int = 40, seed: int = 7) -> Newsroom:
                 connection, publisher_id, f"new@{domain}", Role.VIEWER, author=owner, now_micros=micros(NOW) - 9 * 10**9
             )
         _add_tokens(connection, {ours.publisher_id: "harbour", other.publisher_id: CANARY}, began)
+        wanted = SiteOptions(origin="https://shop-origin.harbour.example", currency="EUR")
+        editor = "editor@harbour.example"
+        claim_site(
+            connection, ours.publisher_id, "shop.harbour.example", wanted, addresses, editor, micros(NOW) - 10**9
+        )
         keep_a_log(connection, site.site_id, _live(), "editor@harbour.example", micros(NOW) - 8 * 10**9)
         flush_traffic(connection, _traffic(site, second))
         rows = [*_requests(site, 60), *_requests(their, 3, f"/{CANARY}/secret-page", f"{CANARY}Bot")]

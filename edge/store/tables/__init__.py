@@ -21,6 +21,7 @@ from edge.store.tables.configuration import (
 from edge.store.tables.doors import books_task, crawler_invitation, crawler_member, done_act
 from edge.store.tables.erasures import erasure
 from edge.store.tables.evidence import address_feed, crawler_token
+from edge.store.tables.first_run import first_steps, site_claim
 from edge.store.tables.grants import grant_count, purchase, subscription
 from edge.store.tables.housekeeping import housekeeping
 from edge.store.tables.invitations import invitation
@@ -72,6 +73,7 @@ __all__ = [
     "earned_until",
     "entry",
     "erasure",
+    "first_steps",
     "grant_count",
     "housekeeping",
     "invitation",
@@ -98,6 +100,7 @@ __all__ = [
     "setup_link",
     "sign_in_attempt",
     "site",
+    "site_claim",
     "subscription",
     "traffic",
     "traffic_day",

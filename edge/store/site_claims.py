@@ -1,0 +1,165 @@
+"""Sites that a publisher wants served and that wait for whoever runs the edge.
+
+Rules of this file
+- A claim holds nothing: not the host, which two may want, and not the origin, which nobody asks before it is taken up.
+  An origin can be any machine that the edge reaches, so who runs the edge decides (docs/decisions/0052).
+- That the domain is proved, by its DNS or a file on it, is evidence for that decision; it is looked for, never told.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from edge.store import audit_events
+from edge.store.problems import InvalidValue, NameTaken, UnknownName
+from edge.store.site_values import EdgeAddresses, read_currency, read_host, read_origin
+from edge.store.sites import Site, SiteOptions, add_site
+from edge.store.tables import publisher, site, site_claim
+
+CLAIMS_MAX = 20
+RECORD_LABEL = "_farebox"
+RECORD_PREFIX = "farebox-site="
+FILE_PATH = "/.well-known/farebox-site.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteClaim:
+    """One claim. ``proved_how`` is ``dns``, ``file`` or None."""
+
+    claim_id: int
+    publisher_id: int
+    publisher: str
+    host: str
+    origin: str
+    currency: str
+    proof: str
+    made_by: str
+    made_at_micros: int
+    proved_how: str | None
+    proved_at_micros: int | None
+
+    @property
+    def record_name(self) -> str:
+        """The name in DNS whose TXT record proves the domain."""
+        return f"{RECORD_LABEL}.{self.host}"
+
+    @property
+    def record_text(self) -> str:
+        """What the record says."""
+        return f"{RECORD_PREFIX}{self.proof}"
+
+    @property
+    def file_url(self) -> str:
+        """Where a file with the proof alone proves it as well."""
+        return f"https://{self.host}{FILE_PATH}"
+
+
+def claim_site(
+    connection: Connection,
+    publisher_id: int,
+    host: str,
+    options: SiteOptions,
+    edge: EdgeAddresses,
+    author: str,
+    now_micros: int,
+) -> SiteClaim:
+    """Ask for a site to be served; asking again changes what was asked. Raises ``InvalidValue`` and ``NameTaken``."""
+    host = read_host(host)
+    origin, currency = read_origin(options.origin or "", edge), read_currency(options.currency or "USD")
+    if connection.execute(select(site.c.id).where(site.c.host == host, site.c.active)).first() is not None:
+        raise NameTaken(f"{host} is served already", "host")
+    own = site_claim.c.publisher_id == publisher_id
+    values = {"origin": origin, "currency": currency}
+    changed = connection.execute(update(site_claim).where(own, site_claim.c.host == host).values(values))
+    if changed.rowcount == 0:
+        if connection.execute(select(func.count()).where(own)).scalar_one() >= CLAIMS_MAX:
+            raise InvalidValue(f"{CLAIMS_MAX} sites wait already; take one back first", "host")
+        made = {"publisher_id": publisher_id, "host": host, "proof": secrets.token_hex(16), "made_by": author}
+        connection.execute(insert(site_claim).values(**values, **made, made_at_micros=now_micros))
+    return find_claim(connection, host, publisher_id)
+
+
+def list_claims(connection: Connection, publisher_id: int | None = None) -> list[SiteClaim]:
+    """The claims of a publisher, or all, the oldest first."""
+    query = _query().order_by(site_claim.c.id)
+    if publisher_id is not None:
+        query = query.where(site_claim.c.publisher_id == publisher_id)
+    return [_claim(row) for row in connection.execute(query)]
+
+
+def find_claim(connection: Connection, host: str, publisher_id: int) -> SiteClaim:
+    """A publisher's claim of a host; raises ``UnknownName``."""
+    where = (site_claim.c.host == read_host(host)) & (site_claim.c.publisher_id == publisher_id)
+    row = connection.execute(_query().where(where)).one_or_none()
+    if row is None:
+        raise UnknownName(f"{host} does not wait to be served", "host")
+    return _claim(row)
+
+
+def note_proof(connection: Connection, claim: SiteClaim, how: str | None, now_micros: int) -> None:
+    """Note what was found of a domain's proof; None that there is none now."""
+    found = {"proved_how": how, "proved_at_micros": None if how is None else now_micros}
+    connection.execute(update(site_claim).where(site_claim.c.id == claim.claim_id).values(found))
+
+
+def withdraw_claim(connection: Connection, claim_id: int) -> bool:
+    """Take a claim back, or refuse it; whether it was there."""
+    return connection.execute(delete(site_claim).where(site_claim.c.id == claim_id)).rowcount == 1
+
+
+def take_up_claim(connection: Connection, claim: SiteClaim, edge: EdgeAddresses, author: str, now_micros: int) -> Site:
+    """Serve the site of a claim from now on. Raises ``UnknownName`` when it was taken back meanwhile, and as adding."""
+    if not withdraw_claim(connection, claim.claim_id):
+        raise UnknownName(f"{claim.host} does not wait to be served any more", "host")
+    options = SiteOptions(origin=claim.origin, currency=claim.currency)
+    return add_site_by(connection, claim.host, claim.publisher_id, options, edge, author, now_micros)
+
+
+def add_site_by(
+    connection: Connection,
+    host: str,
+    publisher_id: int,
+    options: SiteOptions,
+    edge: EdgeAddresses,
+    author: str,
+    now_micros: int,
+) -> Site:
+    """Serve a host from now on, and write down who wanted it. Raises ``InvalidValue`` and ``NameTaken``."""
+    made = add_site(connection, host, publisher_id, options, edge, now_micros)
+    audit_events.record(
+        connection,
+        audit_events.Action.SITE_ADDED,
+        author=author,
+        now_micros=now_micros,
+        publisher_id=publisher_id,
+        site_id=made.site_id,
+        subject=made.host,
+        details={"origin": made.origin, "currency": made.currency},
+    )
+    return made
+
+
+def _query() -> Any:
+    return select(site_claim, publisher.c.name.label("publisher")).join(
+        publisher, publisher.c.id == site_claim.c.publisher_id
+    )
+
+
+def _claim(row: Row[tuple[Any, ...]]) -> SiteClaim:
+    return SiteClaim(
+        claim_id=row.id,
+        publisher_id=row.publisher_id,
+        publisher=row.publisher,
+        host=row.host,
+        origin=row.origin,
+        currency=row.currency,
+        proof=row.proof,
+        made_by=row.made_by,
+        made_at_micros=row.made_at_micros,
+        proved_how=row.proved_how,
+        proved_at_micros=row.proved_at_micros,
+    )
