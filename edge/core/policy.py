@@ -35,7 +35,8 @@ class SitePolicy:
     ``strict`` asks that a paying signature covers the target. With ``in_band_pricing`` the origin's own
     ``crawler-price`` overrides the rule's. ``error_detail`` allows the ``crawler-error-detail`` header.
     ``publisher_account`` is credited by each charge. ``register_url`` is where crawlers register, when it is elsewhere.
-    ``signals`` are what is published of the rules, ``published`` the addresses of those that are documents.
+    ``signals`` are what is published of the rules, ``published`` the addresses of those that are documents;
+    ``adds_fields`` says that every page of the origin gets header fields.
     """
 
     site_id: int
@@ -54,6 +55,7 @@ class SitePolicy:
     register_url: str | None = None
     signals: frozenset[Signal] = frozenset()
     published: frozenset[str] = frozenset()
+    adds_fields: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,6 +200,7 @@ def build_edge(
         request_body_bytes=settings.request_body_bytes,
         report=_report,
         activity=activity,
+        signal_fields=publishing.documents.fields,
     )
     limit_counts = LimitCounts()
     room = ConnectionRoom(connection_limits(settings), gate.turn_away, limit_counts.at("edge"))

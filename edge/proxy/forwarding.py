@@ -146,6 +146,13 @@ def client_headers(raw_headers: Iterable[Header], request_id: str) -> list[Heade
     return kept
 
 
+def with_signals(raw_headers: Iterable[Header], fields: Iterable[Header]) -> list[Header]:
+    """The origin's fields with ours about the licence; a preference that the origin states itself stands alone."""
+    headers = list(raw_headers)
+    states = any(name.lower() == b"content-usage" for name, _ in headers)
+    return headers + [pair for pair in fields if not (states and pair[0] == b"content-usage")]
+
+
 def private_headers(headers: list[Header]) -> list[Header]:
     """The same for no shared cache: ``private``, and nothing that says otherwise."""
     directives = [b"private"]

@@ -15,7 +15,7 @@ from typing import Any, assert_never
 from edge.core.decision import Admit, AdmitReason, AskOrigin, Charge, Decision, DemandPayment, Refuse, decide
 from edge.core.identity import ClaimedCrawler
 from edge.core.money import InvalidPrice, Money, parse_price
-from edge.core.policy import Knowledge, Policy
+from edge.core.policy import Knowledge, Policy, SitePolicy
 from edge.core.rates import RateLimiter
 from edge.core.rationing import within_rate
 from edge.core.refusals import RefusalCode
@@ -25,7 +25,14 @@ from edge.core.values import per_request
 from edge.core.web_bot_auth import Unverified
 from edge.proxy.activity import ActivityRecorder
 from edge.proxy.bad_signatures import BadSignatures
-from edge.proxy.forwarding import client_headers, is_for_one_address, origin_headers, private_headers
+from edge.proxy.forwarding import (
+    Header,
+    client_headers,
+    is_for_one_address,
+    origin_headers,
+    private_headers,
+    with_signals,
+)
 from edge.proxy.key_directories import KeyDirectories
 from edge.proxy.live_policy import LivePolicy
 from edge.proxy.messages import Answer, Refusals
@@ -40,6 +47,11 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 TOO_MANY_RETRY_SECONDS = 5
 
 ControlApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def no_fields(site: SitePolicy) -> tuple[Header, ...]:
+    """For a gate that adds nothing to pages."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,7 @@ class Gate:
     activity: ActivityRecorder
     bad_signatures: BadSignatures = field(default_factory=BadSignatures)
     rates: RateLimiter = field(default_factory=RateLimiter)
+    signal_fields: Callable[[SitePolicy], tuple[Header, ...]] = no_fields
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3, ``http`` scopes only)."""
@@ -182,14 +195,21 @@ class Gate:
             headers.append(("content-length", request.fields["content-length"]))
         body = _incoming(receive, self.request_body_bytes, exchange) if request.has_body else None
         answer = await self.upstream.ask(admit.site.origin, request.method, forwarded_target(request), headers, body)
+        self._add_signals(admit.site, answer)
         self.activity.note(request, admit, admit.reason.value, answer.status)
         await _relay_admitted(admit, answer, exchange)
 
     async def _ask_to_sell(self, decision: Charge | AskOrigin, request: CrawlRequest) -> OriginAnswer:
         headers = origin_headers(request, decision.identity, self.reader.via, sold=True)
-        return await self.upstream.ask(
+        answer = await self.upstream.ask(
             decision.site.origin, request.method, forwarded_target(request), headers, sold=True
         )
+        self._add_signals(decision.site, answer)
+        return answer
+
+    def _add_signals(self, site: SitePolicy, answer: OriginAnswer) -> None:
+        if site.adds_fields:
+            answer.headers = with_signals(answer.headers, self.signal_fields(site))
 
     async def _sell(self, charge: Charge, answer: OriginAnswer, exchange: Exchange) -> None:
         end = await self.sale.sell(charge, answer, exchange)

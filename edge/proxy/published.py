@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import APIRouter
@@ -36,6 +36,11 @@ class Publishing:
     keys: Callable[[], Mapping[str, PublicKey]]
     receipt_of: Callable[[str], str | None]
     contact: str | None = None
+    documents: SignalDocuments = field(init=False)
+
+    def __post_init__(self) -> None:
+        made = SignalDocuments(self.operator, self.key, self.catalogue.crawlers, self.clock)
+        object.__setattr__(self, "documents", made)
 
 
 def published_routes(parts: Publishing) -> list[APIRouter]:
@@ -44,7 +49,7 @@ def published_routes(parts: Publishing) -> list[APIRouter]:
     def who_asks(request: CrawlRequest) -> Identity:
         return identify(request, parts.policy(), parts.knowledge, parts.clock())
 
-    documents = SignalDocuments(parts.operator, parts.key, parts.catalogue.crawlers, parts.clock)
+    documents = parts.documents
     robots = OwnRobotsFiles(parts.upstream, parts.clock)
     pages = PublicDesk(
         parts.operator, parts.contact, parts.policy, parts.keys, parts.receipt_of, documents.is_known, parts.clock

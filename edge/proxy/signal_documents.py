@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.core.identity import ClaimedCrawler, Payer
 from edge.core.policy import SitePolicy
+from edge.core.signals.page_fields import page_fields
 from edge.core.signals.preferences import tdmrep_document
 from edge.core.signals.price_list import (
     VALID_SECONDS,
@@ -28,6 +29,7 @@ from edge.core.signals.published import RSL_TYPE, Signal
 from edge.core.signals.robots_merge import merge_robots
 from edge.core.signals.rsl import rsl_document
 from edge.core.signals.scopes import Projection, project
+from edge.proxy.forwarding import Header
 
 REMEMBERED_MAX = 256
 _BYTES_REMEMBERED_MAX = 64 * 1024 * 1024
@@ -53,6 +55,7 @@ class SignalDocuments:
     crawlers: tuple[ClaimedCrawler, ...]
     clock: Callable[[], float]
     _made: dict[tuple[object, ...], Document] = field(default_factory=dict)
+    _fields: dict[tuple[object, ...], tuple[Header, ...]] = field(default_factory=dict)
     _projections: dict[tuple[str, int], Projection] = field(default_factory=dict)
     _known: frozenset[str] = field(init=False)
 
@@ -110,6 +113,22 @@ class SignalDocuments:
                 own, base, site.rules, self.projection(site), self.crawlers, with_licence=with_licence
             ),
         )
+
+    def fields(self, site: SitePolicy) -> tuple[Header, ...]:
+        """The header fields that each page of the site gets: the licence's address, and the preference that is true of
+        every page."""
+        key = (site.host, site.rule_version, site.scheme, site.signals)
+        found = self._fields.get(key)
+        if found is None:
+            if len(self._fields) >= REMEMBERED_MAX:
+                self._fields.clear()
+            found = self._fields[key] = tuple(
+                (name.encode(), value.encode())
+                for name, value in page_fields(
+                    f"{site.scheme or 'https'}://{site.host}", self.projection(site), Signal.RSL in site.signals
+                )
+            )
+        return found
 
     def projection(self, site: SitePolicy) -> Projection:
         """The rules as the signals state them."""

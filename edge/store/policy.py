@@ -26,7 +26,7 @@ from edge.core.policy import Account, Policy, SitePolicy
 from edge.core.rule_file import from_document
 from edge.core.rule_index import RuleIndex
 from edge.core.rules import Action, RuleSet, everything_else
-from edge.core.signals.published import published_paths, read_signals_text
+from edge.core.signals.published import Signal, published_paths, read_signals_text
 from edge.store.crawler_tokens import tokens_in_force
 from edge.store.database import Database, now_micros
 from edge.store.grant_rows import subscription_of
@@ -197,4 +197,5 @@ def _site(row: Row[tuple[Any, ...]], publisher_account: int, rules: RuleIndex) -
         register_url=row.register_url,
         signals=signals,
         published=published_paths(signals),
+        adds_fields=Signal.HEADERS in signals,
     )

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from edge.core.identity import ClaimedCrawler
 from edge.core.rule_index import RuleIndex, compile_rules
 from edge.core.rules import RuleSet
-from edge.core.signals.preferences import tdmrep_document, usage_everywhere
+from edge.core.signals.page_fields import page_fields
+from edge.core.signals.preferences import tdmrep_document
 from edge.core.signals.price_list import VALID_SECONDS, PriceList, price_list_claims, public_rules
 from edge.core.signals.published import PATHS, Signal
 from edge.core.signals.robots import parse_robots
 from edge.core.signals.robots_merge import Contradiction, contradictions, merge_robots
-from edge.core.signals.rsl import licence_link, rsl_document
+from edge.core.signals.rsl import rsl_document
 from edge.core.signals.scopes import project
 from edge.store.sites import Site
 from publisher_dashboard.own_documents import Served
@@ -148,9 +149,7 @@ def _texts(
 ) -> Mapping[Signal, str]:
     base = f"{site.scheme or 'https'}://{site.host}"
     projection = project(rules)
-    fields = [f"Link: {licence_link(base)}"] if Signal.RSL in site.signals else []
-    usage = usage_everywhere(projection.scopes)
-    fields += [f"Content-Usage: {usage}"] if usage is not None else []
+    fields = page_fields(base, projection, Signal.RSL in site.signals)
     return {
         Signal.PRICES: _price_list(site, rules, crawlers, issuer, now),
         Signal.RSL: rsl_document(base, projection.scopes),
@@ -158,7 +157,7 @@ def _texts(
             own_robots, base, rules, projection, crawlers, with_licence=Signal.RSL in site.signals
         ),
         Signal.TDMREP: tdmrep_document(base, projection),
-        Signal.HEADERS: "\n".join(fields) + "\n" if fields else "",
+        Signal.HEADERS: "".join(f"{name}: {value}\n" for name, value in fields),
     }
 
 

@@ -195,3 +195,35 @@ def test_a_refusal_names_what_is_published(edge: EdgeUnderTest, make_edge: MakeE
     silent = make_edge(rules=RULES).ask(claimed("/x"))
     assert not {"prices", "price_list", "licence"} & json.loads(silent.body)["links"].keys()
     assert "license" not in silent.fields["link"]
+
+
+# Fields with every page
+
+SOLD = RuleSet((Rule("free", where="/free/*", action=Action.ALLOW),), everything_else(Action.CHARGE, CENT))
+CLOSED = RuleSet((), everything_else(Action.CHARGE, CENT))
+LICENCE_LINK = '<https://news.example/license.xml>; rel="license"; type="application/rsl+xml"'
+
+
+def test_pages_carry_the_licence_and_the_preference_that_is_true_of_all(make_edge: MakeEdge) -> None:
+    edge = make_edge(rules=CLOSED, signals=frozenset({Signal.HEADERS, Signal.RSL}))
+    for sent in (browsed("/x"), RICH.paying("/x")):
+        fields = edge.ask(sent).fields
+        assert (fields["link"], fields["content-usage"]) == (LICENCE_LINK, "search=n, train-ai=n")
+
+
+def test_a_preference_that_differs_from_page_to_page_is_not_said_of_all(make_edge: MakeEdge) -> None:
+    edge = make_edge(rules=SOLD, signals=frozenset({Signal.HEADERS}))
+    fields = edge.ask(browsed("/free/x")).fields
+    assert not {"link", "content-usage"} & fields.keys()
+
+
+def test_what_the_origin_says_itself_stands(make_edge: MakeEdge) -> None:
+    edge = make_edge(rules=CLOSED, signals=frozenset({Signal.HEADERS, Signal.RSL}))
+    edge.origin.script["/x"] = [page(b"page", "Content-Usage: train-ai=y", 'Link: </next>; rel="next"')]
+    fields = edge.ask(browsed("/x")).fields
+    assert (fields["content-usage"], fields["link"]) == ("train-ai=y", f'</next>; rel="next", {LICENCE_LINK}')
+
+
+def test_without_the_switch_pages_are_the_origins(make_edge: MakeEdge) -> None:
+    edge = make_edge(rules=CLOSED, signals=frozenset({Signal.RSL}))
+    assert not {"link", "content-usage"} & edge.ask(browsed("/x")).fields.keys()

@@ -13,6 +13,7 @@ from edge.core.money import Money
 from edge.core.policy import Policy
 from edge.core.rule_file import to_document
 from edge.core.rules import Action, Rule, RuleSet, everything_else
+from edge.core.signals.published import PATHS, Signal
 from edge.store.account_rows import open_account
 from edge.store.crawlers import NewCrawler, add_crawler, suspend_crawler
 from edge.store.database import Database
@@ -64,6 +65,20 @@ def test_nothing_is_enforced_before_rules_are_published(database: Database) -> N
     policy = load_policy(database)
     assert asks(policy, "news.example") == (Action.ALLOW, None)
     assert policy.sites["news.example"].rule_version == 0
+
+
+def test_what_a_site_publishes_begins_with_its_rules(database: Database) -> None:
+    with database.write() as connection:
+        add_sites(connection, "news.example")
+    assert load_policy(database).sites["news.example"].published == frozenset()
+    with database.write() as connection:
+        publish(connection, "news.example", 1, 1000)
+    before = load_policy(database)
+    assert before.sites["news.example"].published == {"/.well-known/crawl-prices.json"}
+    with database.write() as connection:
+        set_site(connection, "news.example", SiteOptions(signals=frozenset(Signal)), EdgeAddresses(), NOW)
+    site_now = load_policy(database, before).sites["news.example"]
+    assert (site_now.published, site_now.adds_fields) == (frozenset(PATHS.values()), True)
 
 
 def test_the_live_version_of_each_site_decides(database: Database) -> None:

@@ -135,6 +135,7 @@ def policy_for(setting: Setting, origin_url: str, version: int = 1) -> Policy:
         rule_version=version,
         signals=setting.signals,
         published=published_paths(setting.signals),
+        adds_fields=Signal.HEADERS in setting.signals,
     )
     registered: dict[str, RegisteredCrawler] = {crawler.agent_url: crawler.registered() for crawler in CRAWLERS}
     subscribed = {RICH.number: setting.subscriptions}
@@ -360,6 +361,7 @@ class EdgeUnderTest:
                 is_spent=self._is_spent,
             ),
             traffic=TrafficRecorder(self.flushed.append, lambda: self.now, self._report),
+            signal_fields=publishing.documents.fields,
             control=public_app(lambda: b'{"keys":[]}', self._receipt, [*setting.routes, *published_routes(publishing)]),
             clock=lambda: self.now,
             request_body_bytes=setting.request_body_bytes,
