@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from edge.core.identity import ClaimedCrawler
 from edge.store.database import Database
 from edge.store.passwords import Passwords
+from publisher_dashboard.backtest_jobs import BacktestJobs
 from publisher_dashboard.books_work import Books, Later, in_a_thread
 from publisher_dashboard.browser_safety import Address, SecurityHeaders
 from publisher_dashboard.estimates import Estimates, RunEstimate, estimate_here
@@ -239,6 +240,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_SITE}/presets", Need.EDIT, rules.take_preset),
     Route("GET", f"{_SITE}/review", Need.SEE, review.show),
     Route("POST", f"{_SITE}/publish", Need.EDIT, review.publish),
+    Route("POST", f"{_SITE}/plan/cancel", Need.EDIT, review.cancel),
     Route("GET", f"{_SITE}/discard", Need.EDIT, review.ask_discard),
     Route("POST", f"{_SITE}/discard", Need.EDIT, review.discard),
     Route("GET", f"{_SITE}/history", Need.SEE, history.show),
@@ -336,6 +338,7 @@ def create_app(
         crawlers=crawlers,
         own_documents=OwnDocuments(read_origin, clock),
         checks=checks,
+        backtests=BacktestJobs(later),
     )
     app = FastAPI(title="farebox dashboard", docs_url=None, redoc_url=None, openapi_url=None)
     app.router.redirect_slashes = False

@@ -124,7 +124,7 @@ def page_of_form(path: str) -> str:
     match parts:
         case ["sites", host, "rules", "move" | "switch"]:
             return f"/sites/{host}/rules"
-        case ["sites", host, "publish"]:
+        case ["sites", host, "publish"] | ["sites", host, "plan", "cancel"]:
             return f"/sites/{host}/review"
         case ["sites", host, "roll-back"]:
             return f"/sites/{host}/history"

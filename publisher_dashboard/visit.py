@@ -30,6 +30,7 @@ from edge.store.registrations import count_waiting
 from edge.store.rulesets import find_draft
 from edge.store.sessions import Session
 from edge.store.sites import Site, list_sites
+from publisher_dashboard.backtest_jobs import BacktestJobs
 from publisher_dashboard.books_work import Books, Later, in_a_thread
 from publisher_dashboard.browser_safety import Address
 from publisher_dashboard.estimates import Estimates
@@ -90,6 +91,8 @@ NOTICES: Mapping[str, str] = {
     "preset": "The preset is in the draft. Nothing is live until you publish.",
     "discarded": "The draft was discarded; the live rules are as they were.",
     "same": "Nothing was different, so nothing was changed.",
+    "planned": "Planned. It goes live by itself at that time, unless somebody changes the draft before.",
+    "plan-given-up": "The publication is not planned any more. The draft is as it was.",
     "published": "Published. The edge follows within a second.",
     "rolled-back": "Rolled back. The edge follows within a second.",
     "welcome": "Welcome. Your account is ready.",
@@ -167,6 +170,7 @@ class Desk:
     navigation: Navigation
     estimates: Estimates
     estimate_log_bytes: int
+    backtests: BacktestJobs
     contact: str = ""
     tails: Tails = field(default_factory=Tails)
     books: Books | None = None

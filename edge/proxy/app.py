@@ -41,6 +41,7 @@ from edge.proxy.payment_desk import PaymentDesk
 from edge.proxy.payment_routes import payment_routes
 from edge.proxy.payment_secrets import read_payment_secrets
 from edge.proxy.protocol import EdgeProtocol, protocol_factory
+from edge.proxy.publication_rounds import PublicationRounds
 from edge.proxy.published import Publishing, published_routes
 from edge.proxy.read_request import RequestReader
 from edge.proxy.registrar import Registrar
@@ -93,6 +94,7 @@ class Edge:
     readiness: Readiness
     checkpoints: CheckpointRounds
     housekeeper: Housekeeper
+    publications: PublicationRounds
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -108,6 +110,7 @@ class Edge:
                 ("checkpoints", self.checkpoints.run()),
                 ("webhooks", self.webhooks.run()),
                 ("housekeeping", self.housekeeper.run()),
+                ("publications", self.publications.run()),
                 ("address feeds", self.addresses.feeds.run()),
             )
         ]
@@ -232,6 +235,7 @@ def build_edge(
             checkpoint_keeper(settings, database), ledger, settings.checkpoint_seconds, _report
         ),
         housekeeper=housekeeper(settings, database, _report),
+        publications=PublicationRounds(database, now_micros, _report),
     )
 
 

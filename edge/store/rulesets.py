@@ -25,7 +25,7 @@ from edge.store import outbox
 from edge.store.audit_events import Action, record
 from edge.store.policy_version import bump_policy_version
 from edge.store.problems import InvalidValue, StoreProblem, UnknownName
-from edge.store.tables import rule_draft, rule_set, site
+from edge.store.tables import planned_publication, rule_draft, rule_set, site
 
 NOTE_CHARACTERS_MAX = 1000
 
@@ -123,10 +123,11 @@ def save_draft(
 
 
 def discard_draft(connection: Connection, site_id: int, seen_revision: int) -> None:
-    """Forget the draft that was seen. Raises ``DraftMoved``."""
+    """Forget the draft that was seen, and the plan to publish it. Raises ``DraftMoved``."""
     where = (rule_draft.c.site_id == site_id) & (rule_draft.c.revision == seen_revision)
     if connection.execute(delete(rule_draft).where(where)).rowcount != 1:
         raise DraftMoved(find_draft(connection, site_id))
+    connection.execute(delete(planned_publication).where(planned_publication.c.site_id == site_id))
 
 
 def give_up_draft(connection: Connection, site_id: int, seen_revision: int, author: str, now_micros: int) -> None:
@@ -183,7 +184,7 @@ def publish_rules(
     # One statement decides between two who publish at once: the pointer moves from the version that was seen, or not.
     seen: ColumnElement[bool] = site.c.live_version == seen_version if seen_version else site.c.live_version.is_(None)
     number = seen_version + 1
-    note = _read_note(note)
+    note = read_note(note)
     moved = connection.execute(update(site).where(site.c.id == site_id, seen).values(live_version=number))
     if moved.rowcount != 1:
         raise VersionMoved(_live_number(connection, site_id))
@@ -296,7 +297,8 @@ def _write(rules: RuleSet) -> str:
     return orjson.dumps(to_document(rules)).decode()
 
 
-def _read_note(note: str | None) -> str | None:
+def read_note(note: str | None) -> str | None:
+    """A version's note; None for an empty one. Raises ``InvalidValue`` for one that is too long."""
     text = (note or "").strip()
     if len(text) > NOTE_CHARACTERS_MAX:
         raise InvalidValue(f"write at most {NOTE_CHARACTERS_MAX} characters", "note")

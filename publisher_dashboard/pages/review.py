@@ -1,32 +1,46 @@
-"""The draft against what is live, change by change; publish it or let it go."""
+"""The draft against what is live: what it would have done, change by change; publish it, plan that, or let it go."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 from starlette.responses import Response
 
+from edge.core.backtest_result import Span
 from edge.core.rule_shadow import shadowed
+from edge.store.backtests import run_backtest
+from edge.store.crawlers import list_crawlers
+from edge.store.planned import Plan, cancel_plan, find_plan, plan_publication
 from edge.store.problems import InvalidValue
 from edge.store.rulesets import DraftMoved, VersionMoved, give_up_draft, publish_draft
-from publisher_dashboard.edition import EDITION_FIELD, Wanted, conflict, look
+from publisher_dashboard.backtest_jobs import Job, Question
+from publisher_dashboard.edition import EDITION_FIELD, Edition, Wanted, conflict, look
 from publisher_dashboard.forms import sentence
 from publisher_dashboard.rendering import plural
+from publisher_dashboard.views.review import DAY_MICROS, DAYS_USUAL, SPANS, view_of, worth_of
 from publisher_dashboard.visit import Visit
+
+ASK_AGAIN_SECONDS = 1
+PATIENCE_SECONDS = 0.2
+"""How long a page waits for a backtest before it says that it is under way."""
 
 
 def show(visit: Visit) -> Response:
-    """What publishing would change."""
-    return _page(visit, visit.query("note"), {})
+    """What publishing would change, and what it would have done."""
+    return _page(visit, {"note": visit.query("note")}, {})
 
 
 def publish(visit: Visit) -> Response:
-    """Make the draft that was reviewed live, with its note."""
+    """Make the draft that was reviewed live with its note, now or at a time."""
     edition, note = look(visit), visit.form.get("note", "")
-    wanted = Wanted("publish the draft", repeatable=False, note=note)
+    is_planned = visit.form.get("when") == "later"
+    wanted = Wanted("plan the publication" if is_planned else "publish the draft", repeatable=False, note=note)
     if edition.draft is None or not _is_what_was_seen(visit, edition.mark, edition.live_number):
         return conflict(visit, edition, wanted)
     try:
+        if is_planned:
+            return _plan(visit, edition.draft.revision, edition.live_number, note)
         with visit.desk.database.write() as connection:
             publish_draft(
                 connection,
@@ -38,10 +52,17 @@ def publish(visit: Visit) -> Response:
                 visit.now_micros,
             )
     except InvalidValue as wrong:
-        return _page(visit, note, {"note": sentence(str(wrong))})
+        return _page(visit, dict(visit.form), {wrong.field or "note": sentence(str(wrong))})
     except (DraftMoved, VersionMoved):
         return conflict(visit, look(visit), wanted)
     return visit.go(visit.site_path("rules"), "published")
+
+
+def cancel(visit: Visit) -> Response:
+    """Give a planned publication up; the draft stays."""
+    with visit.desk.database.write() as connection:
+        was_there = cancel_plan(connection, visit.place.site_id, visit.person.email, visit.now_micros)
+    return visit.go(visit.site_path("review"), "plan-given-up" if was_there else "same")
 
 
 def ask_discard(visit: Visit) -> Response:
@@ -69,23 +90,81 @@ def discard(visit: Visit) -> Response:
     return visit.go(visit.site_path("rules"), "discarded")
 
 
+def _plan(visit: Visit, revision: int, live_number: int, note: str) -> Response:
+    plan = Plan(
+        site_id=visit.place.site_id,
+        revision=revision,
+        seen_version=live_number,
+        note=note,
+        planned_by=visit.person.email,
+        planned_at_micros=visit.now_micros,
+        due_micros=_read_time(visit.form.get("at", "")),
+    )
+    with visit.desk.database.write() as connection:
+        plan_publication(connection, plan)
+    return visit.go(visit.site_path("rules"), "planned")
+
+
+def _read_time(text: str) -> int:
+    """Microseconds of a time of day in UTC as a browser's field writes it. Raises ``InvalidValue``."""
+    try:
+        time = datetime.fromisoformat(text.strip()).replace(tzinfo=UTC)
+    except ValueError:
+        raise InvalidValue("choose a day and a time, in UTC, such as 2026-12-01 06:00", "at") from None
+    return int(time.timestamp()) * 1_000_000
+
+
 def _is_what_was_seen(visit: Visit, mark: str, live_number: int) -> bool:
     """The review was of this draft against this live version; a change of either is a reason to look again."""
     return visit.form.get(EDITION_FIELD) == mark and visit.form.get("live") == str(live_number)
 
 
-def _page(visit: Visit, note: str, errors: dict[str, str]) -> Response:
-    edition, cased = look(visit), visit.place.case_sensitive_paths
+def _backtest(visit: Visit, edition: Edition, days: int) -> Job | None:
+    """The backtest of the draft over so many days, begun if nobody has; None without a draft."""
+    draft, place, database = edition.draft, visit.place, visit.desk.database
+    if draft is None:
+        return None
+    question = Question(place.site_id, draft.revision, edition.live_number, days)
+    span = Span(visit.now_micros - days * DAY_MICROS, visit.now_micros)
+    jobs = visit.desk.backtests
+    return jobs.ask(
+        question,
+        visit.now_micros,
+        lambda progress: run_backtest(database, place.host, draft.rules, span, progress),
+        PATIENCE_SECONDS,
+    )
+
+
+def _days(visit: Visit) -> int:
+    asked = visit.query("days") or visit.form.get("days", "")
+    return int(asked) if asked.isascii() and asked.isdigit() and int(asked[:3]) in SPANS else DAYS_USUAL
+
+
+def _page(visit: Visit, form: dict[str, str], errors: dict[str, str]) -> Response:
+    edition, cased, days = look(visit), visit.place.case_sensitive_paths, _days(visit)
     names = [rule.name for rule in edition.rules.rules]
     hidden = {names[one.position]: names[one.by_position] for one in shadowed(edition.rules, case_sensitive=cased)}
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK
-    return visit.render(
+    job = _backtest(visit, edition, days)
+    with visit.desk.database.read() as connection:
+        plan = find_plan(connection, visit.place.site_id)
+        signing = frozenset(one.name for one in list_crawlers(connection))
+    done = job.result if job is not None else None
+    answer = visit.render(
         "review.html",
-        status,
+        HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK,
         edition=edition,
         changes=edition.changes,
         hidden=hidden,
-        form={"note": note},
+        form={"note": "", "at": "", **form},
         errors=errors,
         moved_on=edition.draft is not None and edition.draft.base_version != edition.live_number,
+        job=job,
+        view=view_of(done, signing) if done is not None else None,
+        worth=worth_of(edition.changes, done) if done is not None else {},
+        days=days,
+        spans=SPANS,
+        plan=plan,
     )
+    if job is not None and not job.is_done:
+        answer.headers["refresh"] = str(ASK_AGAIN_SECONDS)
+    return answer

@@ -10,6 +10,7 @@ from edge.core.money import InvalidPrice, Money
 from edge.core.rule_shadow import shadowed
 from edge.core.rules import Action, RuleSet
 from edge.store.earnings import WEEK_MICROS, Period, earned_by_rule
+from edge.store.planned import find_plan
 from edge.store.traffic import TrafficSum, hour_of, read_traffic
 from publisher_dashboard.auth import Turned
 from publisher_dashboard.edition import Wanted, look, save
@@ -30,10 +31,12 @@ def show(visit: Visit) -> Response:
     with visit.desk.database.read() as connection:
         week = Period(visit.now_micros - WEEK_MICROS, visit.now_micros + 1)
         sums = earned_by_rule(connection, visit.place.site_id, visit.place.currency, week)
+        plan = find_plan(connection, visit.place.site_id)
         traffic = read_traffic(connection, since, visit.now_micros + 1, frozenset({visit.place.site_id}))
     return visit.render(
         "rules.html",
         edition=edition,
+        plan=plan,
         rules=edition.rules,
         changes=edition.changes,
         changed={change.after.name: change for change in edition.changes if change.after is not None},
