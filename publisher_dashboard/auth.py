@@ -32,7 +32,9 @@ from edge.store.people import (
     set_password,
 )
 from edge.store.problems import StoreProblem
+from edge.store.second_factors import second_factor
 from edge.store.sessions import ABSOLUTE_MICROS, Session, find_session, open_session, touch
+from edge.store.sign_in_steps import begin_step
 from edge.store.sites import Site, find_site
 from publisher_dashboard.browser_names import browser_name
 from publisher_dashboard.browser_safety import Address, page_before, sent_from_here
@@ -183,8 +185,36 @@ class TooMany:
     """Too many tries; the password was not even looked at."""
 
 
-def sign_in(visit: Visit, email: str, password: str) -> str | TooMany | None:
+@dataclass(frozen=True, slots=True)
+class SecondStep:
+    """The password was right, and a code is asked for; the form carries ``token``."""
+
+    token: str
+
+
+def password_problem(visit: Visit) -> str | None:
+    """What is wrong with the current password that somebody who is signed in typed; counted before it is looked at."""
+    desk, now_micros, email = visit.desk, visit.now_micros, visit.person.email
+    address = visit.request.client.host if visit.request.client else ""
+    with desk.database.write() as connection:
+        attempt = record_attempt(connection, email, address, now_micros, desk.address_key(now_micros))
+    with desk.database.read() as connection:
+        if is_over_limit(connection, attempt):
+            return "Too many tries. Wait a quarter of an hour, then try again."
+        known = find_person(connection, email)
+    given = visit.form.get("current", "")[:PASSWORD_CHARACTERS_READ_MAX]
+    if not desk.passwords.verify(known.password_hash if known else None, given):
+        return "This is not your current password."
+    with desk.database.write() as connection:
+        forgive(connection, attempt)
+    return None
+
+
+def sign_in(visit: Visit, email: str, password: str) -> str | SecondStep | TooMany | None:
     """Try to sign in; a new session's token, or None, which does not say whether the person exists.
+
+    With a second step it is that step's token. The tries are not forgiven before that one is through, so that who knows
+    the password cannot go on trying codes.
 
     Raises ``Busy`` when too many passwords are being checked.
     """
@@ -202,9 +232,11 @@ def sign_in(visit: Visit, email: str, password: str) -> str | TooMany | None:
         return None
     renewed = desk.passwords.hash(given) if desk.passwords.is_outdated(person.password_hash) else None
     with desk.database.write() as connection:
-        forgive(connection, attempt)
         if renewed is not None:
             set_password(connection, person.person_id, renewed)
+        if second_factor(connection, person.person_id).has_app:
+            return SecondStep(begin_step(connection, now_micros, person_id=person.person_id))
+        forgive(connection, attempt)
         return begin_session(connection, visit, person.person_id, person.email)
 
 

@@ -156,6 +156,10 @@ def page_of_form(path: str) -> str:
             return f"/publishers/{number}/sites/waiting"
         case ["operator", "sites", _]:
             return "/operator/sites"
+        case ["account", "security", *_]:
+            return "/account/security"
+        case ["sign-in", *_]:
+            return "/sign-in"
         case ["account", *_]:
             return "/account"
         case _:

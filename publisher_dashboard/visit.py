@@ -28,6 +28,7 @@ from edge.store.people import Membership, Role
 from edge.store.publisher_tokens import Scope
 from edge.store.registrations import count_waiting
 from edge.store.rulesets import find_draft
+from edge.store.service_keys import ServiceKeys, load_service_keys
 from edge.store.sessions import Session
 from edge.store.sites import Site, list_sites
 from publisher_dashboard.backtest_jobs import BacktestJobs
@@ -140,6 +141,9 @@ NOTICES: Mapping[str, str] = {
     "sample-gone": "The sample was removed, with everything that was made up for it.",
     "estimate-kept": "The result is kept: its sums alone, until somebody deletes it.",
     "estimate-deleted": "The result was deleted.",
+    "second-step-off": "The second step is off. The password alone opens your account now.",
+    "passkey-added": "The passkey is added. You can sign in with it.",
+    "passkey-removed": "The passkey was removed; it opens nothing here any more.",
     "settings-saved": "Saved. Every edge follows within a second.",
     "site-paused": "Paused: the edge answers nobody on that host until it is resumed.",
     "site-resumed": "The site is served again, as it was.",
@@ -179,6 +183,10 @@ class Desk:
     crawlers: tuple[ClaimedCrawler, ...] = ()
     own_documents: OwnDocuments = field(default_factory=lambda: OwnDocuments(unreachable, time.monotonic))
     checks: SiteChecks | None = None
+
+    def service_keys(self) -> ServiceKeys | None:
+        """The edge's own keys, which make secrets that no database holds; None where there is no data folder."""
+        return None if self.books is None else load_service_keys(self.books.data_dir)
 
     @property
     def operator_party(self) -> Party:

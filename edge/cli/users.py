@@ -18,6 +18,7 @@ from edge.store.passwords import Passwords, password_fault
 from edge.store.people import Person, Role, add_person, find_person, set_operates, set_password
 from edge.store.problems import UnknownName
 from edge.store.publishers import find_publisher, read_email
+from edge.store.second_factors import turn_off
 from edge.store.sessions import end_others
 from edge.store.team import set_role
 
@@ -77,6 +78,16 @@ def role(
         joins = find_publisher(connection, publisher)
         set_role(connection, joins.publisher_id, person.person_id, role, author=author(), now_micros=now_micros())
     _tell(person.email, None, as_json, f"{person.email} is {role.value} of {joins.name} now")
+
+
+@app.command("reset-second-step", epilog="Example: farebox user reset-second-step owner@news.example")
+def reset_second_step(email: Email, as_json: JsonFlag = False) -> None:
+    """Take somebody's authenticator app, recovery codes and passkeys away, and end their sessions."""
+    with writing() as connection:
+        person = _known(find_person(connection, email), email)
+        turn_off(connection, person, author=author(), now_micros=now_micros(), passkeys=True)
+        end_others(connection, person.person_id, None)
+    _tell(person.email, None, as_json, f"{person.email} signs in with the password alone now")
 
 
 @app.command("operator", epilog="Example: farebox user operator admin@edge.example")

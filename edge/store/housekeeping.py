@@ -24,6 +24,7 @@ from edge.store.once import KEPT_MICROS
 from edge.store.people import sweep_attempts
 from edge.store.registrations import over
 from edge.store.sessions import ended_sessions
+from edge.store.sign_in_steps import ended_steps
 from edge.store.tables import (
     content_day,
     crawler_invitation,
@@ -33,6 +34,7 @@ from edge.store.tables import (
     registration,
     session,
     setup_link,
+    sign_in_step,
     traffic,
     traffic_day,
     traffic_minute,
@@ -71,6 +73,7 @@ def chores(retention: Retention) -> dict[str, Chore]:
             connection, done_act, done_act.c.at_micros <= now - KEPT_MICROS
         ),
         "invitations": lambda connection, now: delete_some(connection, invitation, forgotten_invitations(now)),
+        "sign-ins half way": lambda connection, now: delete_some(connection, sign_in_step, ended_steps(now)),
         "sign-in tries": sweep_attempts,
         "activity": lambda connection, now: sweep_activity(connection, now - retention.activity_days * DAY_MICROS),
         "traffic by the minute": lambda connection, now: delete_some(

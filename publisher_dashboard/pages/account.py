@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from edge.store.audit_events import Action, record
 from edge.store.connection import Connection
-from edge.store.people import Role, find_person, forgive, is_over_limit, record_attempt, set_password
+from edge.store.people import Role, set_password
 from edge.store.sessions import end, sessions_of
 from edge.store.sessions import end_others as end_other_sessions
-from publisher_dashboard.auth import begin_session, give_cookie
+from publisher_dashboard.auth import begin_session, give_cookie, password_problem
 from publisher_dashboard.browser_safety import page_before
 from publisher_dashboard.pages.set_up import new_password_faults
 from publisher_dashboard.taste import KEYS_COOKIE, THEME_COOKIE, Theme, keep, read_theme
@@ -37,23 +37,14 @@ def show(visit: Visit) -> Response:
 def change_password(visit: Visit) -> Response:
     """Change the password; every other session ends, and this one gets a new token."""
     person, form = visit.person, visit.form
-    address = visit.request.client.host if visit.request.client else ""
-    key = visit.desk.address_key(visit.now_micros)
-    with visit.desk.database.write() as connection:
-        attempt = record_attempt(connection, person.email, address, visit.now_micros, key)
-    with visit.desk.database.read() as connection:
-        limited = is_over_limit(connection, attempt)
-        known = find_person(connection, person.email)
-    if limited:
-        return _page(visit, {"current": "Too many tries. Wait a quarter of an hour, then try again."})
-    if not visit.desk.passwords.verify(known.password_hash if known else None, form.get("current", "")):
-        return _page(visit, {"current": "This is not your current password."})
+    problem = password_problem(visit)
+    if problem is not None:
+        return _page(visit, {"current": problem})
     errors = new_password_faults(form, person.email)
     if errors:
         return _page(visit, errors)
     password_hash = visit.desk.passwords.hash(form["password"])
     with visit.desk.database.write() as connection:
-        forgive(connection, attempt)
         set_password(connection, person.person_id, password_hash)
         end_other_sessions(connection, person.person_id, None)
         _note(connection, visit, Action.PASSWORD_CHANGED)

@@ -8,8 +8,9 @@ from http import HTTPStatus
 from starlette.responses import Response
 
 from edge.store.sessions import end
-from publisher_dashboard.auth import TooMany, find_current, give_cookie, sign_in, take_cookie
+from publisher_dashboard.auth import SecondStep, TooMany, find_current, give_cookie, sign_in, take_cookie
 from publisher_dashboard.browser_safety import safe_path
+from publisher_dashboard.pages.second_step import ask_code
 from publisher_dashboard.visit import Visit
 
 WHYS: Mapping[str, str] = {
@@ -39,6 +40,8 @@ def enter(visit: Visit) -> Response:
         response = visit.go(safe_path(visit.form.get("next", "")))
         give_cookie(response, visit.desk.address, outcome)
         return response
+    if isinstance(outcome, SecondStep):
+        return ask_code(visit, outcome.token)
     status, message = HTTPStatus.FORBIDDEN, _WRONG
     if isinstance(outcome, TooMany):
         status, message = HTTPStatus.TOO_MANY_REQUESTS, _TOO_MANY

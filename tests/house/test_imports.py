@@ -43,7 +43,18 @@ FLOORS: dict[str, set[str]] = {
     | {"publisher_dashboard", "cryptography", "pydantic", "pydantic_settings", "sqlalchemy", "click", "argon2", "dns"},
     "publisher_dashboard": {
         *{"edge.core", "edge.files", "edge.store", "edge.settings", "publisher_dashboard"},
-        *{"fastapi", "starlette", "pydantic", "python_multipart", "jinja2", "markupsafe", "babel", "argon2"},
+        *{
+            "fastapi",
+            "starlette",
+            "pydantic",
+            "python_multipart",
+            "jinja2",
+            "markupsafe",
+            "babel",
+            "argon2",
+            "webauthn",
+            "segno",
+        },
         *{"orjson", "structlog", "prometheus_client"},
     },
 }

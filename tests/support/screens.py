@@ -174,6 +174,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen(f"{_TEAM}/invite", f"{_BOT}/invite", who=CRAWLER_TEAM),
     # One's own, and what is not there
     Screen("/account", "/account", "account", "Account"),
+    Screen("/account/security", "/account/security", "account-security", "How one signs in"),
     Screen("", "/nothing", "not-found", "A page that is not there", status=404),
 )  # fmt: skip
 

@@ -35,6 +35,7 @@ from edge.store.tables.people import membership, person, session, setup_link, si
 from edge.store.tables.publisher_tokens import publisher_token
 from edge.store.tables.registrations import registration
 from edge.store.tables.rollups import content_day, earned_day, earned_page_day, earned_until
+from edge.store.tables.second_factors import code_app, passkey, recovery_code, sign_in_step
 from edge.store.tables.traffic import activity, traffic, traffic_day, traffic_minute, user_agent
 from edge.store.tables.webhooks import (
     crawler_sighting,
@@ -59,6 +60,7 @@ __all__ = [
     "budget",
     "budget_window",
     "checkpoint",
+    "code_app",
     "content_day",
     "crawler",
     "crawler_invitation",
@@ -87,18 +89,21 @@ __all__ = [
     "month_share",
     "month_statement",
     "operator_token",
+    "passkey",
     "person",
     "planned_publication",
     "policy_version",
     "publisher",
     "publisher_token",
     "purchase",
+    "recovery_code",
     "registration",
     "rule_draft",
     "rule_set",
     "session",
     "setup_link",
     "sign_in_attempt",
+    "sign_in_step",
     "site",
     "site_claim",
     "subscription",

@@ -1,0 +1,100 @@
+"""The second step of signing in: a code after the password, or a passkey instead of both.
+
+Rules of this file
+- A try is counted, and the count committed, before the code is looked at.
+- What the form carries is good for five minutes; when it is over one begins again with the password.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from starlette.responses import Response
+
+from edge.store.passkeys import find_credential, note_use
+from edge.store.people import Person
+from edge.store.second_factors import take_code, take_recovery_code
+from edge.store.sign_in_steps import Step, begin_step, end_step, try_step
+from publisher_dashboard.auth import begin_session, give_cookie
+from publisher_dashboard.browser_safety import safe_path
+from publisher_dashboard.passkeys import ask_for_a_signature, named_credential, party, read_signature
+from publisher_dashboard.visit import Visit
+
+_OVER = "That took too long, or there were too many codes. Sign in again."
+_WRONG = "This code is wrong, or was used already. An app shows a new one every half minute."
+_NO_KEY = "That passkey is not known here, or did not sign what was asked. Sign in with your password."
+_NO_NAME = "Browsers have passkeys for names only: open this page by its name, such as http://localhost:8403."
+
+
+def ask_code(visit: Visit, step: str, wrong: str | None = None) -> Response:
+    """The form for a code."""
+    status = HTTPStatus.FORBIDDEN if wrong else HTTPStatus.OK
+    return visit.render(
+        "sign_in_code.html", status, step=step, next=visit.form.get("next", ""), errors={"code": wrong} if wrong else {}
+    )
+
+
+def enter_code(visit: Visit) -> Response:
+    """Sign in with a code of the app or a recovery code."""
+    token = visit.form.get("step", "")
+    step = _try(visit, token)
+    if step is None or step.who is None or step.challenge is not None:
+        return _again(visit, _OVER)
+    session = _with_code(visit, step, step.who, visit.form.get("code", ""))
+    return ask_code(visit, token, _WRONG) if session is None else _enter(visit, session)
+
+
+def begin_passkey(visit: Visit) -> Response:
+    """Ask the browser for a passkey."""
+    us = party(visit.request, visit.desk.address)
+    if us is None:
+        return _again(visit, _NO_NAME)
+    asked = ask_for_a_signature(us)
+    with visit.desk.database.write() as connection:
+        step = begin_step(connection, visit.now_micros, challenge=asked.challenge)
+    return visit.render(
+        "sign_in_passkey.html", options=asked.options, step=step, next=visit.form.get("next", ""), errors={}
+    )
+
+
+def enter_passkey(visit: Visit) -> Response:
+    """Sign in with what a passkey signed."""
+    us, step = party(visit.request, visit.desk.address), _try(visit, visit.form.get("step", ""))
+    if us is None or step is None or step.challenge is None or step.who is not None:
+        return _again(visit, _OVER)
+    credential = visit.form.get("credential", "")
+    named = named_credential(credential)
+    with visit.desk.database.write() as connection:
+        found = None if named is None else find_credential(connection, named)
+        counted = None if found is None else read_signature(us, step.challenge, credential, found[0])
+        if found is None or counted is None or not end_step(connection, step):
+            return _again(visit, _NO_KEY)
+        key, who = found
+        note_use(connection, key, counted, visit.now_micros)
+        session = begin_session(connection, visit, who.person_id, who.email)
+    return _enter(visit, session)
+
+
+def _with_code(visit: Visit, step: Step, who: Person, typed: str) -> str | None:
+    keys = visit.desk.service_keys()
+    with visit.desk.database.write() as connection:
+        right = keys is not None and take_code(connection, who.person_id, keys, typed, visit.now_micros)
+        if not right and not take_recovery_code(connection, who, typed, visit.now_micros):
+            return None
+        return begin_session(connection, visit, who.person_id, who.email) if end_step(connection, step) else None
+
+
+def _try(visit: Visit, token: str) -> Step | None:
+    with visit.desk.database.write() as connection:
+        return try_step(connection, token, visit.now_micros, visit.desk.address_key(visit.now_micros))
+
+
+def _enter(visit: Visit, session: str) -> Response:
+    response = visit.go(safe_path(visit.form.get("next", "")))
+    give_cookie(response, visit.desk.address, session)
+    return response
+
+
+def _again(visit: Visit, why: str) -> Response:
+    form = {"email": "", "next": visit.form.get("next", "")}
+    return visit.render("sign_in.html", HTTPStatus.FORBIDDEN, form=form, errors={"form": why}, why=None)
