@@ -168,7 +168,6 @@ def _page(visit: Visit, form: Mapping[str, str], errors: Mapping[str, str]) -> R
         "team.html",
         HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK,
         staff=shown,  # not "team": that is the frame's, of the crawler whose portal this is
-        people=shown,
         words=ROLE_WORDS,
         form=form,
         errors=errors,
