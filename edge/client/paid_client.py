@@ -15,6 +15,7 @@ from edge.client.errors import CrawlRefused, PageUnreachable, PaymentInDoubt, Ro
 from edge.client.fetching import Quote, Resolved, drive, drive_async, resolve
 from edge.client.flow import NoAnswer, Send
 from edge.client.httpx_transport import DELIVERED, PRICE, AsyncPayingTransport, PayingTransport, no_answer
+from edge.client.licences import Licence
 from edge.client.plan import NoQuote, Plan, make_plan
 from edge.client.receipt_check import ReceiptProblem, collect_receipts
 from edge.client.site_reading import SiteReading
@@ -118,6 +119,10 @@ class PaidClient:
         """What the page's host says to crawlers in robots.txt: what is allowed, and its licences."""
         return drive(self._reading.robots(url), self.send)
 
+    def licences(self, url: str) -> tuple[Licence, ...]:
+        """What the licences (RSL) that the host's robots.txt names say of a page; none where it names none."""
+        return drive(self._reading.licences(url), self.send)
+
     def resolve(self) -> list[Resolved]:
         """Find out about every purchase whose answer never came, such as after a crash."""
         return drive(resolve(self.wallet), self.send)
@@ -206,6 +211,10 @@ class AsyncPaidClient:
     async def signals(self, url: str) -> SiteSignals:
         """As ``PaidClient.signals``."""
         return await drive_async(self._reading.robots(url), self.send)
+
+    async def licences(self, url: str) -> tuple[Licence, ...]:
+        """As ``PaidClient.licences``."""
+        return await drive_async(self._reading.licences(url), self.send)
 
     async def resolve(self) -> list[Resolved]:
         """As ``PaidClient.resolve``."""

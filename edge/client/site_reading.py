@@ -1,9 +1,10 @@
-"""What a client reads of a site before it crawls: robots.txt and the price list, each once while it counts."""
+"""What a client reads of a site before it crawls: robots.txt, licences, the price list; each once while it counts."""
 
 from __future__ import annotations
 
 from edge.client.errors import RobotsForbid
 from edge.client.fetching import Conversation, Quote, quote
+from edge.client.licences import Licence, LicenceDocument, read_licences
 from edge.client.price_lists import PriceLists
 from edge.client.site_cache import SiteCache
 from edge.client.site_signals import SiteSignals, read_signals
@@ -22,6 +23,7 @@ class SiteReading:
 
         self._wallet = wallet
         self._robots: SiteCache[SiteSignals] = SiteCache(clock)
+        self._licences: SiteCache[list[LicenceDocument]] = SiteCache(clock)
         self._lists = PriceLists(wallet, SiteCache(clock)) if price_lists else None
 
     def robots(self, url: str) -> Conversation[SiteSignals]:
@@ -31,6 +33,15 @@ class SiteReading:
             found = yield from read_signals(url)
             self._robots.keep(url, found, UNREACHABLE_SECONDS if found.is_unreachable else ROBOTS_SECONDS)
         return found
+
+    def licences(self, url: str) -> Conversation[tuple[Licence, ...]]:
+        """What the licences that robots.txt names say of a page, each document not older than an hour."""
+        found = self._licences.find(url)
+        if found is None:
+            said = yield from self.robots(url)
+            found = yield from read_licences(said.licences, url)
+            self._licences.keep(url, found, UNREACHABLE_SECONDS if said.is_unreachable else ROBOTS_SECONDS)
+        return tuple(licence for document in found for licence in document.of_page(url))
 
     def check_robots(self, url: str) -> Conversation[None]:
         """Raise ``RobotsForbid`` where the policy obeys robots.txt and that does not allow the page."""
