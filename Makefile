@@ -2,7 +2,7 @@
 # Wanted on the machine: Python 3.11 or newer with pip, and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test run check bench bench-books setup setup-dev lock clean python
+.PHONY: help demo test run check bench bench-books bench-pages setup setup-dev lock clean python
 MAKEFLAGS += --no-print-directory
 # Tests start hundreds of processes: none of them should compile the sources again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -23,6 +23,7 @@ help:
 	@echo "make run     serve: edge on 127.0.0.1:8402, dashboard on 127.0.0.1:8403"
 	@echo "make check   ruff, mypy and the house rules"
 	@echo "make bench   measure the edge beside its peers"
+	@echo "make bench-pages   measure every page of the dashboard over 10 million requests and a million charges"
 	@echo "make bench-books   measure what reads all of the books: report, close, verify of 10 million charges"
 	@echo "make setup   only set up .venv"
 	@echo "make lock    write requirements/*.lock anew from pyproject.toml"
@@ -55,6 +56,10 @@ check: setup-dev
 bench: setup-dev
 	@echo "bench: the edge and its peers, each peer in an environment of its own"
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+bench-pages: setup-dev
+	@echo "bench-pages: a large newsroom, written once into build/, its pages asked for over HTTP"
+	@$(BIN)/python -m benchmarks.pages $(BENCH_ARGS)
 
 bench-books: setup-dev
 	@echo "bench-books: a month of books, written once into build/, read by report, verify and close"

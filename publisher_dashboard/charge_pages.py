@@ -22,6 +22,7 @@ from edge.core.money import format_micros
 from edge.core.report_files import safe_cell
 from edge.core.rules import RuleSet
 from edge.store.charge_story import account_parties, charge_entries
+from edge.store.charge_sums import sum_charges
 from edge.store.crawlers import list_crawlers
 from edge.store.entries import (
     ChargeFilter,
@@ -31,7 +32,6 @@ from edge.store.entries import (
     charge_by_id,
     list_charges,
     stream_charges,
-    sum_charges,
 )
 from edge.store.rulesets import live_version
 from edge.store.sites import Site, list_sites

@@ -9,6 +9,7 @@ Rules of this file
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, func, select
@@ -17,6 +18,7 @@ from edge.store.activity import Activity, ActivityFilter, newest_of_site, row_co
 from edge.store.activity_sums import (
     HOUR_MICROS,
     ActivityCount,
+    BusyHour,
     busy_hours,
     count_activity,
     oldest_day,
@@ -24,8 +26,9 @@ from edge.store.activity_sums import (
 from edge.store.tables import activity
 
 PAGE_LENGTH = 50
-ROWS_READ_MAX = 150_000
-ROWS_COUNTED_MAX = 200_000
+ROWS_READ_MAX = 60_000
+ROWS_COUNTED_MAX = 60_000
+ROWS_OF_ONE_STATEMENT = 20_000
 _HOURS_MAX = 1_000
 
 
@@ -62,15 +65,16 @@ def page_of_activity(
     rows: list[Activity] = []
     read = 0
     hours = busy_hours(connection, site_id, kept, _HOURS_MAX)
-    for hour in hours:
-        if read and read + hour.in_all > rows_read_max:
-            end = hour.start_micros + HOUR_MICROS
+    for some in _together(hours):
+        in_all = sum(hour.in_all for hour in some)
+        first, end = some[-1].start_micros, some[0].start_micros + HOUR_MICROS
+        if read and read + in_all > rows_read_max:
             return ActivityPage(tuple(rows), (end, 0), end)
-        read += hour.in_all
+        read += in_all
         within = replace(
             kept,
-            since_micros=max(kept.since_micros or 0, hour.start_micros),
-            until_micros=min(kept.until_micros or 2**63 - 1, hour.start_micros + HOUR_MICROS),
+            since_micros=max(kept.since_micros or 0, first),
+            until_micros=min(kept.until_micros or 2**63 - 1, end),
         )
         rows += newest_of_site(connection, site_id, within, limit + 1 - len(rows))
         if len(rows) > limit:
@@ -80,6 +84,19 @@ def page_of_activity(
         end = hours[-1].start_micros
         return ActivityPage(tuple(rows), (end, 0), end)
     return ActivityPage(tuple(rows), None)
+
+
+def _together(hours: list[BusyHour]) -> Iterator[list[BusyHour]]:
+    """Hours that follow each other, the newest first, as many as one statement should read."""
+    some: list[BusyHour] = []
+    for hour in hours:
+        follows = not some or some[-1].start_micros - hour.start_micros == HOUR_MICROS
+        if some and (not follows or sum(one.in_all for one in some) + hour.in_all > ROWS_OF_ONE_STATEMENT):
+            yield some
+            some = []
+        some.append(hour)
+    if some:
+        yield some
 
 
 def count_rows(

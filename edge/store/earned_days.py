@@ -13,12 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, case, func, insert, select, update
 
+from edge.core.ledger import EntryKind
 from edge.store.database import Database
 from edge.store.earned_sums import AMOUNT, COUNTED, PAGES, REVERSED, path_of
 from edge.store.insertion import insert_new
-from edge.store.tables import earned_day, earned_page_day, earned_until, entry
+from edge.store.tables import earned_day, earned_page_day, earned_until, entry, opened_day
 
 DAY_MICROS = 86_400_000_000
 MARGIN_MICROS = 3_600_000_000
@@ -28,10 +29,11 @@ OTHER_PAGES = "*"
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """The rows of one day, for both tables."""
+    """The rows of one day, for each table."""
 
     earned: list[dict[str, Any]]
     pages: list[dict[str, Any]]
+    opened: list[dict[str, Any]]
 
 
 def summed_until(connection: Connection) -> int:
@@ -50,7 +52,7 @@ def sum_next_day(database: Database, now_micros: int) -> bool:
         # Days in which nothing was recorded need no reading of their own.
         day = max(day, _first_day(connection, day) or now_micros // DAY_MICROS * DAY_MICROS)
         if day + DAY_MICROS + MARGIN_MICROS > now_micros:
-            rows, until = _Day([], []), (now_micros - MARGIN_MICROS) // DAY_MICROS * DAY_MICROS
+            rows, until = _Day([], [], []), (now_micros - MARGIN_MICROS) // DAY_MICROS * DAY_MICROS
         else:
             rows, until = _read(connection, day), day + DAY_MICROS
     with database.write() as connection:
@@ -77,7 +79,20 @@ def _read(connection: Connection, day: int) -> _Day:
     by_page = select(*place, path, *sums).group_by("publisher_id", "place", "currency", "path")
     earned = [_row(earned_day.columns.keys(), day, row) for row in connection.execute(by_rule.where(of_day))]
     pages = [_row(earned_page_day.columns.keys(), day, row) for row in connection.execute(by_page.where(of_day))]
-    return _Day(earned, _cut(pages))
+    return _Day(earned, _cut(pages), _opened(connection, day))
+
+
+def _opened(connection: Connection, day: int) -> list[dict[str, Any]]:
+    recorded = entry.c.recorded_at_micros
+    keys = [entry.c[name] for name in ("publisher_id", "site_id", "currency", "crawler_id", "rule")]
+    posted = case((entry.c.kind == EntryKind.POST.value, 1), else_=0)
+    query = (
+        select(*keys, func.sum(posted), func.sum(posted * entry.c.amount_micros), func.sum(1 - posted))
+        .where(recorded >= day, recorded < day + DAY_MICROS)
+        .where(entry.c.kind.in_((EntryKind.POST.value, EntryKind.GRANT.value)))
+        .group_by(*keys)
+    )
+    return [_row(opened_day.columns.keys(), day, row) for row in connection.execute(query)]
 
 
 def _row(names: list[str], day: int, found: Any) -> dict[str, Any]:
@@ -106,7 +121,7 @@ def _write(connection: Connection, rows: _Day, seen: int, until: int) -> bool:
     here = (earned_until.c.id == 1) & (earned_until.c.until_micros == seen)
     if connection.execute(update(earned_until).where(here).values(until_micros=until)).rowcount != 1:
         return False  # another process has just written it
-    for table, values in ((earned_day, rows.earned), (earned_page_day, rows.pages)):
+    for table, values in ((earned_day, rows.earned), (earned_page_day, rows.pages), (opened_day, rows.opened)):
         if values:
             connection.execute(insert(table), values)
     return True

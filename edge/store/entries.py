@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, select, tuple_
 
 from edge.core.ledger import BROKEN_OFF, NOBODY_WAITED, EntryKind, Step, charge_id, key_of_charge_id
 from edge.core.ledger_state import Phase
@@ -90,22 +90,6 @@ class ChargeFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class ChargeSum:
-    """What the charges of a filter come to in one currency: live ones alone count, those given back are named.
-
-    A page that is held is not earned yet, one that was reversed is not earned any more, and nobody knows of one that
-    is in suspense. ``free`` pages are not among those that were paid.
-    """
-
-    currency: str
-    pages: int
-    given_back: int
-    amount_micros: int
-    in_suspense: int = 0
-    free: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class ChargePage:
     """A page of a list and the cursor of the next one, None on the last."""
 
@@ -124,7 +108,7 @@ def charge_by_id(
     key = key_of_charge_id(text)
     if key is None:
         return None
-    query = _charges(ChargeFilter(publisher_ids, crawler_id=crawler_id)).where(entry.c.key == key)
+    query = charges_query(ChargeFilter(publisher_ids, crawler_id=crawler_id)).where(entry.c.key == key)
     row = connection.execute(query.order_by(entry.c.attempt.desc()).limit(1)).one_or_none()
     return None if row is None else _view(row)
 
@@ -159,7 +143,7 @@ def list_charges(
 ) -> ChargePage:
     """Charges, newest first. A ``cursor`` that is not one counts as none."""
     place = (entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
-    query = _charges(narrowed).order_by(*(column.desc() for column in place)).limit(limit + 1)
+    query = charges_query(narrowed).order_by(*(column.desc() for column in place)).limit(limit + 1)
     after = _read_cursor(cursor)
     if after is not None:
         query = query.where(tuple_(*place) < tuple_(*after))
@@ -173,32 +157,9 @@ def list_charges(
 
 def stream_charges(connection: Connection, narrowed: ChargeFilter) -> Iterator[ChargeView]:
     """All charges of a filter, oldest first, for exports of any length; the connection is busy until the end."""
-    query = _charges(narrowed).order_by(entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
+    query = charges_query(narrowed).order_by(entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
     with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
         yield from map(_view, rows)
-
-
-def sum_charges(connection: Connection, narrowed: ChargeFilter) -> list[ChargeSum]:
-    """The sums of a filter by currency: what ``list_charges`` and ``stream_charges`` of the same filter add up to."""
-    found = _charges(narrowed).subquery()
-    given_back = found.c.reversed_at.is_not(None)
-    waits = ~given_back & found.c.suspended_at.is_not(None) & found.c.released_at.is_(None)
-    live = (
-        ~given_back
-        & ~waits
-        & ((found.c.kind == EntryKind.POST.value) | (found.c.resolved_as == EntryKind.SETTLE.value))
-    )
-    granted = found.c.kind == EntryKind.GRANT.value
-    query = select(
-        found.c.currency,
-        func.sum(case((live, 1), else_=0)),
-        func.sum(case((given_back & ~granted, 1), else_=0)),
-        func.sum(case((live, found.c.amount_micros), else_=0)),
-        func.sum(case((waits, 1), else_=0)),
-        func.sum(case((granted & ~given_back, 1), else_=0)),
-    ).group_by(found.c.currency)
-    rows = connection.execute(query.order_by(found.c.currency))
-    return [ChargeSum(currency, *(int(number) for number in numbers)) for currency, *numbers in rows]
 
 
 def with_names() -> Any:
@@ -230,7 +191,8 @@ _OPENS = (EntryKind.POST.value, EntryKind.HOLD.value, EntryKind.GRANT.value)
 _AT_ONCE = (EntryKind.POST.value, EntryKind.GRANT.value)
 
 
-def _charges(narrowed: ChargeFilter) -> Select[Any]:
+def charges_query(narrowed: ChargeFilter) -> Select[Any]:
+    """Every opening that fits, with what followed it."""
     joined = with_names()
     for alias, step in _LATER_STEPS:
         same = (alias.c.key == entry.c.key) & (alias.c.attempt == entry.c.attempt) & (alias.c.step == step.value)
@@ -263,10 +225,11 @@ def _charges(narrowed: ChargeFilter) -> Select[Any]:
         .select_from(joined)
         .where(entry.c.step == Step.OPEN.value, entry.c.kind.in_(_OPENS))
     )
-    return query.where(*_conditions(narrowed))
+    return query.where(*filter_conditions(narrowed))
 
 
-def _conditions(narrowed: ChargeFilter) -> Iterator[ColumnElement[bool]]:
+def filter_conditions(narrowed: ChargeFilter) -> Iterator[ColumnElement[bool]]:
+    """What a filter asks of an opening."""
     if narrowed.publisher_ids is not None:
         yield entry.c.publisher_id.in_(narrowed.publisher_ids)
     if narrowed.site_id is not None:

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import update
 
 from edge.core.money import format_micros
-from edge.store.entries import ChargeFilter, list_charges, sum_charges
+from edge.store.charge_sums import sum_charges
+from edge.store.entries import ChargeFilter, list_charges
 from edge.store.tables import crawler
 from publisher_dashboard.charge_pages import STATES
 from publisher_dashboard.rendering import money

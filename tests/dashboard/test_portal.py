@@ -14,9 +14,10 @@ from edge.core.money import format_micros
 from edge.core.month import Month
 from edge.store.accounts import refund
 from edge.store.budgets import show_budgets
+from edge.store.charge_sums import sum_charges
 from edge.store.crawler_people import TeamRole, crawler_memberships, invite, join_team, leave_team, team_of
 from edge.store.crawler_tokens import list_tokens
-from edge.store.entries import ChargeFilter, list_charges, sum_charges
+from edge.store.entries import ChargeFilter, list_charges
 from edge.store.month_reading import Part
 from edge.store.month_totals import months_of, totals_of_entries
 from edge.store.people import add_person, find_person

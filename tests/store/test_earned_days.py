@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
+from edge.core.ledger_state import Phase
+from edge.store.charge_sums import sum_charges
 from edge.store.database import Database
 from edge.store.earned_days import DAY_MICROS, MARGIN_MICROS, OTHER_PAGES, PAGES_MAX, sum_next_day, summed_until
 from edge.store.earnings import (
@@ -19,6 +21,7 @@ from edge.store.earnings import (
     earned_by_path,
     earned_by_rule,
 )
+from edge.store.entries import ChargeFilter, stream_charges
 from edge.store.tables import entry
 from tests.support.generated_month import EARLIER, GENERATED, generated_month
 
@@ -43,6 +46,61 @@ def every_sum(database: Database, period: Period) -> dict[str, Any]:
                 found[f"site {site_id} {currency} crawlers"] = earned_by_crawler_on_site(connection, *at)
                 found[f"site {site_id} {currency} paths"] = earned_by_path(connection, site_id, *at)
     return found
+
+
+def as_listed(database: Database, narrowed: ChargeFilter) -> dict[str, tuple[int, int, int, int, int]]:
+    """What the list itself adds up to, by currency: pages, given back, amount, in suspense, free."""
+    found: dict[str, list[int]] = {}
+    with database.read() as connection:
+        for one in stream_charges(connection, narrowed):
+            total = found.setdefault(one.amount.currency, [0, 0, 0, 0, 0])
+            given_back = one.state in (Phase.REVERSED, Phase.REDELIVERED)
+            if one.grant is not None:
+                total[4] += not given_back
+                continue
+            live = one.state is Phase.LIVE
+            total[0] += live
+            total[1] += given_back
+            total[2] += one.amount.amount_micros * live
+            total[3] += one.state is Phase.SUSPENDED
+    return {currency: (a, b, c, d, e) for currency, (a, b, c, d, e) in found.items()}
+
+
+def as_summed(database: Database, narrowed: ChargeFilter) -> dict[str, tuple[int, int, int, int, int]]:
+    with database.read() as connection:
+        return {
+            one.currency: (one.pages, one.given_back, one.amount_micros, one.in_suspense, one.free)
+            for one in sum_charges(connection, narrowed)
+        }
+
+
+def filters(seed: int) -> list[ChargeFilter]:
+    chance = random.Random(seed)
+    made = [ChargeFilter(), ChargeFilter(frozenset({1}))]
+    for _ in range(25):
+        since = chance.choice((None, FIRST, FIRST + 7 * DAY_MICROS, GENERATED.start_micros, END - 12_345))
+        made.append(
+            ChargeFilter(
+                chance.choice((None, frozenset({1}), frozenset({2, 3}), frozenset({99}))),
+                chance.choice((None, 1, 2)),
+                chance.choice((None, 1, 2)),
+                since,
+                chance.choice((None, (since or FIRST) + chance.randrange(40) * DAY_MICROS + chance.choice((0, 77)))),
+                chance.choice((None, "long reads", "no such rule")),
+            )
+        )
+    return made
+
+
+def test_the_sum_of_any_filter_is_what_its_list_adds_up_to(database: Database) -> None:
+    generated_month(database, 8)
+    wanted = {narrowed: as_listed(database, narrowed) for narrowed in filters(9)}
+    [usd] = [one for currency, one in wanted[ChargeFilter()].items() if currency == "USD"]
+    assert all(number > 0 for number in usd[:3])
+    for now_micros in (0, GENERATED.start_micros + 3 * DAY_MICROS + 17, END + 90 * DAY_MICROS):
+        sum_days(database, now_micros)
+        for narrowed, sums in wanted.items():
+            assert as_summed(database, narrowed) == sums, narrowed
 
 
 def periods(seed: int) -> list[Period]:

@@ -15,9 +15,10 @@ from edge.core.month import Month
 from edge.core.report import check, fold
 from edge.store.account_rows import adjustments_account, fees_account
 from edge.store.batch_writer import BatchWriter
+from edge.store.charge_sums import sum_charges
 from edge.store.database import Database
 from edge.store.earnings import Period, earned_by_currency
-from edge.store.entries import ChargeFilter, sum_charges
+from edge.store.entries import ChargeFilter
 from edge.store.verify import verify
 from tests.support.books import PRICE, Books
 from tests.support.month_entries import month_sums, stream_month

@@ -37,6 +37,22 @@ earned_day = Table(
     sqlite_with_rowid=False,
 )
 
+opened_day = Table(
+    "opened_day",
+    metadata,
+    Column("publisher_id", Integer, nullable=False, comment="who sold"),
+    Column("day_micros", BigInteger, nullable=False, comment="start of the day, UTC"),
+    Column("site_id", Integer, nullable=False, comment="where"),
+    Column("currency", String(3), nullable=False, comment="of the amount"),
+    Column("crawler_id", Integer, nullable=False, comment="who asked"),
+    Column("rule", Text, nullable=False, comment="the rule that named the price"),
+    Column("posts", BigInteger, nullable=False, comment="paid at once, whatever followed"),
+    Column("posts_micros", BigInteger, nullable=False, comment="their prices"),
+    Column("grants", BigInteger, nullable=False, comment="pages that were granted, whatever followed"),
+    PrimaryKeyConstraint("publisher_id", "day_micros", "site_id", "currency", "crawler_id", "rule"),
+    sqlite_with_rowid=False,
+)
+
 earned_page_day = Table(
     "earned_page_day",
     metadata,
