@@ -2,7 +2,7 @@
 # Wanted on the machine: Python 3.11 or newer with pip, and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test run check bench bench-books bench-pages setup setup-dev lock clean python
+.PHONY: help demo test run check bench bench-books bench-pages screenshots setup setup-dev lock clean python
 MAKEFLAGS += --no-print-directory
 # Tests start hundreds of processes: none of them should compile the sources again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -25,6 +25,7 @@ help:
 	@echo "make bench   measure the edge beside its peers"
 	@echo "make bench-pages   measure every page of the dashboard over 10 million requests and a million charges"
 	@echo "make bench-books   measure what reads all of the books: report, close, verify of 10 million charges"
+	@echo "make screenshots  photograph every screen of the dashboard into docs/images/screens"
 	@echo "make setup   only set up .venv"
 	@echo "make lock    write requirements/*.lock anew from pyproject.toml"
 	@echo "make clean   remove what was built"
@@ -64,6 +65,11 @@ bench-pages: setup-dev
 bench-books: setup-dev
 	@echo "bench-books: a month of books, written once into build/, read by report, verify and close"
 	@$(BIN)/python -m benchmarks.books $(BENCH_ARGS)
+
+screenshots: setup-dev
+	@echo "screenshots: every screen, light and dark, from sample data"
+	@scripts/ensure_programs chromium
+	@$(BIN)/python -m scripts.screenshots
 
 setup: python
 	@$(PYTHON) scripts/setup.py run

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Thread
 
 import pytest
-import uvicorn
 from httpx2 import Response
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import sync_playwright
@@ -23,7 +20,8 @@ from edge.store.database import Database
 from publisher_dashboard.app import create_app
 from publisher_dashboard.books_work import Books
 from publisher_dashboard.tails import Tails
-from tests.support.browser_window import ARGUMENTS, BROWSERS, Served, close_autumn, operate
+from tests.support.browser_window import ARGUMENTS, BROWSERS, Served
+from tests.support.dashboard_server import serving
 from tests.support.newsroom import NOW, PASSWORD, Newsroom, build, quick_passwords
 from tests.support.own_server import OwnServers
 from tests.support.postgres import PostgresServer
@@ -195,30 +193,9 @@ def open_house(
 def served(newsroom_file: tuple[Path, Newsroom], tmp_path: Path, catalogue: Catalogue) -> Iterator[Served]:
     path = tmp_path / "served.db"
     shutil.copyfile(newsroom_file[0], path)
-    database, clock, passwords = Database.open(f"sqlite:///{path}"), Clock(), quick_passwords()
-    close_autumn(database, tmp_path)
-    operate(database, tmp_path)
-    books = Books(tmp_path, tmp_path / "checkpoints.jsonl")
-    app = create_app(
-        database,
-        catalogue.classify,
-        operator="harbour",
-        clock=clock,
-        passwords=passwords,
-        books=books,
-        crawlers=catalogue.crawlers,
-        read_origin=OwnServers(),
-    )
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-    thread = Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", database, newsroom_file[1], clock)
-    server.should_exit = True
-    thread.join()
-    listening.close()
-    passwords.close()
+    database = Database.open(f"sqlite:///{path}")
+    with serving(database, newsroom_file[1], tmp_path, catalogue, Clock()) as there:
+        yield there
     database.close()
 
 
