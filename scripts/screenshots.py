@@ -97,10 +97,11 @@ def _photograph(
 
 
 def _keep(page: Page, path: Path) -> None:
-    """Write the page from its top, whole or as far as is shown, in few colours."""
-    tall = page.evaluate("document.documentElement.scrollHeight")
-    clip = {"x": 0.0, "y": 0.0, "width": float(WIDTH), "height": float(min(max(tall, HEIGHT), TALLEST))}
-    picture = page.screenshot(full_page=True, clip=clip)  # type: ignore[arg-type]  # a dictionary of its four numbers
+    """Write the page from its top, in few colours; the window is made as tall as the picture."""
+    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+    tall = min(max(int(page.evaluate("document.documentElement.scrollHeight")), HEIGHT), TALLEST)
+    page.set_viewport_size({"width": WIDTH, "height": tall})
+    picture = page.screenshot()
     few = Image.open(BytesIO(picture)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
 
