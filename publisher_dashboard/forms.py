@@ -120,6 +120,8 @@ def read_rule(form: Mapping[str, str], lists: Mapping[str, Sequence[str]], curre
     }
     if action is not Action.CHARGE:
         _refuse_terms(form, reader)
+    if "action" not in reader.errors:
+        _refuse_others(form, action, reader)
     where = reader.read("address", lambda: _where(form), EVERYWHERE)
     typed: dict[str, Any] = {"name": form.get("name", "").strip(), "where": where, **values}
     rule = _checked(typed, reader.errors)
@@ -144,6 +146,23 @@ def _refuse_terms(form: Mapping[str, str], reader: _Reader) -> None:
     for field in ("free_pages", "recrawl_hours", "recrawl_unchanged"):
         if form.get(field, "").strip():
             reader.errors.setdefault(field, "Only a charge has free pages: choose Charge, or empty this.")
+
+
+def _refuse_others(form: Mapping[str, str], action: Action, reader: _Reader) -> None:
+    """What was typed for another action is a mistake too: dropping it silently would leave out what somebody meant."""
+    if (mistake := price_mistake(form, action)) is not None:
+        reader.errors.setdefault("price", mistake)
+    if action is Action.BLOCK and form.get("rate", "").strip():
+        reader.errors.setdefault("rate", "A block refuses every request, so it has no rate: empty this.")
+    if action is not Action.BLOCK and form.get("block_text", "").strip():
+        reader.errors.setdefault("block_text", "Only a block says this to the crawler: choose Block, or empty it.")
+
+
+def price_mistake(form: Mapping[str, str], action: Action) -> str | None:
+    """Why a price that was typed with an action that has none is a mistake; None for every other."""
+    if action in (Action.CHARGE, Action.MONITOR) or not form.get("price", "").strip():
+        return None
+    return f"{action.value.capitalize()} has no price: choose Charge or Watch, or empty this."
 
 
 def _count(form: Mapping[str, str], field: str) -> int | None:

@@ -9,9 +9,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from edge.core.errors import EdgeError
-from edge.core.rules import ANYONE, EVERYWHERE, NAME_CHARACTERS_MAX, Rule, RuleSet
-
-_EVERY_PAGE = (EVERYWHERE, "/*")
+from edge.core.rules import NAME_CHARACTERS_MAX, Rule, RuleSet
 
 
 class NoSuchRule(EdgeError):
@@ -33,14 +31,6 @@ def find_rule(rules: RuleSet, name: str) -> tuple[int, Rule]:
         if rule.name.casefold() == name.casefold():
             return position, rule
     raise NoSuchRule(f"There is no rule named {name!r} any more.")
-
-
-def taker_of_all(rules: RuleSet) -> int | None:
-    """The position of the first rule that leaves nothing for the last row: every bot, every page, always."""
-    for position, rule in enumerate(rules.rules):
-        if rule.enabled and rule == replace(rule, who=ANYONE, when=None, query=None) and rule.where in _EVERY_PAGE:
-            return position
-    return None
 
 
 def put(rules: RuleSet, name: str, changed: Rule) -> RuleSet:

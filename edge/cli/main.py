@@ -40,6 +40,7 @@ from edge.cli import (
     webhooks,
 )
 from edge.cli.audit import audit
+from edge.cli.backtests import backtest
 from edge.cli.charges import charges, refund
 from edge.cli.checkpoints import checkpoint
 from edge.cli.closing import close
@@ -116,6 +117,7 @@ app.command("charges", epilog="Example: farebox charges --site news.example --si
 app.command("traffic", epilog="Example: farebox traffic --site news.example --per day --since 30d")(traffic)
 app.command("activity", epilog="Example: farebox activity --site news.example --outcome payment_required")(activity)
 app.command("audit", epilog="Example: farebox audit --since 7d")(audit)
+app.command("backtest", epilog="Example: farebox backtest --site news.example --rules rules.toml --since 7d")(backtest)
 app.command("estimate", epilog="Example: farebox estimate access.log access.log.1.gz --rules rules.toml")(estimate)
 app.command("refund", epilog='Example: farebox refund ch_0123456789abcdef0123456789abcdef --reason "wrong page"')(
     refund

@@ -26,7 +26,8 @@ from edge.cli.terminal import (
 from edge.cli.workplace import reading, writing
 from edge.core.rule_fields import rule_fields
 from edge.core.rule_file import InvalidRuleFile, parse_rules, to_document, to_toml
-from edge.core.rule_shadow import shadowed
+from edge.core.rule_lint import Doubt, finding_text
+from edge.core.rule_lint import lint as lint_rules
 from edge.core.rules import RuleSet
 from edge.store.database import now_micros
 from edge.store.policy import UNPUBLISHED
@@ -207,11 +208,7 @@ def read_rules_file(path: Path, currency: str) -> RuleSet:
 
 def shadow_sentences(rules: RuleSet) -> list[str]:
     """A sentence for each rule that can never decide."""
-    return [
-        f"Rule {found.position + 1} ({rules.rules[found.position].name}) can never decide, because rule "
-        f"{found.by_position + 1} ({rules.rules[found.by_position].name}) always does; move it up or remove it."
-        for found in shadowed(rules)
-    ]
+    return [finding_text(found, rules) for found in lint_rules(rules) if found.doubt is not Doubt.NOTHING_LEFT]
 
 
 def warn_of_shadows(rules: RuleSet) -> None:

@@ -16,6 +16,7 @@ from publisher_dashboard.forms import (
     LABELS,
     Mistakes,
     blank_form,
+    price_mistake,
     read_rule,
     read_rule_price,
     rule_days,
@@ -85,6 +86,8 @@ def change_default(visit: Visit) -> Response:
     try:
         action = Action(form.get("action", ""))
         has_price = action in (Action.CHARGE, Action.MONITOR)
+        if (mistake := price_mistake(form, action)) is not None:
+            return _default_page(visit, edition, form, {"price": mistake})
         rule = everything_else(action, read_rule_price(form, visit.place.currency, action) if has_price else None)
         wanted = Wanted("change “everything else”", rule.name, rule)
         return save(visit, lambda rules: RuleSet(rules.rules, rule), wanted, "changed")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from http import HTTPStatus
 
 from starlette.responses import Response
 
 from edge.core.money import InvalidPrice, Money
-from edge.core.rule_shadow import shadowed
+from edge.core.rule_lint import Doubt, lint
 from edge.core.rules import Action, RuleSet
 from edge.store.earnings import WEEK_MICROS, Period, earned_by_rule
 from edge.store.planned import find_plan
@@ -16,7 +17,7 @@ from publisher_dashboard.auth import Turned
 from publisher_dashboard.edition import Wanted, look, save
 from publisher_dashboard.forms import read_rule_price, sentence
 from publisher_dashboard.presets import PRESETS, SUGGESTED_PRICE_MICROS, preset_rules
-from publisher_dashboard.rule_list import Direction, NoSuchRule, find_rule, taker_of_all
+from publisher_dashboard.rule_list import Direction, NoSuchRule, find_rule
 from publisher_dashboard.rule_list import move as move_rule
 from publisher_dashboard.rule_list import remove as remove_rule
 from publisher_dashboard.rule_list import switch as switch_rule
@@ -33,6 +34,7 @@ def show(visit: Visit) -> Response:
         sums = earned_by_rule(connection, visit.place.site_id, visit.place.currency, week)
         plan = find_plan(connection, visit.place.site_id)
         traffic = read_traffic(connection, since, visit.now_micros + 1, frozenset({visit.place.site_id}))
+    found = lint(edition.rules, case_sensitive=cased)
     return visit.render(
         "rules.html",
         edition=edition,
@@ -40,11 +42,20 @@ def show(visit: Visit) -> Response:
         rules=edition.rules,
         changes=edition.changes,
         changed={change.after.name: change for change in edition.changes if change.after is not None},
-        shadows={one.position: one.by_position for one in shadowed(edition.rules, case_sensitive=cased)},
-        taker=taker_of_all(edition.rules),
+        doubts={one.position: one for one in found if one.doubt is not Doubt.NOTHING_LEFT},
+        taker=next((one.by_position for one in found if one.doubt is Doubt.NOTHING_LEFT), None),
         sums=sums,
+        matched=_matched(traffic),
         watched=_would_earn(edition.live_rules, visit.place.site_id, traffic),
     )
+
+
+def _matched(traffic: list[TrafficSum]) -> Counter[str]:
+    """How many requests each rule decided, by its name."""
+    found: Counter[str] = Counter()
+    for one in traffic:
+        found[one.key.rule] += one.requests
+    return found
 
 
 def _would_earn(live: RuleSet, site_id: int, traffic: list[TrafficSum]) -> dict[str, Worth]:

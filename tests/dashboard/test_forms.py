@@ -194,7 +194,11 @@ def test_all_mistakes_are_said_at_once_each_with_its_field() -> None:
         ({"action": ""}, "action"),
         ({"action": "sell"}, "action"),
         ({"from": "08:00"}, "days"),
-        ({"action": "block", "block_text": "x" * 501}, "block_text"),
+        ({"action": "block", "price": "", "block_text": "x" * 501}, "block_text"),
+        ({"action": "block"}, "price"),
+        ({"action": "allow"}, "price"),
+        ({"action": "block", "price": "", "rate": "6"}, "rate"),
+        ({"block_text": "Go away."}, "block_text"),
         ({"on_ledger_error": "pray"}, "on_ledger_error"),
         ({"kind": "human"}, "crawler"),
         ({"name": "x" * 101}, "name"),
@@ -228,13 +232,10 @@ def test_a_number_that_is_too_large_is_called_that_and_a_rate_is_asked_for_as_th
     }
 
 
-def test_what_does_not_belong_to_the_action_is_left_out() -> None:
-    form = blank_form() | {
-        "name": "x",
-        "action": "allow",
-        "price": "nonsense",
-        "block_text": "no",
-        "block_status": "402",
-    }
-    rule = read_rule(form, {}, "USD")
+def test_what_was_typed_for_another_action_is_a_mistake_and_a_mere_choice_is_left_out() -> None:
+    form = blank_form() | {"name": "x", "action": "allow", "price": "0.01", "block_text": "no", "block_status": "402"}
+    with pytest.raises(Mistakes) as found:
+        read_rule(form, {}, "USD")
+    assert set(found.value.errors) == {"price", "block_text"}
+    rule = read_rule(form | {"price": "", "block_text": ""}, {}, "USD")
     assert (rule.price, rule.block_text, rule.block_status) == (None, None, 403)

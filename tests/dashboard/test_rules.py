@@ -70,7 +70,27 @@ def test_the_draft_is_announced_with_its_changes_and_marked(editor: Browser) -> 
 
 def test_a_rule_that_never_matches_is_marked_with_the_one_that_hides_it(editor: Browser) -> None:
     row = row_of(editor.get(RULES).text, "Opinion")
-    assert "never matches: rule 3, “Long reads”, takes it before" in row
+    assert 'never matches: <a href="#rule-3">rule 3</a>, “Long reads”, takes it before' in row
+
+
+def test_a_rule_for_the_same_requests_as_an_earlier_one_is_marked_as_contradicting_it(editor: Browser) -> None:
+    form = {"name": "Dear archive", "where": "pattern", "address": "/archive/:year/*", "action": "charge", "price": "1"}
+    editor.post(f"{RULES}/new", {**form, "edition": editor.edition()})
+    row = row_of(editor.get(RULES).text, "Dear archive")
+    assert 'contradicts <a href="#rule-4">rule 4</a>, “Archive”' in row
+
+
+def test_each_rule_says_how_many_requests_it_decided_in_a_week(editor: Browser) -> None:
+    page = editor.get(RULES).text
+    assert re.search(r'data-label="matched 7 d">61<', row_of(page, "Members"))
+    assert 'data-label="matched 7 d">0<' in row_of(page, "Partners")
+
+
+def test_a_price_for_everything_else_with_an_action_that_has_none_is_said_at_its_field(editor: Browser) -> None:
+    form = {"action": "block", "price": "0.01", "unit": "page", "edition": editor.edition()}
+    answer = editor.post(f"{RULES}/everything-else", form)
+    assert answer.status_code == 422
+    assert "Block has no price" in answer.text
 
 
 def test_the_last_row_is_marked_when_a_rule_before_it_takes_everything(editor: Browser) -> None:
