@@ -99,3 +99,13 @@ def wait_for(host: str, publisher: str) -> None:
         options = SiteOptions(origin="http://10.0.0.9")
         claim_site(connection, wants, host, options, EdgeAddresses(), "owner@news.example", now_micros())
     database.close()
+
+
+def test_what_a_site_publishes_is_chosen_by_names(news: Farebox) -> None:
+    assert news("site", "list", "--json").json[0]["signals"] == "prices"
+    change = ("site", "set", "news.example", "--signals")
+    assert news(*change, "rsl, prices", "--json").json["signals"] == "prices rsl"
+    assert news(*change, "", "--json").json["signals"] == ""
+    wrong = news(*change, "prices ads")
+    assert wrong.code == 2
+    assert "--signals takes any of prices, rsl, tdmrep, robots, headers" in wrong.err

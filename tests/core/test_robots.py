@@ -22,6 +22,7 @@ CRAWLERS = (
     ClaimedCrawler("CCBot", "Common Crawl", CrawlerKind.TRAINING),
     ClaimedCrawler("Googlebot", "Google", CrawlerKind.SEARCH),
     ClaimedCrawler("curl", "", CrawlerKind.LIBRARY),
+    ClaimedCrawler("AhrefsBot", "Ahrefs", CrawlerKind.SEO),
     ClaimedCrawler("Odd Name", "", CrawlerKind.TRAINING),
 )
 AGENTS = ("GPTBot", "CCBot", "Googlebot", "NewBot")
@@ -101,7 +102,14 @@ def test_every_line_of_the_publishers_own_stands() -> None:
     assert "User-agent: *\nContent-Signal: search=no, ai-input=no, ai-train=no\n" in foot
     assert "User-agent: GPTBot\nDisallow: /private/\nCrawl-delay: 3\nContent-Signal:" in foot
     assert "curl" not in foot
+    assert "AhrefsBot" not in foot
     assert "Odd Name" not in foot
+
+
+@pytest.mark.parametrize("who", [Who("ahrefsbot"), Who(operator="Ahrefs"), Who(kind=CrawlerKind.SEO)])
+def test_a_crawler_that_a_rule_speaks_of_is_named_whatever_its_kind(who: Who) -> None:
+    text = merged("", rules_of(Rule("seo", who, "/a/*", Action.BLOCK)))
+    assert not parse_robots(text).allows("AhrefsBot", "/a/x")
 
 
 def test_what_the_publisher_says_already_is_not_said_again() -> None:

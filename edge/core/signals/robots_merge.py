@@ -8,6 +8,7 @@ Rules of this file
   will read its own group alone from then on; an exception to a block is left out where the publisher disallows it.
 - ``License:`` stands before the first group, where it is for the whole site; the groups come at the end.
 - Whoever pays is let in: only what is blocked whatever a crawler proves is disallowed.
+- Named are crawlers of the kinds that read for a use, and those that a rule speaks of; hundreds of others get a 403.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ PATTERNS_MAX = 100
 _AGENT = re.compile(r"[A-Za-z0-9._-]{2,60}")
 _KEPT = frozenset({"allow", "disallow", "crawl-delay"})
 _READING = frozenset({CrawlerKind.TRAINING, CrawlerKind.ASSISTANT, CrawlerKind.SEARCH})
+_NAMED = _READING | {CrawlerKind.ARCHIVER}
 _ABOVE = "# Added by farebox: the licence of this site. Its own lines follow as they are."
 _BELOW = "# Added by farebox, from the pricing rules in force."
 
@@ -93,7 +95,7 @@ def _groups(robots: Robots, rules: RuleIndex, crawlers: Iterable[ClaimedCrawler]
     groups = [_group(["*"], everybody)] if everybody else []
     alike: dict[tuple[str, ...], list[str]] = {}
     for crawler in crawlers:
-        if crawler.kind is CrawlerKind.LIBRARY or _AGENT.fullmatch(crawler.name) is None:
+        if _AGENT.fullmatch(crawler.name) is None or not (crawler.kind in _NAMED or _is_spoken_of(crawler, plain)):
             continue
         proved = ClaimedCrawler(crawler.name, crawler.operator, crawler.kind, None, Rung.SIGNED)
         blocked = _blocks(plain, patterns, [proved])
@@ -103,6 +105,19 @@ def _groups(robots: Robots, rules: RuleIndex, crawlers: Iterable[ClaimedCrawler]
         if lines:
             alike.setdefault(lines, []).append(crawler.name)
     return [*groups, *(_group(agents, lines) for lines, agents in alike.items())]
+
+
+def _is_spoken_of(crawler: ClaimedCrawler, rules: RuleIndex) -> bool:
+    """Whether a rule names the crawler, its operator or its kind."""
+    for rule in rules.rule_set.rules:
+        who = rule.who
+        if rule.enabled and (
+            (who.crawler or "").casefold() == crawler.name.casefold()
+            or (crawler.operator and (who.operator or "").casefold() == crawler.operator.casefold())
+            or who.kind is crawler.kind
+        ):
+            return True
+    return False
 
 
 def _lines_for(robots: Robots, agent: str, blocked: Sequence[Scope[bool]], signals: Sequence[str]) -> tuple[str, ...]:
