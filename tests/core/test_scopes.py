@@ -137,6 +137,15 @@ def test_many_patterns_have_an_end() -> None:
     assert "300 patterns of 800" in found.remarks[0]
 
 
+def test_overlaps_have_an_end_too() -> None:
+    directories = [Rule(f"d{at}", where=f"/d{at}/*", action=Action.BLOCK) for at in range(60)]
+    endings = [Rule(f"e{at}", where=f"*.e{at}", action=Action.BLOCK) for at in range(60)]
+    found = project(compile_rules(RuleSet((*directories, *endings), everything_else(Action.ALLOW))))
+    assert len(found.patterns) <= 300
+    assert "120 patterns of endings" in found.remarks[0]
+    assert all(not scope.pattern.startswith("/*") for scope in found.scopes)
+
+
 @pytest.mark.parametrize(
     ("where", "patterns"),
     [

@@ -182,3 +182,21 @@ def test_a_crawler_with_a_token_pays_once_and_agrees_with_the_ledger(site: Local
     assert problems == []
     assert site.taken_micros() == 10_000
     assert site.wrongs(wallet, tmp_path) == []
+
+
+def test_a_plan_by_the_price_list_is_what_buying_then_costs(sqlite_stage: Stage, tmp_path: Path) -> None:
+    site = LocalSite(sqlite_stage, {})
+    site.publish({"/small/*": "USD 0.01"}, free_pages=2)
+    sqlite_stage.edge()
+    wallet = local_wallet(tmp_path)
+    urls = [site.url(path) for path in ("/small/1", "/small/2", "/small/3", "/small/4", "/other")]
+    with PaidClient(wallet, timeout=PATIENCE_SECONDS) as client:
+        plan = beside(site, lambda: client.plan(urls))
+        assert [page.price for page in plan.pages] == [None, None, CENT, CENT, None]
+        assert [page.free_by is not None for page in plan.pages] == [True, True, False, False, False]
+        assert site.stage.origin.asked == []
+        for url in urls:
+            beside(site, lambda url=url: client.get(url))  # type: ignore[misc]
+        assert plan.cost == wallet.spent()
+        assert [page.price for page in beside(site, lambda: client.plan(urls)).pages] == [CENT] * 4 + [None]
+    assert site.taken_micros() == 20_000

@@ -127,15 +127,24 @@ def scope_patterns(rules: RuleIndex) -> tuple[list[str], tuple[str, ...]]:
             unsaid.append(rule.where)
         found.update(dict.fromkeys(patterns))
     found.pop(EVERYWHERE, None)
-    directories = [pattern for pattern in found if "*" not in pattern and "$" not in pattern]
-    endings = [pattern for pattern in found if pattern.startswith("/*")]
-    found.update(dict.fromkeys(overlap(directory, ending) for directory in directories for ending in endings))
     remarks = []
+    # Bounded before the overlaps are made: there are as many as the two kinds multiplied.
+    kept = sorted(found, key=_by_length)[:SCOPES_MAX]
+    directories = [pattern for pattern in kept if "*" not in pattern and "$" not in pattern]
+    endings = [pattern for pattern in kept if pattern.startswith("/*")]
+    if len(directories) * len(endings) > SCOPES_MAX:
+        remarks.append(f"These documents leave out {len(endings)} patterns of endings; the price list names all.")
+        kept, endings = [pattern for pattern in kept if not pattern.startswith("/*")], []
+    overlaps = [overlap(directory, ending) for directory in directories for ending in endings]
     if unsaid:
         remarks.append(f"Only the price list can say what holds for {', '.join(dict.fromkeys(unsaid[:3]))}.")
     if len(found) > SCOPES_MAX:
         remarks.append(f"These documents name {SCOPES_MAX} patterns of {len(found)}; the price list names all.")
-    return sorted(found, key=lambda pattern: (len(pattern), pattern))[:SCOPES_MAX], tuple(remarks)
+    return sorted({*kept, *overlaps}, key=_by_length), tuple(remarks)
+
+
+def _by_length(pattern: str) -> tuple[int, str]:
+    return len(pattern), pattern
 
 
 def narrow(patterns: Iterable[str], says: Callable[[str], T]) -> tuple[Scope[T], ...]:
