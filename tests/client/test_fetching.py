@@ -136,23 +136,6 @@ def test_a_quoted_price_is_offered_at_once(wallet: Wallet) -> None:
     assert sent(steps)[0]["crawler-max-price"] == "USD 0.01"
 
 
-def test_of_two_who_want_a_page_at_once_one_paid(wallet: Wallet) -> None:
-    ready = [wallet.prepare(URL, CENT) for _ in range(2)]
-    assert ready[0].headers == ready[1].headers
-    delivered = [wallet.judge(one, sold()) for one in ready]
-    assert [(one.charged, one.is_repeat) for one in delivered if isinstance(one, Delivered)] == [
-        (CENT, False), (CENT, True),
-    ]  # fmt: skip
-    assert wallet.spent() == {"USD": CENT}
-
-
-def test_a_page_that_a_term_gave_keeps_its_number(wallet: Wallet) -> None:
-    given = wallet.judge(wallet.prepare(URL), sold("USD 0.00", "ch_9"))
-    assert given == Delivered(URL, 200, None, "ch_9")
-    assert [page.charge_id for page in wallet.store.free_pages()] == ["ch_9"]
-    assert wallet.spent() == {}
-
-
 def test_a_free_page_costs_nothing(wallet: Wallet) -> None:
     _, delivered = talk(fetch(wallet, URL), Answer(200, {}))
     assert delivered == Delivered(URL, 200)

@@ -15,7 +15,6 @@ from edge.core.directory import MAX_BODY_BYTES
 from edge.proxy.address_guard import Vet, why_forbidden
 from edge.proxy.directory_fetch import (
     FETCHES_AT_ONCE,
-    NO_PUBLIC_ADDRESS,
     AddressGuardedFetcher,
     Fetched,
     FetchFailure,
@@ -240,23 +239,6 @@ def test_a_name_that_resolves_to_a_private_address_gets_no_connection(answers: l
     outcome, seen = asyncio.run(go())
     assert fault(outcome) is FetchFault.ADDRESS_REFUSED
     assert seen == 0
-
-
-def test_a_name_inside_is_told_to_strangers_like_one_that_nobody_knows() -> None:
-    """Else anybody could ask which names our network knows, and where they lead. The operator hears all of it."""
-
-    async def unknown(host: str, port: int) -> Sequence[tuple[str, int]]:
-        raise OSError(f"no address for {host}")
-
-    async def go(lookup: Any) -> Fetched | FetchFailure:
-        return await _fetch_once(lookup, "https://bot.example/")
-
-    heard = [
-        asyncio.run(go(lookup)) for lookup in (FakeDns(["10.1.2.3"]), FakeDns(["127.0.0.1"]), FakeDns([]), unknown)
-    ]
-    assert {one.told for one in heard if isinstance(one, FetchFailure)} == {NO_PUBLIC_ADDRESS}
-    assert isinstance(heard[0], FetchFailure)
-    assert "10.1.2.3" in heard[0].detail
 
 
 def test_the_name_localhost_may_not_lead_elsewhere_in_development() -> None:
