@@ -63,6 +63,7 @@ from publisher_dashboard.pages import (
     team,
     tokens,
     try_url,
+    webhook_editing,
     webhooks,
 )
 from publisher_dashboard.rendering import Rendering
@@ -88,6 +89,7 @@ _PUBLISHER = "/publishers/{publisher_id:int}"
 _SITE = "/sites/{host}"
 _MEMBER = f"{_PUBLISHER}/team/members/{{member_id:int}}"
 _INVITATION = f"{_PUBLISHER}/team/invitations/{{invitation_id:int}}"
+_WEBHOOK = f"{_PUBLISHER}/webhooks/{{webhook_id:int}}"
 _TOKEN = f"{_PUBLISHER}/tokens/{{token_id:int}}"
 _CRAWLER = "/operator/crawlers/{crawler_id:int}"
 _TEAM = "/portal/{crawler_id:int}"
@@ -141,6 +143,14 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_PUBLISHER}/months/{{month}}/report.pdf", Need.EXPORT, months.download_pdf),
     Route("GET", f"{_PUBLISHER}/webhooks", Need.SEE, webhooks.show),
     Route("POST", f"{_PUBLISHER}/webhooks", Need.EDIT, webhooks.send_own_again),
+    Route("GET", f"{_PUBLISHER}/webhooks/new", Need.MANAGE, webhook_editing.show_new),
+    Route("POST", f"{_PUBLISHER}/webhooks/new", Need.MANAGE, webhook_editing.add),
+    Route("GET", _WEBHOOK, Need.SEE, webhook_editing.show),
+    Route("POST", _WEBHOOK, Need.MANAGE, webhook_editing.save),
+    Route("POST", f"{_WEBHOOK}/secret", Need.MANAGE, webhook_editing.rotate),
+    Route("POST", f"{_WEBHOOK}/test", Need.MANAGE, webhook_editing.try_out),
+    Route("POST", f"{_WEBHOOK}/enable", Need.MANAGE, webhook_editing.enable),
+    Route("POST", f"{_WEBHOOK}/remove", Need.MANAGE, webhook_editing.remove),
     # Who and what may work for a publisher
     Route("GET", f"{_PUBLISHER}/team", Need.SEE, team.show),
     Route("POST", f"{_PUBLISHER}/team", Need.MANAGE, team.invite_member),

@@ -134,6 +134,10 @@ def page_of_form(path: str) -> str:
             return f"/operator/registrations/{number}"
         case ["operator", "crawlers", number, _, "remove" | "revoke" | "end"]:
             return f"/operator/crawlers/{number}"
+        case ["publishers", _, "webhooks", number] if number.isdecimal() or number == "new":
+            return path
+        case ["publishers", publisher, "webhooks", number, _]:
+            return f"/publishers/{publisher}/webhooks/{number}"
         case ["publishers", number, "tokens" | "team" | "settings" | "sites" as page, *_]:
             return f"/publishers/{number}/{page}"
         case ["invitations", link, "join"]:

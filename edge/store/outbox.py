@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, false, insert, or_, select
 
-from edge.core.webhooks import WebhookEvent, event_body
+from edge.core.webhooks import TEST_EVENT, WebhookEvent, event_body
 from edge.store.tables import webhook_delivery, webhook_endpoint, webhook_event, webhook_subscription
 
 SUBJECT_CHARACTERS_MAX = 400
@@ -56,6 +56,23 @@ def add(
         )
     )
     connection.execute(insert(webhook_delivery), [_delivery(endpoint, event_id, at_micros) for endpoint in endpoints])
+    return event_id
+
+
+def add_test(connection: Connection, endpoint_id: int, publisher_id: int | None, at_micros: int) -> str:
+    """Send a test event to one endpoint alone, whatever it subscribed to; return the event's id."""
+    event_id, subject = new_event_id(at_micros), f"webhook {endpoint_id}"
+    row = {
+        "id": event_id,
+        "event": TEST_EVENT,
+        "subject": subject,
+        "publisher_id": publisher_id,
+        "crawler_id": None,
+        "body": event_body(TEST_EVENT, subject, {"message": "It works."}, at_micros),
+        "at_micros": at_micros,
+    }
+    connection.execute(insert(webhook_event).values(row))
+    connection.execute(insert(webhook_delivery).values(_delivery(endpoint_id, event_id, at_micros)))
     return event_id
 
 

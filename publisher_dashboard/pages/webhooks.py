@@ -2,7 +2,7 @@
 
 Rules of this file
 - An endpoint is looked for among those that the visitor may see, never by its number alone.
-- Secrets are not shown here; ``farebox webhook`` makes and changes endpoints.
+- Secrets are not shown here; ``publisher_dashboard.pages.webhook_editing`` makes and changes endpoints.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def show(visit: Visit) -> Response:
         owners={},
         here=visit.publisher_path("webhooks"),
         may_replay=visit.may(Need.EDIT),
+        may_manage=visit.may(Need.MANAGE),
         of=f"of {visit.publisher.publisher_name}",
     )
 
@@ -49,7 +50,8 @@ def send_again(visit: Visit, among: Sequence[Endpoint], back: str) -> Response:
     if found is None:
         raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE, back)
     if found.state == "disabled":
-        why = f"Webhook {found.endpoint_id} is disabled. Whoever runs this edge can enable it: farebox webhook enable."
+        can = "An owner can enable it on its page, whoever runs this edge with farebox webhook enable."
+        why = f"Webhook {found.endpoint_id} is disabled. {can}"
         raise Turned(HTTPStatus.CONFLICT, why, back)
     event = visit.form.get("event", "")
     try:

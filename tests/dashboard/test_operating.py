@@ -138,7 +138,8 @@ def test_an_operator_sends_any_event_again_but_not_to_a_disabled_webhook(quick_h
 def test_a_publisher_without_webhooks_is_told_how_to_add_one(quick_house: House) -> None:
     page = quick_house.signed_in().get(OURS).text
     assert "No webhook yet" in page
-    assert "farebox webhook add" in page
+    assert f'href="{OURS}/new"' in page
+    assert "An owner adds it" in quick_house.signed_in("viewer@harbour.example").get(OURS).text
 
 
 def test_a_person_who_was_not_made_one_is_no_operator(quick_house: House) -> None:

@@ -80,6 +80,8 @@ SCREENS: tuple[Screen, ...] = (
     Screen(f"{_PUBLISHER}/settings", f"{_OURS}/settings", "publisher-settings", "Publisher's settings"),
     Screen(f"{_PUBLISHER}/webhooks", f"{_OURS}/webhooks", "webhooks", "Webhooks"),
     Screen(f"{_PUBLISHER}/webhooks", "/publishers/2/webhooks", status=404),
+    Screen(f"{_PUBLISHER}/webhooks/new", f"{_OURS}/webhooks/new", "webhook-new", "A new webhook"),
+    Screen(f"{_PUBLISHER}/webhooks/{{webhook_id:int}}", f"{_OURS}/webhooks/2", "webhook", "One webhook"),
     # A site's
     Screen(f"{_SITE}/rules", f"{_HERE}/rules", "rules", "Pricing rules"),
     Screen(f"{_SITE}/rules/new", f"{_HERE}/rules/new", "rule-new", "A new rule"),
