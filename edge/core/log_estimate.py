@@ -12,8 +12,8 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import NamedTuple, assert_never
 
 from edge.core.access_log import LogLine
@@ -280,11 +280,6 @@ def estimated_site(rules: RuleIndex, currency: str, host: str = "log.example") -
     return SitePolicy(0, 0, 0, host, "", currency, None, False, False, False, None, rules, 0)
 
 
-def priced_by_rules(site: SitePolicy, rules: RuleIndex) -> SitePolicy:
-    """The same site under other rules. Prices that its origin would name are not in a log, so the rules' count."""
-    return replace(site, rules=rules, in_band_pricing=False)
-
-
 def _count(tally: Tally, decision: Decision, sold: bool, number: int) -> Money | None:
     """Add to a tally what became of so many requests; the price that they would have been sold at, if they would."""
     tally.requests += number
@@ -323,8 +318,3 @@ def total(tallies: Iterable[Tally]) -> Tally:
 
 def _no_key(agent_url: str, thumbprint: str) -> KeyAnswer:
     raise AssertionError("no signature of a log is looked at")
-
-
-def counts_of(tally: Tally) -> Mapping[str, int]:
-    """A tally as plain numbers."""
-    return {name: getattr(tally, name) for name in Tally.__slots__}

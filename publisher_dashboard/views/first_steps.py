@@ -17,7 +17,10 @@ from publisher_dashboard.sample import is_sample
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: what it is, what it means, and the address and words of the button that does it."""
+    """One step: what it is, what it means, and the address and words of the button that does it.
+
+    ``href`` is empty where it cannot be done yet.
+    """
 
     title: str
     meaning: str
@@ -59,7 +62,7 @@ def _steps(connection: Connection, publisher_id: int, own: list[Site]) -> tuple[
     here = f"/sites/{quote(site.host, safe='')}" if site else ""
 
     def at(page: str) -> str:
-        return f"{here}/{page}" if here else add
+        return f"{here}/{page}" if here else ""
 
     published = any(one.live_version is not None for one in own)
     drafted = published or any(find_draft(connection, one.site_id) is not None for one in own)
