@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.core.identity import ClaimedCrawler
 from edge.core.rule_index import RuleIndex, compile_rules
@@ -17,7 +17,7 @@ from edge.core.signals.published import PATHS, Signal
 from edge.core.signals.robots import parse_robots
 from edge.core.signals.robots_merge import Contradiction, contradictions, merge_robots
 from edge.core.signals.rsl import rsl_document
-from edge.core.signals.scopes import project
+from edge.core.signals.scopes import Projection, project
 from edge.store.sites import Site
 from publisher_dashboard.own_documents import Served
 
@@ -117,16 +117,17 @@ def signals_screen(
     robots = served.get(Signal.ROBOTS)
     own_robots = robots.text if robots is not None and robots.is_there else ""
     index = compile_rules(live, case_sensitive=case_sensitive)
-    texts = _texts(site, index, crawlers, issuer, now, own_robots)
+    projection = project(index)
+    texts = _texts(site, index, projection, crawlers, issuer, now, own_robots)
     drafted: Mapping[Signal, str] = {}
     if draft is not None:
         changed = compile_rules(draft, case_sensitive=case_sensitive)
-        drafted = _texts(site, changed, crawlers, issuer, now, own_robots)
+        drafted = _texts(site, changed, project(changed), crawlers, issuer, now, own_robots)
     return SignalsScreen(
         site.host,
         site.live_version is not None,
         tuple(_view(site, signal, texts, drafted, served.get(signal)) for signal in KINDS),
-        project(index).remarks,
+        projection.remarks,
         contradictions(parse_robots(own_robots), index, crawlers) if own_robots else (),
         served_at is not None,
     )
@@ -145,10 +146,15 @@ def _view(
 
 
 def _texts(
-    site: Site, rules: RuleIndex, crawlers: tuple[ClaimedCrawler, ...], issuer: str, now: float, own_robots: str
+    site: Site,
+    rules: RuleIndex,
+    projection: Projection,
+    crawlers: tuple[ClaimedCrawler, ...],
+    issuer: str,
+    now: float,
+    own_robots: str,
 ) -> Mapping[Signal, str]:
     base = f"{site.scheme or 'https'}://{site.host}"
-    projection = project(rules)
     fields = page_fields(base, projection, Signal.RSL in site.signals)
     return {
         Signal.PRICES: _price_list(site, rules, crawlers, issuer, now),
@@ -165,6 +171,8 @@ def _price_list(site: Site, rules: RuleIndex, crawlers: tuple[ClaimedCrawler, ..
     """The list for anybody, without its signature: only the edge has the key."""
     known = {name.casefold() for one in crawlers for name in (one.name, one.operator) if name}
     issued = int(now)
+    # No more is shown of a long list; the edge publishes it whole.
+    shown = replace(rules.rule_set, rules=rules.rule_set.rules[:LINES_SHOWN])
     prices = PriceList(
         issuer=issuer,
         site=site.host,
@@ -175,7 +183,8 @@ def _price_list(site: Site, rules: RuleIndex, crawlers: tuple[ClaimedCrawler, ..
         case_sensitive=site.case_sensitive_paths,
         in_band_pricing=site.in_band_pricing,
         reader=None,
-        rules=public_rules(rules.rule_set, lambda name: name.casefold() in known),
+        rules=public_rules(shown, lambda name: name.casefold() in known),
+        complete=len(shown.rules) == len(rules.rule_set.rules),
     )
     return json.dumps({**price_list_claims(prices), "jws": "…"}, indent=2, ensure_ascii=False) + "\n"
 

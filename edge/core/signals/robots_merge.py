@@ -94,11 +94,15 @@ def _groups(robots: Robots, rules: RuleIndex, crawlers: Iterable[ClaimedCrawler]
     everybody = [*signals, *_block_lines(robots.lines_for("*"), for_all)]
     groups = [_group(["*"], everybody)] if everybody else []
     alike: dict[tuple[str, ...], list[str]] = {}
+    spoken_of = _Spoken(plain)
+    known: dict[tuple[object, ...], tuple[Scope[bool], ...]] = {}
     for crawler in crawlers:
-        if _AGENT.fullmatch(crawler.name) is None or not (crawler.kind in _NAMED or _is_spoken_of(crawler, plain)):
+        if _AGENT.fullmatch(crawler.name) is None or not (crawler.kind in _NAMED or spoken_of.names(crawler)):
             continue
-        proved = ClaimedCrawler(crawler.name, crawler.operator, crawler.kind, None, Rung.SIGNED)
-        blocked = _blocks(plain, patterns, [proved])
+        key = spoken_of.key(crawler)
+        if key not in known:
+            known[key] = _blocks(plain, patterns, [_proved(crawler)])
+        blocked = known[key]
         if blocked == for_all:
             continue
         lines = _lines_for(robots, crawler.name, blocked, signals)
@@ -107,17 +111,33 @@ def _groups(robots: Robots, rules: RuleIndex, crawlers: Iterable[ClaimedCrawler]
     return [*groups, *(_group(agents, lines) for lines, agents in alike.items())]
 
 
-def _is_spoken_of(crawler: ClaimedCrawler, rules: RuleIndex) -> bool:
-    """Whether a rule names the crawler, its operator or its kind."""
-    for rule in rules.rule_set.rules:
-        who = rule.who
-        if rule.enabled and (
-            (who.crawler or "").casefold() == crawler.name.casefold()
-            or (crawler.operator and (who.operator or "").casefold() == crawler.operator.casefold())
-            or who.kind is crawler.kind
-        ):
-            return True
-    return False
+class _Spoken:
+    """Which names, operators and kinds the rules speak of: crawlers of whom they say the same are judged once."""
+
+    def __init__(self, rules: RuleIndex) -> None:
+        whom = [rule.who for rule in rules.rule_set.rules if rule.enabled]
+        self._crawlers = {who.crawler.casefold() for who in whom if who.crawler}
+        self._operators = {who.operator.casefold() for who in whom if who.operator}
+        self._kinds = {who.kind for who in whom if who.kind}
+
+    def names(self, crawler: ClaimedCrawler) -> bool:
+        """Whether a rule names the crawler, its operator or its kind."""
+        name, operator, _ = self.key(crawler)
+        return name is not None or operator is not None or crawler.kind in self._kinds
+
+    def key(self, crawler: ClaimedCrawler) -> tuple[str | None, str | None, CrawlerKind]:
+        """What of a crawler can make a difference."""
+        name, operator = crawler.name.casefold(), crawler.operator.casefold()
+        return (
+            name if name in self._crawlers else None,
+            operator if operator in self._operators else None,
+            crawler.kind,
+        )
+
+
+def _proved(crawler: ClaimedCrawler) -> ClaimedCrawler:
+    """The same with the best proof there is."""
+    return ClaimedCrawler(crawler.name, crawler.operator, crawler.kind, None, Rung.SIGNED)
 
 
 def _lines_for(robots: Robots, agent: str, blocked: Sequence[Scope[bool]], signals: Sequence[str]) -> tuple[str, ...]:
@@ -160,14 +180,18 @@ def contradictions(robots: Robots, rules: RuleIndex, crawlers: Iterable[ClaimedC
     plain, _ = plain_rules(rules)
     found: dict[tuple[str, Money], list[str]] = {}
     readers = [crawler for crawler in crawlers if crawler.kind in _READING]
+    spoken_of = _Spoken(plain)
     patterns = [EVERYWHERE, *scope_patterns(plain)[0][:PATTERNS_MAX]]
     for pattern in patterns:
         if f"{pattern.removesuffix('$')}/" in patterns and pattern.endswith("$"):
             continue  # /a and what is below /a/ are one directory to a person
         sample = sample_of(pattern)
+        prices: dict[tuple[object, ...], Money | None] = {}
         for crawler in readers:
-            proved = ClaimedCrawler(crawler.name, crawler.operator, crawler.kind, None, Rung.SIGNED)
-            price = terms_of(plain.match(sample, None, proved, 0.0).rule).price
+            key = spoken_of.key(crawler)
+            if key not in prices:
+                prices[key] = terms_of(plain.match(sample, None, _proved(crawler), 0.0).rule).price
+            price = prices[key]
             if price is not None and not robots.allows(crawler.name, sample):
                 found.setdefault((pattern, price), []).append(crawler.name)
     return tuple(Contradiction(pattern, price, tuple(names)) for (pattern, price), names in found.items())

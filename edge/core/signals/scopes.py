@@ -99,13 +99,13 @@ def project(rules: RuleIndex) -> Projection:
 def plain_rules(rules: RuleIndex) -> tuple[RuleIndex, tuple[str, ...]]:
     """The same rules without those that hold only at some times or for some parameters, and a remark for each kind."""
     odd = [rule for rule in rules.rule_set.rules if rule.enabled and (rule.when is not None or rule.query is not None)]
+    if not odd:
+        return rules, ()
     kept = tuple(
         replace(rule, enabled=rule.enabled and rule.when is None and rule.query is None)
         for rule in rules.rule_set.rules
     )
     plain = compile_rules(replace(rules.rule_set, rules=kept), case_sensitive=rules.case_sensitive)
-    if not odd:
-        return plain, ()
     names = ", ".join(f"“{rule.name}”" for rule in odd[:3]) + (" and others" if len(odd) > 3 else "")
     return plain, (f"Only the price list can say what holds at some times or for some parameters: {names}.",)
 
@@ -159,6 +159,8 @@ def narrow(patterns: Iterable[str], says: Callable[[str], T]) -> tuple[Scope[T],
 
 
 def longest(scopes: Sequence[Scope[T]], path: str) -> T:
-    """What holds for a path: the word of the longest pattern that matches (RFC 9309 section 2.2.2)."""
-    fitting = [scope for scope in scopes if matches(scope.pattern, path)]
-    return max(fitting, key=lambda scope: len(scope.pattern)).says
+    """What holds for a path: the word of the longest pattern that matches (RFC 9309 section 2.2.2).
+
+    ``scopes`` are ordered by length, as ``narrow`` makes them.
+    """
+    return next(scope.says for scope in reversed(scopes) if matches(scope.pattern, path))
