@@ -140,6 +140,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_PUBLISHER}/months/{{month}}/report.jsonl", Need.EXPORT, months.download_json_lines),
     Route("GET", f"{_PUBLISHER}/months/{{month}}/report.xlsx", Need.EXPORT, months.download_workbook),
     Route("GET", f"{_PUBLISHER}/months/{{month}}/report.parquet", Need.EXPORT, months.download_parquet),
+    Route("GET", f"{_PUBLISHER}/months/{{month}}/report.zip", Need.EXPORT, months.download_all),
+    Route("POST", f"{_PUBLISHER}/months/{{month}}/verify", Need.EXPORT, months.verify),
     Route("GET", f"{_PUBLISHER}/months/{{month}}/report.pdf", Need.EXPORT, months.download_pdf),
     Route("GET", f"{_PUBLISHER}/webhooks", Need.SEE, webhooks.show),
     Route("POST", f"{_PUBLISHER}/webhooks", Need.EDIT, webhooks.send_own_again),

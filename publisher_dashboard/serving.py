@@ -150,6 +150,8 @@ def page_of_form(path: str) -> str:
             return f"/portal/{number}/tokens"
         case ["portal", number, "team", _]:
             return f"/portal/{number}/team"
+        case ["publishers", number, "months", month, "verify"]:
+            return f"/publishers/{number}/months/{month}"
         case ["operator", "months", month, _]:
             return f"/operator/months/{month}"
         case ["operator", "webhooks"] | ["publishers", _, "webhooks"]:

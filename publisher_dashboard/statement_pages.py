@@ -13,6 +13,7 @@ from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any, BinaryIO
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from starlette.background import BackgroundTask
 from starlette.responses import Response, StreamingResponse
@@ -21,6 +22,7 @@ from edge.core.month import InvalidMonth, Month
 from edge.core.report import CurrencyTotal, ReportMismatch, is_draft
 from edge.core.statement import Statement
 from edge.core.summary_files import summary_csv
+from edge.files.folder import write_folder
 from edge.files.formats import FORMATS, FormatUnfit, Sources
 from edge.files.needed import LibraryMissing
 from edge.files.tables import tables
@@ -38,6 +40,7 @@ from publisher_dashboard.visit import Visit
 MONTHS_SHOWN_MAX = 36
 PIECE_BYTES = 64 * 1024
 SUMMARY = "summary"
+NOT_INSTALLED = "This download is not installed here; ask the operator for it."
 DISAGREES = (
     "This statement does not agree with the books. Whoever runs this edge has to look; nothing is shown until then."
 )
@@ -133,16 +136,44 @@ def send_file(visit: Visit, part: Part, name: str) -> Response:
         raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE) from why
     except LibraryMissing as why:
         parts.close()
-        raise Turned(HTTPStatus.NOT_FOUND, "This download is not installed here; ask the operator for it.") from why
+        raise Turned(HTTPStatus.NOT_FOUND, NOT_INSTALLED) from why
     ending = "summary.csv" if name == SUMMARY else FORMATS[name].ending
-    headers = {
-        "content-disposition": f'attachment; filename="{_file_name(made, ending)}"',
-        "content-length": str(parts.tell()),
-    }
-    parts.seek(0)
     media_type = FORMATS["csv" if name == SUMMARY else name].media_type
+    return _answer(parts, _file_name(made, ending), media_type)
+
+
+def send_folder(visit: Visit, part: Part) -> Response:
+    """Every format of the statement with the manifest that pins them, as one ZIP file."""
+    month = month_of(visit)
+    parts = TemporaryFile()  # noqa: SIM115 - closed when the answer has gone
+    try:
+        with visit.desk.database.read() as connection, TemporaryDirectory(prefix="farebox-") as folder:
+            names = names_in(connection, month, Names.read(connection))
+            made = read_statement(connection, month, part, operator=visit.desk.operator_party, names=names)
+            fits = [name for name, form in FORMATS.items() if made.reader in form.readers]
+            write_folder(Path(folder), _sources(connection, names, made, part), fits)
+            with ZipFile(parts, "w", ZIP_DEFLATED) as archive:
+                for file in sorted(Path(folder).iterdir()):
+                    archive.write(file, file.name)
+    except LibraryMissing as why:
+        parts.close()
+        raise Turned(HTTPStatus.NOT_FOUND, NOT_INSTALLED) from why
+    return _answer(parts, _file_name(made, "zip"), "application/zip")
+
+
+def _answer(parts: BinaryIO, name: str, media_type: str) -> Response:
+    headers = {"content-disposition": f'attachment; filename="{name}"', "content-length": str(parts.tell())}
+    parts.seek(0)
     return StreamingResponse(
         _pieces(parts), media_type=media_type, headers=headers, background=BackgroundTask(parts.close)
+    )
+
+
+def _sources(connection: Connection, names: Names, made: Statement, part: Part) -> Sources:
+    return Sources(
+        made,
+        lambda: charges_by_day(connection, names, made.month, part),
+        lambda: transfers_by_day(connection, names, made.month),
     )
 
 
@@ -155,12 +186,7 @@ def _write(visit: Visit, month: Month, part: Part, name: str, parts: BinaryIO) -
             parts.write(summary_csv(made)[0])
             return made
         FORMATS[name].check(made)
-        sources = Sources(
-            made,
-            lambda: charges_by_day(connection, names, month, part),
-            lambda: transfers_by_day(connection, names, month),
-        )
-        FORMATS[name].write(sources, parts, Path(scratch))
+        FORMATS[name].write(_sources(connection, names, made, part), parts, Path(scratch))
         return made
 
 

@@ -5,12 +5,25 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from edge.core.month import Month
+from edge.store.accounts import publisher_balances
+from edge.store.books_tasks import find_task
+from edge.store.closed_months import find_closed
 from edge.store.earnings import first_page_at
 from edge.store.month_reading import Part
 from edge.store.publishers import list_publishers
+from publisher_dashboard.books_work import Work, start_verify, verify_name
 from publisher_dashboard.rendering import at
-from publisher_dashboard.statement_pages import SUMMARY, month_lines, send_file, show_statement
-from publisher_dashboard.visit import Visit
+from publisher_dashboard.statement_pages import (
+    SUMMARY,
+    month_lines,
+    month_of,
+    send_file,
+    send_folder,
+    show_statement,
+)
+from publisher_dashboard.visit import Need, Visit
+
+FRESH_MICROS = 600 * 1_000_000
 
 
 def show(visit: Visit) -> Response:
@@ -22,13 +35,36 @@ def show(visit: Visit) -> Response:
         shared = any(
             one.share_ppm for one in list_publishers(connection) if one.publisher_id == visit.publisher.publisher_id
         )
+        owed = publisher_balances(connection, visit.publisher.publisher_id)
     ends = at(Month.of(visit.now_micros).end_micros)
-    return visit.render("months.html", months=lines, shared=shared, ends=f"{ends.day} {ends:%B %Y}, 00:00 UTC")
+    return visit.render(
+        "months.html", months=lines, shared=shared, owed=owed, ends=f"{ends.day} {ends:%B %Y}, 00:00 UTC"
+    )
 
 
 def show_one(visit: Visit) -> Response:
-    """One month's statement: figures, lines, and what it lists beside them."""
-    return show_statement(visit, _part(visit), "month.html")
+    """One month's statement: figures, lines, and what it lists beside them; and how its last check ended."""
+    with visit.desk.database.read() as connection:
+        check = find_task(connection, verify_name(month_of(visit)))
+    can_verify = visit.desk.books is not None and visit.may(Need.EXPORT)
+    return show_statement(visit, _part(visit), "month.html", check=check, can_verify=can_verify)
+
+
+def verify(visit: Visit) -> Response:
+    """Begin to hold a closed month against its entries; one that was checked a moment ago is not checked again."""
+    month, desk = month_of(visit), visit.desk
+    with desk.database.read() as connection:
+        closed, last = find_closed(connection, month), find_task(connection, verify_name(month))
+    is_fresh = last is not None and last.state == "done" and visit.now_micros - last.seen_at_micros < FRESH_MICROS
+    if closed is not None and desk.books is not None and not is_fresh:
+        work = Work(desk.database, desk.books, desk.operator_party, visit.person.email, desk.clock)
+        start_verify(work, month, desk.later)
+    return visit.go(visit.publisher_path("months", month.label))
+
+
+def download_all(visit: Visit) -> Response:
+    """Every format with the manifest that pins them."""
+    return send_folder(visit, _part(visit))
 
 
 def download_csv(visit: Visit) -> Response:

@@ -15,13 +15,13 @@ from edge.store.month_totals import first_entry_at
 from publisher_dashboard.acts import Act, Question, ask_sure, is_sure
 from publisher_dashboard.books_work import Work, close_name, start_close, start_verify, verify_name
 from publisher_dashboard.rendering import month_name
-from publisher_dashboard.statement_pages import month_lines, month_of, send_file, show_statement
+from publisher_dashboard.statement_pages import month_lines, month_of, send_file, send_folder, show_statement
 from publisher_dashboard.visit import Visit
 
 LIST = "/operator/months"
 FILES = (
     ("pdf", "PDF"), ("xlsx", "Excel"), ("csv", "CSV"), ("summary", "Summary CSV"), ("jsonl", "JSON Lines"),
-    ("parquet", "Parquet"), ("focus", "FOCUS"), ("beancount", "Beancount"),
+    ("parquet", "Parquet"), ("focus", "FOCUS"), ("beancount", "Beancount"), ("zip", "All, with manifest"),
 )  # fmt: skip
 
 
@@ -63,7 +63,8 @@ def show_one(visit: Visit) -> Response:
 
 def download(visit: Visit) -> Response:
     """The operator's statement in one format."""
-    return send_file(visit, WHOLE, str(visit.request.path_params["name"]))
+    name = str(visit.request.path_params["name"])
+    return send_folder(visit, WHOLE) if name == "zip" else send_file(visit, WHOLE, name)
 
 
 def close(visit: Visit) -> Response:

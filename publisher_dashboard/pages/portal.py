@@ -31,7 +31,7 @@ from publisher_dashboard.auth import NOT_HERE, Turned
 from publisher_dashboard.charge_pages import STATES, Reach, download_list, show_charge, show_list
 from publisher_dashboard.chart import draw
 from publisher_dashboard.rendering import month_name
-from publisher_dashboard.statement_pages import month_lines, send_file, show_statement
+from publisher_dashboard.statement_pages import month_lines, send_file, send_folder, show_statement
 from publisher_dashboard.views.crawler_account import crawler_account, directory_state
 from publisher_dashboard.views.portal import portal_overview, site_prices
 from publisher_dashboard.visit import Need, Visit
@@ -40,7 +40,7 @@ DAY_MICROS = 86_400_000_000
 SITES_SEARCHED_MAX = 200
 FILES = (
     ("pdf", "PDF"), ("xlsx", "Excel"), ("csv", "CSV"), ("summary", "Summary CSV"), ("jsonl", "JSON Lines"),
-    ("parquet", "Parquet"), ("focus", "FOCUS"),
+    ("parquet", "Parquet"), ("focus", "FOCUS"), ("zip", "All, with manifest"),
 )  # fmt: skip
 
 
@@ -96,7 +96,8 @@ def month(visit: Visit) -> Response:
 
 def month_file(visit: Visit) -> Response:
     """The statement in one format."""
-    return send_file(visit, _part(visit), str(visit.request.path_params["name"]))
+    name = str(visit.request.path_params["name"])
+    return send_folder(visit, _part(visit)) if name == "zip" else send_file(visit, _part(visit), name)
 
 
 # What the team may change

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
+import zipfile
 from pathlib import Path
 
 import orjson
@@ -19,7 +21,9 @@ from edge.core.month import Month
 from edge.core.report import fold
 from edge.core.statement import Party
 from edge.store.account_rows import find_account, publisher_account
+from edge.store.accounts import publisher_balances
 from edge.store.batch_writer import BatchWriter
+from edge.store.books_tasks import find_task
 from edge.store.month_close import Closer, close_month
 from edge.store.publishers import set_share
 from edge.store.service_keys import load_service_keys
@@ -171,3 +175,57 @@ def give_pages(house: House, number: int) -> None:
     hand = BatchWriter(house.database, "test", clock=lambda: Month.parse("2026-10").start_micros)
     hand.write([Post(order) for order in orders])
     hand.close()
+
+
+def close_september(house: House, folder: Path) -> None:
+    month = Month(2026, 9)
+    keys = load_service_keys(folder)
+    close_month(
+        house.database, month, Closer(Party("harbour", None, ()), "tests", keys, month.end_micros + 86_400_000_000)
+    )
+
+
+def test_a_publisher_verifies_a_closed_month_and_hears_nothing_of_others(quick_house: House, tmp_path: Path) -> None:
+    close_september(quick_house, tmp_path)
+    billing = quick_house.signed_in("billing@harbour.example")
+    assert "Verify September 2026" in billing.get(f"{BASE}/2026-09").text
+    assert billing.post(f"{BASE}/2026-09/verify").headers["location"] == f"{BASE}/2026-09"
+    assert "It holds." in billing.get(f"{BASE}/2026-09").text
+    with quick_house.database.write() as connection:
+        connection.exec_driver_sql("DROP TRIGGER month_fee_no_update")
+        connection.exec_driver_sql("DROP TRIGGER month_close_no_update")
+        connection.exec_driver_sql("UPDATE month_close SET manifest = replace(manifest, 'P1', 'P9')")
+    quick_house.clock.pass_minutes(11)
+    billing.sign_in("billing@harbour.example")
+    billing.post(f"{BASE}/2026-09/verify")
+    page = billing.get(f"{BASE}/2026-09").text
+    assert "It could not be confirmed." in page
+    assert "manifest" not in page.replace("All, with manifest", "").replace("stands in its manifest", "")
+    viewer = quick_house.signed_in("viewer@harbour.example")
+    assert viewer.post(f"{BASE}/2026-09/verify").status_code == 403
+    assert "Verify September" not in viewer.get(f"{BASE}/2026-09").text
+
+
+def test_an_open_month_is_not_verified(quick_house: House) -> None:
+    owner = quick_house.signed_in()
+    owner.post(f"{BASE}/2026-10/verify")
+    with quick_house.database.read() as connection:
+        assert find_task(connection, "verify 2026-10") is None
+
+
+def test_all_files_of_a_month_come_with_the_manifest_that_pins_them(quick_house: House) -> None:
+    answer = quick_house.signed_in().get(f"{BASE}/2026-10/report.zip")
+    assert answer.headers["content-disposition"] == 'attachment; filename="farebox-2026-10-draft.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        names = set(archive.namelist())
+        [stated] = [name for name in names if name.startswith("manifest")]
+        files = orjson.loads(archive.read(stated))["files"]
+        assert set(files) == names - {stated}
+        for name, file in files.items():
+            assert hashlib.sha256(archive.read(name)).hexdigest() == file["sha256"]
+
+
+def test_what_is_owed_now_is_the_balance_of_the_account(house: House) -> None:
+    with house.database.read() as connection:
+        [owed] = publisher_balances(connection, 1)
+    assert money(owed.balance_micros, "USD") in house.signed_in().get(BASE).text
