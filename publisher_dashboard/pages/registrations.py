@@ -3,7 +3,7 @@
 Rules of this file
 - What the operator saw is what is decided: name, operator and kind go with the form, because whoever asks may change
   its wish until then.
-- An account that is opened here is prepaid and empty. Credit is given by ``farebox account``, with author and reason.
+- An account that is opened here is prepaid and empty. Credit is given on the crawler's page, with author and reason.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def approve(visit: Visit) -> Response:
             )
     except StoreProblem as wrong:
         return _refused(visit, asked, wrong)
-    return visit.go(f"/operator/crawlers/{done.crawler_id}", "registered")
+    return visit.go(f"{LIST}/{done.number}", "registered")
 
 
 def reject(visit: Visit) -> Response:

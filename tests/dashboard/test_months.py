@@ -179,10 +179,8 @@ def give_pages(house: House, number: int) -> None:
 
 def close_september(house: House, folder: Path) -> None:
     month = Month(2026, 9)
-    keys = load_service_keys(folder)
-    close_month(
-        house.database, month, Closer(Party("harbour", None, ()), "tests", keys, month.end_micros + 86_400_000_000)
-    )
+    who = Closer(Party("harbour", None, ()), "tests", load_service_keys(folder), month.end_micros + 86_400_000_000)
+    close_month(house.database, month, who)
 
 
 def test_a_publisher_verifies_a_closed_month_and_hears_nothing_of_others(quick_house: House, tmp_path: Path) -> None:

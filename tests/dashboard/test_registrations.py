@@ -62,7 +62,7 @@ def test_an_approved_crawler_has_an_empty_prepaid_account_and_the_decision_bears
     with house.database.read() as connection:
         made = find_crawler(connection, "NewBot")
         [account] = show(connection, made.crawler_id)
-    assert answer.headers["location"] == f"/operator/crawlers/{made.crawler_id}?said=registered"
+    assert answer.headers["location"] == "/operator/registrations/1?said=registered"
     assert (account.currency, account.terms, account.balance_micros, account.floor_micros) == ("USD", "prepaid", 0, 0)
     found = kept(house)
     assert (found.state, found.decided_by, found.reason) == ("approved", EMAIL, "we spoke")
