@@ -3,7 +3,8 @@
 Rules of this file
 
 - ``decide()`` has found that the address is one that this site publishes, before a request gets here.
-- Who signs the question for prices gets a list of its own, for no cache but its own; anybody else the public one.
+- Who signs the question for prices, for this address and just now, gets a list of its own, for no cache but its own;
+  anybody else the public one. A signature that was made for another page opens nobody's terms.
 - Addresses are counted, so that making documents costs a stranger more than it costs us.
 """
 
@@ -17,10 +18,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from edge.core.identity import STRANGER, Identity, SignedCrawler, TokenCrawler
+from edge.core.identity import STRANGER, Identity, Payer, SignedCrawler, TokenCrawler
 from edge.core.policy import Policy, SitePolicy
 from edge.core.request import CrawlRequest
 from edge.core.signals.published import PATHS, Signal
+from edge.core.web_bot_auth import charge_freshness, covers_target
 from edge.proxy.leaky_buckets import LeakyBuckets
 from edge.proxy.own_robots import OwnRobots, OwnRobotsFiles
 from edge.proxy.signal_documents import Document, SignalDocuments
@@ -48,9 +50,7 @@ def signal_routes(desk: SignalDesk) -> APIRouter:
 
     async def prices(request: Request) -> Response:
         crawl, site = _asked(desk, request)
-        who = desk.identify(crawl)
-        known = isinstance(who, SignedCrawler | TokenCrawler) and who.crawler.crawler_id != STRANGER
-        payer = who if known and isinstance(who, SignedCrawler | TokenCrawler) else None
+        payer = _payer(desk.identify(crawl), desk.clock())
         document = await run_in_threadpool(desk.documents.price_list, site, payer)
         control = f"public, max-age={CACHE_SECONDS}" if payer is None else f"private, max-age={CACHE_SECONDS}"
         return _answer(crawl, document, {"cache-control": control, "vary": VARY_OF_PRICES})
@@ -74,6 +74,18 @@ def signal_routes(desk: SignalDesk) -> APIRouter:
     for signal, page in pages.items():
         router.add_api_route(PATHS[signal], page, methods=["GET", "HEAD"])
     return router
+
+
+def _payer(who: Identity, now: float) -> Payer | None:
+    """Who may read terms of its own: a registered crawler that means this very question, now."""
+    match who:
+        case TokenCrawler():
+            return who
+        case SignedCrawler(expired=None) if who.crawler.crawler_id != STRANGER:
+            is_meant = charge_freshness(who.proof, now) is None and covers_target(who.proof)
+            return who if is_meant else None
+        case _:
+            return None
 
 
 def base_of(crawl: CrawlRequest) -> str:

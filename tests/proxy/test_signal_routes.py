@@ -73,6 +73,23 @@ def test_nobody_reads_anothers_terms(edge: EdgeUnderTest) -> None:
     assert price_list(edge, anybodys).reader is None
 
 
+@pytest.mark.parametrize(
+    "signed",
+    [
+        lambda: RICH.signed(PRICES, covered=("@authority", "signature-agent")),
+        lambda: RICH.signed(PRICES, created=NOW - 400),
+        lambda: RICH.signed(PRICES, created=NOW - 100).replace(b"signature: sig1=:", b"signature: sig1=:AAAA"),
+    ],
+    ids=["for any page", "long ago", "forged"],
+)
+def test_a_signature_that_does_not_mean_this_question_opens_no_terms(
+    edge: EdgeUnderTest, signed: Callable[[], bytes]
+) -> None:
+    answer = edge.ask(signed())
+    assert answer.fields["cache-control"] == "public, max-age=300"
+    assert price_list(edge, answer).reader is None
+
+
 def test_the_documents_need_no_money_and_no_origin(edge: EdgeUnderTest) -> None:
     for signal, path in PATHS.items():
         answer = edge.ask(claimed(path))
