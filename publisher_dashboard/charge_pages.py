@@ -61,6 +61,8 @@ CSV_COLUMNS = (
     "currency", "price", "earned", "earned_micros", "request_id",
 )  # fmt: skip
 _CURSOR = re.compile(r"[0-9]{1,18}-[0-9]{1,9}-[0-9]{1,18}")
+NOBODY = -1
+"""The number of a site or crawler that is not there: it matches nothing, rather than everything."""
 _RULES_OFFERED_MAX = 500
 _SITES_READ_MAX = 50
 _FILTERS = ("site", "crawler", "rule", "from", "to")
@@ -105,11 +107,14 @@ def show_list(visit: Visit, reach: Reach) -> Response:
     """The table, its sum, and the way to the next page."""
     narrowing, sites, crawlers = _narrow(visit, reach)
     cursor = visit.query("after") if _CURSOR.fullmatch(visit.query("after")) else None
+    # Of a site or crawler that is not known there is nothing, and nothing needs to be read to know that.
+    unknown = NOBODY in (narrowing.filter.site_id, narrowing.filter.crawler_id)
     with visit.desk.database.read() as connection:
         # With a day that is none nothing is listed or summed: it would look like the answer to another question.
-        page = ChargePage((), None) if narrowing.errors else list_charges(connection, narrowing.filter, cursor)
+        nothing = unknown or bool(narrowing.errors)
+        page = ChargePage((), None) if nothing else list_charges(connection, narrowing.filter, cursor)
         summed = not narrowing.errors and (reach.side != "operator" or narrowing.filter.since_micros is not None)
-        sums = sum_charges(connection, narrowing.filter) if summed else []
+        sums = sum_charges(connection, narrowing.filter) if summed and not unknown else []
         lives = [live_version(connection, one.site_id) for one in sites[:_SITES_READ_MAX]]
     path = reach.path
     following = urlencode({"after": page.next_cursor}) if page.next_cursor else ""
@@ -200,7 +205,7 @@ def _narrow(visit: Visit, reach: Reach) -> tuple[Narrowing, list[Site], list[str
     hosts = {one.host: one.site_id for one in sites}
     narrowed = ChargeFilter(
         publisher_ids=reach.publisher_ids,
-        site_id=hosts.get(form["site"], -1) if form["site"] else None,
+        site_id=hosts.get(form["site"], NOBODY) if form["site"] else None,
         crawler_id=_crawler(reach, form["crawler"], crawlers),
         since_micros=since,
         until_micros=until,
@@ -213,7 +218,7 @@ def _crawler(reach: Reach, wanted: str, crawlers: Mapping[str, int]) -> int | No
     """Whose charges; a crawler's team asks for its own whatever the address says."""
     if reach.crawler_id is not None:
         return reach.crawler_id
-    return crawlers.get(wanted, -1) if wanted else None
+    return crawlers.get(wanted, NOBODY) if wanted else None
 
 
 def _rule_names(lives: Iterable[RuleSet]) -> list[str]:

@@ -10,9 +10,9 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
-from sqlalchemy import ColumnElement, Connection, case, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal_column, select, union_all
 
 from edge.core.ledger import EntryKind
 from edge.store.earned_days import DAY_MICROS, summed_until
@@ -20,7 +20,12 @@ from edge.store.entries import ChargeFilter, charges_query, filter_conditions
 from edge.store.tables import entry, opened_day
 
 _AT_ONCE = (EntryKind.POST.value, EntryKind.GRANT.value)
-_FOLLOWS = (EntryKind.SUSPEND.value, EntryKind.REVERSE.value, EntryKind.WITHDRAW.value)
+# As text, and not as parameters: only so are the indexes of these kinds found.
+_FOLLOWS = tuple(
+    entry.c.kind == literal_column(f"'{kind.value}'")
+    for kind in (EntryKind.SUSPEND, EntryKind.REVERSE, EntryKind.WITHDRAW)
+)
+_IS_HOLD = entry.c.kind == literal_column(f"'{EntryKind.HOLD.value}'")
 _POSTED = case((entry.c.kind == EntryKind.POST.value, 1), else_=0)
 
 
@@ -46,15 +51,18 @@ _Sums = dict[str, dict[str, int]]
 
 def sum_charges(connection: Connection, narrowed: ChargeFilter) -> list[ChargeSum]:
     """The sums of a filter by currency, in the order of their names."""
-    later = union_all(*(select(entry.c.key).where(entry.c.kind == kind, *_since(narrowed)) for kind in _FOLLOWS))
+    # What follows a charge is not recorded before it; whether it is after the filter's end does not matter.
+    after_begin = entry.c.recorded_at_micros + 0 >= (narrowed.since_micros or 0)
+    later = union_all(*(select(entry.c.key).where(kind, after_begin) for kind in _FOLLOWS))
     followed = entry.c.kind.in_(_AT_ONCE) & entry.c.key.in_(later)
     sums: _Sums = {}
     _add(sums, _as_opened_by_day(connection, narrowed))
     for part in _outside_days(connection, narrowed):
         _add(sums, _as_opened(connection, narrowed, part & entry.c.kind.in_(_AT_ONCE)))
-    _add(sums, _as_opened(connection, narrowed, followed), -1)
+    few = followed & and_(*_in_time(narrowed))
+    _add(sums, _as_opened(connection, _without_time(narrowed), few), -1)
     _add(sums, _as_they_stand(connection, narrowed, followed))
-    _add(sums, _as_they_stand(connection, narrowed, entry.c.kind == EntryKind.HOLD.value))
+    _add(sums, _as_they_stand(connection, narrowed, _IS_HOLD))
     return [ChargeSum(currency, **numbers) for currency, numbers in sorted(sums.items())]
 
 
@@ -111,7 +119,7 @@ def _as_they_stand(
     connection: Connection, narrowed: ChargeFilter, which: ColumnElement[bool]
 ) -> Iterator[tuple[str, dict[str, int]]]:
     """Charges with all that followed."""
-    found = charges_query(narrowed).where(which).subquery()
+    found = charges_query(_without_time(narrowed)).where(which, *_in_time(narrowed)).subquery()
     given_back = found.c.reversed_at.is_not(None)
     waits = ~given_back & found.c.suspended_at.is_not(None) & found.c.released_at.is_(None)
     paid = (found.c.kind == EntryKind.POST.value) | (found.c.resolved_as == EntryKind.SETTLE.value)
@@ -129,10 +137,16 @@ def _as_they_stand(
         yield currency, {name: int(number) for name, number in zip(numbers, sums, strict=True)}
 
 
-def _since(narrowed: ChargeFilter) -> Iterator[ColumnElement[bool]]:
-    """What follows a charge is not recorded before it."""
-    if narrowed.since_micros is not None:
-        yield entry.c.recorded_at_micros >= narrowed.since_micros
+def _without_time(narrowed: ChargeFilter) -> ChargeFilter:
+    return replace(narrowed, since_micros=None, until_micros=None)
+
+
+def _in_time(narrowed: ChargeFilter) -> Iterator[ColumnElement[bool]]:
+    """The filter's time, said so that no database goes along the index of times: what is looked for are a few keys."""
+    recorded = entry.c.recorded_at_micros + 0
+    yield recorded >= (narrowed.since_micros or 0)
+    if narrowed.until_micros is not None:
+        yield recorded < narrowed.until_micros
 
 
 def _add(sums: _Sums, found: Iterator[tuple[str, dict[str, int]]], sign: int = 1) -> None:

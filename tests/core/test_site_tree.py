@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from itertools import pairwise
 
 import pytest
@@ -30,6 +31,17 @@ def test_a_path_is_its_steps(path: str, expected: list[tuple[str, str]]) -> None
 def test_each_step_lies_in_the_one_before() -> None:
     found = steps("/articles/opinion/2026/x")
     assert all(parent + step == following for (parent, step), (following, _) in pairwise(found))
+
+
+def test_the_step_below_a_part_is_the_one_among_its_steps() -> None:
+    chance = random.Random(4)
+    parts = ["/", "/a/", "/a/b/", "/b/"]
+    for _ in range(3000):
+        path = "/" + "".join(chance.choice("ab//") for _ in range(chance.randrange(9)))
+        path += chance.choice(("", "x" * STEP_CHARACTERS_MAX, "/" + "x" * (STEP_CHARACTERS_MAX + 1)))
+        for under in parts:
+            among = next((step for parent, step in steps(path) if parent == under), None)
+            assert child_of(path, under) == among, (path, under)
 
 
 def test_the_step_below_a_part_is_found() -> None:
