@@ -23,10 +23,21 @@ from edge.store.passwords import Busy
 from edge.store.people import does_operate, memberships
 from publisher_dashboard.auth import SignInFirst, Turned, admit, cookie_name, find_current, find_own_site
 from publisher_dashboard.browser_safety import page_before
+from publisher_dashboard.views.find import find, words_of
 from publisher_dashboard.visit import Desk, Need, Visit
 
 FORM_BYTES_MAX = 64 * 1024
 FORM_FIELDS_MAX = 200
+
+MEANT_MAX = 5
+_HELP: Mapping[HTTPStatus, str] = {
+    HTTPStatus.NOT_FOUND: "It may have been renamed or taken out, or it belongs to another publisher.",
+    HTTPStatus.FORBIDDEN: "An owner of the publisher can give you another role, on the Team page.",
+    HTTPStatus.BAD_REQUEST: "Nothing was changed. Go back, put it right, and send it again.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Nothing was changed. Wait a few seconds, then try again.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Nothing was changed.",
+}
+"""What to do about it, where there is something."""
 
 Page = Callable[[Visit], Response]
 
@@ -103,7 +114,19 @@ def _turned_away(desk: Desk, request: Request, status: HTTPStatus, why: str, bac
         visit = replace(
             visit, session=session, memberships=own, membership=membership, site=site, operates=operates, teams=teams
         )
-    return visit.render("turned_away.html", status, what=status, why=why, back=back)
+    words = words_of(request.url.path) if status is HTTPStatus.NOT_FOUND and session is not None else ""
+    with desk.database.read() as connection:
+        found = find(connection, words, visit.memberships, visit.links())[:MEANT_MAX]
+    return visit.render(
+        "turned_away.html",
+        status,
+        what=status,
+        why=why,
+        back=back,
+        help=_HELP.get(status, ""),
+        words=words,
+        found=found,
+    )
 
 
 def _to_sign_in(desk: Desk, request: Request) -> Response:

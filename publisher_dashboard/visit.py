@@ -35,7 +35,7 @@ from publisher_dashboard.backtest_jobs import BacktestJobs
 from publisher_dashboard.books_work import Books, Later, in_a_thread
 from publisher_dashboard.browser_safety import Address
 from publisher_dashboard.estimates import Estimates
-from publisher_dashboard.navigation import Here, Navigation
+from publisher_dashboard.navigation import Here, Links, Navigation
 from publisher_dashboard.own_documents import OwnDocuments, unreachable
 from publisher_dashboard.rendering import Rendering
 from publisher_dashboard.sample import is_sample
@@ -257,6 +257,13 @@ class Visit:
         if self.team is not None:
             return need in TEAM_GRANTS[self.team.role]
         return self.membership is not None and need in GRANTS[self.membership.role]
+
+    def links(self) -> tuple[Links, ...]:
+        """Every entry of the side column that this person has, whichever page this is."""
+        publisher = self.memberships[0].publisher_id if self.memberships else None
+        crawler = self.teams[0].crawler_id if self.teams else None
+        here = Here("", publisher_id=publisher, operates=self.operates, crawler_id=crawler)
+        return self.desk.navigation.links(here)
 
     def render(self, template: str, status: int = HTTPStatus.OK, **context: Any) -> Response:
         """The page, inside its frame."""

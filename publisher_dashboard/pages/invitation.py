@@ -52,7 +52,7 @@ def join(visit: Visit) -> Response:
     """Join as the one who is signed in."""
     found = _look(visit)
     if found is None:
-        return visit.render("turned_away.html", HTTPStatus.GONE, what=HTTPStatus.GONE, why=_GONE, back=None)
+        return visit.render("turned_away.html", HTTPStatus.GONE, what=HTTPStatus.GONE, why=_GONE, back=None, help="")
     if found.email != visit.person.email:
         raise Turned(HTTPStatus.FORBIDDEN, NOT_HERE)
     with visit.desk.database.write() as connection:

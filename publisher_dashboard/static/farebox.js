@@ -14,7 +14,7 @@
   const follow = (link) => { if (link) link.click(); return link !== null; };
 
   function search() {
-    const box = document.querySelector("main [data-search], main input[type=search], [data-search]");
+    const box = document.querySelector("main [data-search]") || document.querySelector("[data-search]");
     const menu = box && box.closest("[popover]");
     if (menu && !box.checkVisibility()) menu.showPopover();
     if (box) { box.focus(); box.select(); }

@@ -175,6 +175,8 @@ SCREENS: tuple[Screen, ...] = (
     Screen(f"{_TEAM}/team", f"{_BOT}/team", "portal-team", "Crawler: team", CRAWLER_TEAM),
     Screen(f"{_TEAM}/invite", f"{_BOT}/invite", who=CRAWLER_TEAM),
     # One's own, and what is not there
+    Screen("/find", "/find?q=re", "find", "Find"),
+    Screen("/find", "/find?q=nothing+such"),
     Screen("/account", "/account", "account", "Account"),
     Screen("/account/security", "/account/security", "account-security", "How one signs in"),
     Screen("", "/nothing", "not-found", "A page that is not there", status=404),
