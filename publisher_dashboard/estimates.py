@@ -20,9 +20,10 @@ import structlog
 
 from edge.core.address_book import AddressBook, FeedCopy, Sources
 from edge.core.identity import ClaimedCrawler
-from edge.core.log_estimate import Estimator, estimated_site
+from edge.core.log_estimate import Estimator, estimated_site, owner_of
 from edge.core.log_reading import Readings, UnreadableLog, read_log
 from edge.core.log_result import LogEstimate, result_of
+from edge.core.policy import nobodys
 from edge.core.rule_index import compile_rules
 from edge.core.rules import RuleSet
 
@@ -175,11 +176,12 @@ def estimate_log(
     progress: Progress,
     classify: Callable[[str], ClaimedCrawler | None],
     sources: Sources,
+    named: Callable[[str], ClaimedCrawler | None] = nobodys,
 ) -> LogEstimate:
-    """Read a log from where it stands to its end; raises ``UnreadableLog``."""
+    """Read a log from where it stands to its end; ``named`` is the catalogue's. Raises ``UnreadableLog``."""
     site = estimated_site(compile_rules(task.rules, case_sensitive=task.case_sensitive), task.currency, task.host)
     book = AddressBook(sources.feeds, task.copies)
-    work = Estimator(site, classify, book.weigh, own_host_only=task.own_host_only)
+    work = Estimator(site, classify, book.weigh, owner_of(book, named), own_host_only=task.own_host_only)
     readings = Readings()
     for block in read_log(_chunks(log, progress), readings, task.unpacked_bytes_max):
         work.read(block)

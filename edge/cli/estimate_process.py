@@ -82,10 +82,15 @@ def main(said: int) -> None:
         document = orjson.loads(file.read())
     own = load_own_catalogue(Path(document.pop("catalogue_file")) if document["catalogue_file"] else None)
     document.pop("catalogue_file", None)
-    task = _from_document(document)
+    task, catalogue = _from_document(document), own.catalogue()
     try:
         found = estimate_log(
-            task, sys.stdin.buffer, lambda read: _say({"read": read}), own.catalogue().classify, own.sources()
+            task,
+            sys.stdin.buffer,
+            lambda read: _say({"read": read}),
+            catalogue.classify,
+            own.sources(),
+            catalogue.named,
         )
     except UnreadableLog as why:
         _say({"problem": str(why)})

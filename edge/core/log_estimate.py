@@ -13,10 +13,11 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, assert_never
 
 from edge.core.access_log import LogLine
+from edge.core.address_book import AddressBook
 from edge.core.billable import is_billable
 from edge.core.decision import Admit, AskOrigin, Charge, Decision, DemandPayment, Refuse, decide
 from edge.core.identity import ClaimedCrawler, CrawlerKind, Rung
@@ -127,6 +128,7 @@ class Sums:
 
 
 Classify = Callable[[str], ClaimedCrawler | None]
+Owner = Callable[[str], ClaimedCrawler | None]
 Prove = Callable[[str, str], Rung]
 
 
@@ -134,7 +136,8 @@ class Estimator:
     """Counts the lines of a log under one site's rules; ``sums`` is right after ``settle``.
 
     With ``own_host_only`` lines that name another host are counted and left out. ``prove`` says how far an address
-    bears out a name of the catalogue.
+    bears out a name of the catalogue, ``owner`` who comes from an address that one crawler alone publishes, whatever it
+    calls itself.
     """
 
     def __init__(
@@ -142,17 +145,19 @@ class Estimator:
         site: SitePolicy,
         classify: Classify,
         prove: Prove = nothing_proved,
+        owner: Owner | None = None,
         *,
         own_host_only: bool = False,
     ) -> None:
         self.sums = Sums()
         self._site = site
-        self._classify, self._prove = classify, prove
+        self._classify, self._prove, self._owner = classify, prove, owner
         self._policy = Policy(0, {site.host: site}, {}, {}, {})
         self._own_host_only = own_host_only
         self._timed = any(rule.when is not None for rule in site.rules.rule_set)
         self._claims: list[ClaimedCrawler] = []
         self._agents: dict[str, int] = {}
+        self._owned: dict[str, int] = {}
         self._listed: dict[tuple[str, str], Rung] = {}
         self._waiting: dict[Question, int] = {}
 
@@ -169,7 +174,11 @@ class Estimator:
                 sums.not_requests += 1
             elif line.user_agent is None:
                 sums.without_agent += 1
-            elif (claim := self._claim(line.user_agent)) == _BROWSER and not line.signs and line.offer is None:
+            elif (
+                (claim := self._claim_of(line.user_agent, line.address)) == _BROWSER
+                and not line.signs
+                and line.offer is None
+            ):
                 sums.people += 1
             else:
                 question = self._question(line, claim)
@@ -190,6 +199,20 @@ class Estimator:
             sums.first_second = second
         if sums.last_second is None or second > sums.last_second:
             sums.last_second = second
+
+    def _claim_of(self, user_agent: str, address: str) -> int:
+        """The place of who asks: what the user agent claims, or whose address it is where it says no name."""
+        claim = self._claim(user_agent)
+        if self._owner is None or (claim != _BROWSER and self._claims[claim].name):
+            return claim
+        place = self._owned.get(address)
+        if place is None:
+            owner = self._owner(address)
+            place = _BROWSER if owner is None else self._place_of(owner)
+            if len(self._owned) >= AGENTS_MAX:
+                self._owned.clear()
+            self._owned[address] = place
+        return claim if place == _BROWSER else place
 
     def _claim(self, user_agent: str) -> int:
         """The place of what a user agent claims. Read once, because the slow ones take 0.4 ms and more."""
@@ -273,6 +296,17 @@ class Estimator:
             peer="",
             request_id="estimate",
         )
+
+
+def owner_of(book: AddressBook, named: Classify) -> Owner:
+    """Who comes from an address that one crawler alone publishes, as the gate sees it; ``named`` is the catalogue's."""
+
+    def owner(address: str) -> ClaimedCrawler | None:
+        name = book.owner(address)
+        known = None if name is None else named(name)
+        return None if known is None else replace(known, rung=Rung.ADDRESS)
+
+    return owner
 
 
 def estimated_site(rules: RuleIndex, currency: str, host: str = "log.example") -> SitePolicy:

@@ -10,9 +10,10 @@ import pytest
 
 from edge.core import log_estimate
 from edge.core.access_log import LogLine
+from edge.core.address_book import AddressBook, Feed, FeedCopy
 from edge.core.catalogue import Catalogue
 from edge.core.identity import CrawlerKind, Rung
-from edge.core.log_estimate import Estimator, estimated_site, total
+from edge.core.log_estimate import Estimator, estimated_site, owner_of, total
 from edge.core.log_reading import Readings
 from edge.core.log_result import LogEstimate, from_document, result_of, to_document
 from edge.core.money import Money
@@ -97,6 +98,20 @@ def test_pages_are_told_apart_by_how_likely_they_would_have_been_paid() -> None:
     bands = found.bands
     assert (bands.offered.requests, bands.signed.requests, bands.unsigned.requests) == (1, 3, 1)
     assert found.worth_micros == 25_000
+
+
+def test_who_sheds_its_name_is_told_by_an_address_that_one_crawler_alone_publishes() -> None:
+    book = AddressBook(
+        [Feed("https://a.example", "OpenAI", ("GPTBot",)), Feed("https://b.example", "Both", ("CCBot", "Bytespider"))],
+        [FeedCopy("https://a.example", ("20.0.0.0/24",), True), FeedCopy("https://b.example", ("21.0.0.0/24",), True)],
+    )
+    lines = [line(PERSON, address="20.0.0.9")] * 2 + [line(PERSON, address="21.0.0.9"), line("", address="20.0.0.9")]
+    site = estimated_site(compile_rules(RULES), "USD", "news.example")
+    work = Estimator(site, CATALOGUE.classify, book.weigh, owner_of(book, CATALOGUE.named))
+    work.read([*lines, line(CCBOT, address="20.0.0.9")])
+    found = result_of(work.settle(), Readings(), site)
+    assert (found.people, {row.name: row.tally.requests for row in found.crawlers}) == (1, {"GPTBot": 3, "CCBot": 1})
+    assert found.bands.proved.requests == 3
 
 
 def test_a_browser_that_offers_a_price_is_a_crawler() -> None:
