@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from edge.store.problems import InvalidValue, UnknownName
-from edge.store.rulesets import VersionMoved, find_version, history
+from edge.store.rulesets import Version, VersionMoved, find_version, history
 from edge.store.rulesets import roll_back as publish_again
 from publisher_dashboard.auth import NOT_HERE, Turned
 from publisher_dashboard.changes import NOTHING_PUBLISHED, compare
 from publisher_dashboard.edition import Wanted, conflict, look
 from publisher_dashboard.forms import sentence
+from publisher_dashboard.views.history import EARNED_SHOWN, earned_while_live
 from publisher_dashboard.visit import Visit
 
 PAGE_LENGTH = 25
@@ -25,6 +27,7 @@ def show(visit: Visit) -> Response:
     below = int(before) if before.isascii() and before.isdigit() and len(before) < 10 else None
     with visit.desk.database.read() as connection:
         versions = history(connection, visit.place.site_id, before=below, limit=PAGE_LENGTH + 1)
+        earned = _earned(visit, connection, versions[:EARNED_SHOWN])
     # One more than is shown: it tells whether there is a next page, and what the last one shown changed.
     shown = versions[:PAGE_LENGTH]
     older = [*(one.rules for one in versions[1:]), NOTHING_PUBLISHED]
@@ -34,6 +37,7 @@ def show(visit: Visit) -> Response:
         edition=look(visit),
         versions=shown,
         counts=counts,
+        earned=earned,
         next_before=shown[-1].version if len(versions) > PAGE_LENGTH else None,
         is_first_page=below is None,
     )
@@ -45,10 +49,18 @@ def show_one(visit: Visit) -> Response:
     with visit.desk.database.read() as connection:
         found = find_version(connection, visit.place.site_id, number) if number <= _VERSIONS_MAX else None
         before = find_version(connection, visit.place.site_id, number - 1) if found else None
+        earned = _earned(visit, connection, [found] if found else [])
     if found is None:
         raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
     changes = compare(before.rules if before else NOTHING_PUBLISHED, found.rules)
-    return visit.render("version.html", edition=look(visit), version=found, changes=changes)
+    return visit.render(
+        "version.html", edition=look(visit), version=found, changes=changes, earned=earned[found.version]
+    )
+
+
+def _earned(visit: Visit, connection: Connection, versions: list[Version]) -> dict[int, int]:
+    place = visit.place
+    return earned_while_live(connection, place.site_id, place.currency, versions, visit.now_micros)
 
 
 def roll_back(visit: Visit) -> Response:

@@ -30,6 +30,9 @@ _FATES = {
 }
 
 
+_BORNE_OUT = frozenset({Rung.IMPOSTOR.label, Rung.REVERSE_DNS.label, Rung.ADDRESS.label})
+
+
 @dataclass(frozen=True, slots=True)
 class Badge:
     """A state as people see it: the shape of an action, a word, a price, and in a sentence what it is."""
@@ -162,6 +165,8 @@ def _sample(example: Example, signing: frozenset[str]) -> SampleRequest:
     word, _, price = asker.offer.partition(" ")
     signs = asker.crawler in signing and asker.rung in (Rung.SIGNED.label, Rung.TOKEN.label)
     asked = {"url": example.target, "crawler" if signs else "agent": asker.crawler or "bot"}
+    if not signs and asker.rung in _BORNE_OUT:
+        asked["proof"] = asker.rung
     if word in ("max", "exact"):
         asked |= {"offer": word, "price": price.rpartition(" ")[2]}
     before, after = badge(example.before), badge(example.after)

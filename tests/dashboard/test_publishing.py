@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 import re
+from decimal import Decimal
 
 import pytest
 
 from edge.core.money import Money
+from edge.store.earnings import Period, earned_by_rule
 from edge.store.policy import load_policy
 from edge.store.rulesets import find_draft, history, live_version, publish_rules
 from tests.dashboard.conftest import Browser, House, hidden_in
@@ -145,6 +147,17 @@ def test_history_says_who_when_and_why(editor: Browser) -> None:
     assert "taken out, was place 6" in one
     for number in ("5", "0", "99999999999"):
         assert editor.get(f"{SITE}/history/{number}").status_code == 404
+
+
+def test_each_version_says_what_was_earned_while_it_was_live(house: House, editor: Browser) -> None:
+    page = editor.get(f"{SITE}/history").text
+    told = [int(Decimal(text) * 1_000_000) for text in re.findall(r"earned \$([0-9.]+) while live", page)]
+    with house.database.read() as connection:
+        site = house.newsroom.site
+        whole = earned_by_rule(connection, site.site_id, "USD", Period(0, int(house.clock() * 1_000_000) + 1))
+    assert len(told) == 4
+    assert sum(told) == sum(one.amount_micros for one in whole.values()) > 0
+    assert f"Earned ${Decimal(told[1]) / 1_000_000:.2f}" in editor.get(f"{SITE}/history/3").text
 
 
 def test_rolling_back_publishes_the_old_rules_as_a_new_version(house: House, editor: Browser) -> None:

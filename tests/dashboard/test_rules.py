@@ -303,6 +303,32 @@ def test_an_edit_of_rules_that_changed_shows_both_and_saves_neither(house: House
     assert archive.price == Money(9_000, "USD")
 
 
+def test_two_people_who_edit_different_rules_both_keep_what_they_did(house: House, editor: Browser) -> None:
+    owner = house.signed_in("owner@harbour.example")
+    seen, same = editor.edition(), owner.edition()
+    reads = {**NEW, "rule": "Long reads", "name": "Long reads", "price": "0.004", "unit": "page"}
+    assert editor.post(f"{RULES}/edit", {**reads, "edition": seen}).status_code == 303
+    late = owner.post(f"{RULES}/edit", {**NEW, "rule": "Archive", "name": "Archive", "price": "7", "edition": same})
+    assert late.status_code == 409
+    again = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', late.text.split('id="mine"')[1]))
+    assert owner.post(f"{RULES}/edit", again).status_code == 303
+    prices = {rule.name: rule.price for rule in drafted(house).rules}
+    assert (prices["Long reads"], prices["Archive"]) == (Money(4_000, "USD"), Money(7_000, "USD"))
+
+
+def test_who_is_second_at_one_rule_sees_both_versions_of_it(house: House, editor: Browser) -> None:
+    owner = house.signed_in("owner@harbour.example")
+    form = {**NEW, "rule": "Archive", "name": "Archive", "unit": "page"}
+    seen, same = editor.edition(), owner.edition()
+    editor.post(f"{RULES}/edit", {**form, "price": "0.003", "edition": seen})
+    late = owner.post(f"{RULES}/edit", {**form, "price": "0.007", "licence": "ai-train", "edition": same}).text
+    mine, theirs = late.split('id="mine"')[1].split('id="theirs"')
+    assert "$0.007" in mine
+    assert "ai-train" in mine
+    assert "$0.003" in theirs
+    assert "editor@harbour.example" in late
+
+
 def test_an_edit_of_a_rule_that_is_gone_can_be_added_anew(house: House, editor: Browser) -> None:
     seen = editor.edition()
     owner = house.signed_in("owner@harbour.example")

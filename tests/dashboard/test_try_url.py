@@ -131,3 +131,35 @@ def test_before_anything_is_asked_only_the_form_stands_there(quick_house: House)
     assert status == 200
     assert 'class="verdict"' not in page
     assert "ExampleBot, signed" in page
+
+
+def test_what_bears_a_name_out_is_chosen_or_told_by_an_address(quick_house: House) -> None:
+    asked = {"url": "/x", "agent": "Googlebot/2.1"}
+    assert "<b>Search engines</b> decides" not in ask(quick_house, **asked)[1]
+    _, page = ask(quick_house, **asked, proof="address")
+    assert "<b>Search engines</b> decides" in page
+    assert "which comes from its published addresses" in page
+    assert "an impostor" in ask(quick_house, **asked, proof="impostor")[1]
+    _, page = ask(quick_house, url="/x", agent="GPTBot/1.3", ip="20.171.206.7", proof="impostor")
+    assert "which comes from its published addresses" in page
+    assert "the address says it" in page
+    assert "by what it claims alone" in ask(quick_house, url="/x", agent="GPTBot/1.3", ip="192.0.2.7")[1]
+
+
+@pytest.mark.parametrize(("field", "text"), [("ip", "somewhere"), ("ip", "1.2.3"), ("proof", "oath")])
+def test_an_address_or_proof_that_is_none_is_said_at_its_field(quick_house: House, field: str, text: str) -> None:
+    status, page = ask(quick_house, **{"url": "/x", "agent": "GPTBot/1.3", field: text})
+    assert status == 422
+    assert f'id="{field}-error"' in page
+
+
+def test_terms_that_may_make_a_page_free_are_told_before_the_answer(house: House) -> None:
+    editor = house.signed_in("editor@harbour.example")
+    form = {
+        "name": "Trial", "where": "starts", "address": "/trial/", "action": "charge", "price": "0.01",
+        "free_pages": "5", "edition": editor.edition(),
+    }  # fmt: skip
+    assert editor.post("/sites/harbour.example/rules/new", form).status_code == 303
+    _, page = ask(house, url="/trial/1", crawler="ExampleBot", offer="max", price="1")
+    assert "Before that:" in page
+    assert "free while fewer than 5 pages of this month were free for it" in page
