@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.core.identity import ClaimedCrawler, Payer
 from edge.core.policy import SitePolicy
+from edge.core.refusal_fields import contact_link
 from edge.core.signals.page_fields import page_fields
-from edge.core.signals.preferences import tdmrep_document
 from edge.core.signals.price_list import (
     VALID_SECONDS,
     PriceList,
@@ -29,6 +29,7 @@ from edge.core.signals.published import RSL_TYPE, Signal
 from edge.core.signals.robots_merge import merge_robots
 from edge.core.signals.rsl import rsl_document
 from edge.core.signals.scopes import Projection, project
+from edge.core.signals.tdmrep import tdm_policy, tdmrep_document
 from edge.proxy.forwarding import Header
 
 REMEMBERED_MAX = 256
@@ -101,6 +102,14 @@ class SignalDocuments:
             (Signal.TDMREP, site.host, site.rule_version, base),
             "application/json",
             lambda: tdmrep_document(base, self.projection(site)),
+        )
+
+    def tdm_policy(self, site: SitePolicy, base: str) -> Document:
+        """What the reservation points to, for pages that are sold."""
+        link = contact_link(site.contact or "") or ""
+        mail = link if link.startswith("mailto:") else None
+        return self._made_once(
+            ("policy", site.host, base, mail), "application/ld+json", lambda: tdm_policy(base, site.host, mail)
         )
 
     def robots(self, site: SitePolicy, base: str, own: str) -> Document:

@@ -21,7 +21,7 @@ from starlette.requests import Request
 from edge.core.identity import STRANGER, Identity, Payer, SignedCrawler, TokenCrawler
 from edge.core.policy import Policy, SitePolicy
 from edge.core.request import CrawlRequest
-from edge.core.signals.published import PATHS, Signal
+from edge.core.signals.published import PATHS, TDM_POLICY, Signal
 from edge.core.web_bot_auth import charge_freshness, covers_target
 from edge.proxy.leaky_buckets import LeakyBuckets
 from edge.proxy.own_robots import OwnRobots, OwnRobotsFiles
@@ -29,6 +29,7 @@ from edge.proxy.signal_documents import Document, SignalDocuments
 
 CACHE_SECONDS = 300
 ADDRESS_BURST, ADDRESS_PER_SECOND = 120, 4.0
+_NOT_PUBLISHED = "This site does not publish that."
 VARY_OF_PRICES = "Signature, Signature-Input, Signature-Agent, Authorization"
 
 
@@ -63,6 +64,12 @@ def signal_routes(desk: SignalDesk) -> APIRouter:
         crawl, site = _asked(desk, request)
         return _public(crawl, await run_in_threadpool(desk.documents.tdmrep, site, base_of(crawl)))
 
+    async def policy(request: Request) -> Response:
+        crawl, site = _counted(desk, request)
+        if Signal.TDMREP not in site.signals:
+            raise HTTPException(404, _NOT_PUBLISHED)
+        return _public(crawl, desk.documents.tdm_policy(site, base_of(crawl)))
+
     async def robots(request: Request) -> Response:
         crawl, site = _asked(desk, request)
         own = await desk.own_robots.of(site)
@@ -73,6 +80,7 @@ def signal_routes(desk: SignalDesk) -> APIRouter:
     pages = {Signal.PRICES: prices, Signal.RSL: licence, Signal.TDMREP: reservation, Signal.ROBOTS: robots}
     for signal, page in pages.items():
         router.add_api_route(PATHS[signal], page, methods=["GET", "HEAD"])
+    router.add_api_route(TDM_POLICY, policy, methods=["GET", "HEAD"])
     return router
 
 
@@ -94,6 +102,13 @@ def base_of(crawl: CrawlRequest) -> str:
 
 
 def _asked(desk: SignalDesk, request: Request) -> tuple[CrawlRequest, SitePolicy]:
+    crawl, site = _counted(desk, request)
+    if request.url.path not in site.published:
+        raise HTTPException(404, _NOT_PUBLISHED)
+    return crawl, site
+
+
+def _counted(desk: SignalDesk, request: Request) -> tuple[CrawlRequest, SitePolicy]:
     crawl: CrawlRequest = request.scope["edge.request"]
     now = desk.clock()
     wait = desk.by_address.seconds_to_wait(crawl.peer, now)
@@ -103,8 +118,8 @@ def _asked(desk: SignalDesk, request: Request) -> tuple[CrawlRequest, SitePolicy
         )
     desk.by_address.note(crawl.peer, now)
     site = desk.policy().sites.get(crawl.host)
-    if site is None or request.url.path not in site.published:
-        raise HTTPException(404, "This site does not publish that any more.")
+    if site is None:
+        raise HTTPException(404, _NOT_PUBLISHED)
     return crawl, site
 
 

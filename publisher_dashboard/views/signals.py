@@ -11,13 +11,13 @@ from edge.core.identity import ClaimedCrawler
 from edge.core.rule_index import RuleIndex, compile_rules
 from edge.core.rules import RuleSet
 from edge.core.signals.page_fields import page_fields
-from edge.core.signals.preferences import tdmrep_document
 from edge.core.signals.price_list import VALID_SECONDS, PriceList, price_list_claims, public_rules
 from edge.core.signals.published import PATHS, Signal
 from edge.core.signals.robots import parse_robots
 from edge.core.signals.robots_merge import Contradiction, contradictions, merge_robots
 from edge.core.signals.rsl import rsl_document
 from edge.core.signals.scopes import Projection, project
+from edge.core.signals.tdmrep import tdmrep_document
 from edge.store.sites import Site
 from publisher_dashboard.own_documents import Served
 

@@ -17,16 +17,17 @@ from edge.core.signals.patterns import matches, patterns_of, sample_of
 from edge.core.signals.preferences import (
     content_signals,
     content_usage,
-    tdmrep_document,
     usage_by_pattern,
     usage_everywhere,
 )
 from edge.core.signals.rsl import RSL_NAMESPACE, rsl_document
 from edge.core.signals.scopes import KIND_OF, Terms, Use, Uses, longest, project, terms_of
+from edge.core.signals.tdmrep import tdmrep_document
 from edge.core.where import parse_where
 
 CENT, MILLE = Money(10_000, "USD"), Money(1_000, "USD")
 BASE = "https://news.example"
+TDM = {Action.ALLOW: (0, False), Action.CHARGE: (1, True), Action.BLOCK: (1, False)}
 PATHS = ["/", "/a", "/a/", "/a/b", "/a/b/c", "/ab", "/x", "/x.pdf", "/a/x.pdf", "/a/b/x.pdf/", "/b/x.html"]
 WHERE = st.sampled_from(["*", "/a", "/a/*", "/a*", "/a/b/*", "/b/*", "*.pdf", "/*.html", "/a/x.pdf", "/a/b"])
 WHO = st.sampled_from([Who(), *(Who(kind=kind) for kind in KIND_OF.values()), Who(kind=CrawlerKind.SEO), Who("X")])
@@ -55,14 +56,14 @@ def test_every_document_says_what_the_gate_asks(rules: RuleIndex) -> None:
     projection = project(rules)
     scopes = projection.scopes
     licences = read_rsl(rsl_document(BASE, scopes))
-    reserved = [(row["location"], row["tdm-reservation"]) for row in json.loads(tdmrep_document(BASE, projection))]
+    reserved = json.loads(tdmrep_document(BASE, projection))
     usage = usage_by_pattern(projection)
     for path in PATHS:
         terms = asked(rules, path)
         assert longest(scopes, path) == terms, path
         assert narrowest(licences, path) == [said(one) for one in terms]
-        first = next(value for location, value in reserved if matches(location, path))
-        assert first == (0 if terms[2].action is Action.ALLOW else 1)
+        first = next(row for row in reserved if matches(row["location"], path))
+        assert (first["tdm-reservation"], "tdm-policy" in first) == TDM[terms[2].action]
         assert longest(usage, path) == content_usage(terms)
         for values in (usage_everywhere(scopes) or "", content_signals(scopes) or ""):
             for key, _, value in (part.strip().partition("=") for part in values.split(",") if part):

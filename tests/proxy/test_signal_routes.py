@@ -113,6 +113,18 @@ def test_each_has_its_media_type(edge: EdgeUnderTest) -> None:
     }
 
 
+def test_the_policy_of_the_reservation_says_whom_to_pay(edge: EdgeUnderTest, make_edge: MakeEdge) -> None:
+    [row] = [row for row in json.loads(edge.ask(claimed(PATHS[Signal.TDMREP])).body) if row["location"] == "/"]
+    where = row["tdm-policy"].removeprefix("http://news.example")
+    answer = edge.ask(claimed(where))
+    policy = json.loads(answer.body)
+    assert answer.fields["content-type"] == "application/ld+json"
+    assert (policy["@type"], policy["profile"]) == ("Offer", "http://www.w3.org/ns/tdmrep")
+    assert policy["permission"] == [{"action": "tdm:mine", "duty": [{"action": "compensate"}]}]
+    assert policy["assigner"]["vcard:hasURL"] == "http://news.example/.well-known/farebox/prices"
+    assert make_edge(rules=RULES).ask(claimed(where)).status == 404
+
+
 def test_what_is_switched_off_is_the_origins_own(make_edge: MakeEdge) -> None:
     edge = make_edge(rules=RULES)
     for path in PATHS.values():

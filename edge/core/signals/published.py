@@ -36,6 +36,7 @@ DEFAULT_TEXT = Signal.PRICES.value
 
 PRICES_PAGE = "/.well-known/farebox/prices"
 HELP_PAGE = "/.well-known/farebox/help"
+TDM_POLICY = "/.well-known/farebox/tdm-policy.json"
 VERIFY_PAGE = "/.well-known/farebox/verify"
 
 
