@@ -121,7 +121,7 @@ def test_without_a_robots_txt_ours_stands_alone() -> None:
     text = merged("", rules_of(), with_licence=False)
     assert text == (
         "# Added by farebox, from the pricing rules in force.\nUser-agent: *\n"
-        "Content-Signal: search=yes, ai-input=yes, ai-train=yes\nContent-Usage: search=y, train-ai=y\n"
+        "Content-Signal: search=yes, ai-input=yes, ai-train=yes\nContent-Usage: / search=y, train-ai=y\n"
     )
 
 

@@ -86,7 +86,8 @@ def read_rsl(text: str) -> Licences:
         uses: dict[str, tuple[str, str | None]] = {}
         for licence in content.findall("r:license", names):
             for prohibits in licence.findall("r:prohibits[@type='usage']", names):
-                uses |= dict.fromkeys((prohibits.text or "").split(), ("block", None))
+                words = (prohibits.text or "").replace("all", " ".join(Use)).split()
+                uses |= dict.fromkeys(words, ("block", None))
             payment, amount = licence.find("r:payment", names), licence.find("r:payment/r:amount", names)
             for permits in licence.findall("r:permits[@type='usage']", names):
                 price = None if amount is None else f"{amount.get('currency')} {amount.text}"
@@ -108,6 +109,21 @@ def test_only_elements_that_the_specification_knows_are_written() -> None:
     known = {"rsl", "content", "license", "permits", "prohibits", "payment", "standard", "amount", "terms"}
     assert names == known
     assert "server=" not in text
+
+
+def test_no_licence_leaves_free_what_it_does_not_name() -> None:
+    """Without permits everything is permitted but what is prohibited: so each licence permits, or prohibits all."""
+    rules = (
+        Rule("closed", where="/closed/*", action=Action.BLOCK),
+        Rule("no training", Who(kind=CrawlerKind.TRAINING), action=Action.BLOCK),
+    )
+    index = compile_rules(RuleSet(rules, everything_else(Action.CHARGE, CENT)))
+    licences = ET.fromstring(rsl_document(BASE, project(index).scopes)).iter(f"{{{RSL_NAMESPACE}}}license")
+    said_of = [[(one.tag.rpartition("}")[2], one.text) for one in licence][:2] for licence in licences]
+    assert said_of == [
+        [("permits", "search ai-input"), ("prohibits", "ai-train")],
+        *[[("prohibits", "all")]] * 2,
+    ]
 
 
 def test_a_licence_with_an_address_is_the_standard_one() -> None:

@@ -80,8 +80,7 @@ def _signal_lines(robots: Robots, projection: Projection) -> list[str]:
         lines.append(f"Content-Signal: {signals}")
     if not robots.says("content-usage"):
         for scope in usage_by_pattern(projection)[:PATTERNS_MAX]:
-            pattern = "" if scope.pattern == EVERYWHERE else f"{scope.pattern} "
-            lines.append(f"Content-Usage: {pattern}{scope.says}")
+            lines.append(f"Content-Usage: {scope.pattern} {scope.says}")
     return lines
 
 

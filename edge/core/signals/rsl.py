@@ -1,8 +1,8 @@
 """``/license.xml``: Really Simple Licensing 1.0, one ``<content>`` for each scope of the rules.
 
 Rules of this file: only elements of the RSL namespace that the specification knows (an unknown one makes the document
-non-conformant); never ``server``, since whoever finds it must fetch a token there; what is neither permitted nor sold
-is prohibited by name. A price is that of a page for a crawler that has proved its name and that no rule names, as its
+non-conformant); never ``server``, since whoever finds it must fetch a token there; what is neither free nor sold is
+prohibited by name. A price is that of a page for a crawler that has proved its name and that no rule names, as its
 402 says.
 
 Source: RSL 1.0 sections 3 (elements) and 4 (association); media type ``application/rsl+xml``.
@@ -20,6 +20,7 @@ from edge.core.signals.scopes import Scope, Terms, Use, Uses
 
 RSL_NAMESPACE = "https://rslstandard.org/rsl"
 MAX_AGE_DAYS = 1
+_NOTHING = '<prohibits type="usage">all</prohibits>'
 
 
 def rsl_document(base: str, scopes: Iterable[Scope[Uses]]) -> str:
@@ -39,21 +40,33 @@ def licence_link(base: str) -> str:
 def _content(base: str, scope: Scope[Uses]) -> str:
     # Uses that come to the same are one licence, in the order of Use.
     same: dict[Terms, list[Use]] = {}
+    blocked: list[Use] = []
     for use, terms in zip(Use, scope.says, strict=True):
-        same.setdefault(terms, []).append(use)
-    licences = "".join(_licence(base, terms, uses) for terms, uses in same.items())
+        (blocked if terms.action is Action.BLOCK else same.setdefault(terms, [])).append(use)
+    licences = "".join(_licence(base, terms, uses, blocked) for terms, uses in same.items())
+    licences = licences or _element(_NOTHING)
     help_page = f"    <terms>{escape(base + HELP_PAGE)}</terms>\n"
     return f"  <content url={quoteattr(scope.pattern)}>\n{licences}{help_page}  </content>\n"
 
 
-def _licence(base: str, terms: Terms, uses: list[Use]) -> str:
-    word = "prohibits" if terms.action is Action.BLOCK else "permits"
-    lines = [f'<{word} type="usage">{" ".join(use.value for use in uses)}</{word}>']
-    if terms.action is Action.ALLOW:
+def _licence(base: str, terms: Terms, uses: list[Use], blocked: list[Use]) -> str:
+    lines = [f'<permits type="usage">{_words(uses)}</permits>']
+    # Said in each licence: one that only prohibits would leave all that it does not name free.
+    if blocked:
+        lines.append(f'<prohibits type="usage">{_words(blocked)}</prohibits>')
+    if terms.price is None:
         lines.append('<payment type="free"/>')
-    elif terms.price is not None:
+    else:
         lines.append(_payment(base, terms, terms.price.currency, format_micros(terms.price.amount_micros)))
+    return _element(*lines)
+
+
+def _element(*lines: str) -> str:
     return "    <license>\n" + "".join(f"      {line}\n" for line in lines) + "    </license>\n"
+
+
+def _words(uses: list[Use]) -> str:
+    return " ".join(use.value for use in uses)
 
 
 def _payment(base: str, terms: Terms, currency: str, amount: str) -> str:
