@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Sequence
 
 import dns.exception
@@ -21,7 +22,7 @@ import orjson
 from aiohttp import ClientError, ClientTimeout
 
 from edge.core.errors import EdgeError
-from edge.proxy.address_guard import Vet, why_forbidden
+from edge.proxy.address_guard import Lookup, Vet, why_forbidden
 from edge.proxy.guarded_sessions import GuardedSessions
 from publisher_dashboard.site_checks import Answer
 
@@ -33,25 +34,37 @@ OWN_KEYS_PATH = "/.well-known/farebox/jwks.json"
 class RealSiteChecks:
     """Asks the real world; ``thumbprints`` are those of this edge's own keys, by which it knows itself.
 
-    ``vet`` judges public addresses; only tests give another.
+    ``vet`` judges public addresses, ``lookup`` and ``resolver`` are the borders to DNS, ``tls`` the trusted
+    authorities; only tests give them.
     """
 
-    def __init__(self, thumbprints: frozenset[str], vet: Vet = why_forbidden) -> None:
+    def __init__(
+        self,
+        thumbprints: frozenset[str],
+        vet: Vet = why_forbidden,
+        lookup: Lookup | None = None,
+        resolver: dns.resolver.Resolver | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._thumbprints = thumbprints
         self._vet = vet
+        self._lookup = lookup
+        self._resolver = resolver
+        self._tls = tls
 
     def addresses(self, host: str) -> Sequence[str]:
         """The addresses that the system's resolver knows of a host."""
         try:
             found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except OSError:
+        except (OSError, UnicodeError):
             return ()
         return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
 
     def records(self, name: str) -> Sequence[str]:
         """The texts of a name's TXT records, the parts of each joined (RFC 7208 section 3.3)."""
         try:
-            answer = dns.resolver.resolve(name, "TXT", lifetime=SECONDS, search=False)
+            resolver = self._resolver or dns.resolver.get_default_resolver()
+            answer = resolver.resolve(name, "TXT", lifetime=SECONDS, search=False)
         except dns.exception.DNSException:
             return ()
         return tuple(b"".join(record.strings).decode("latin-1") for record in answer)
@@ -86,7 +99,7 @@ class RealSiteChecks:
         return Answer(True, f"https://{host} leads to this edge.")
 
     async def _get(self, url: str) -> tuple[int, str]:
-        sessions = GuardedSessions({"accept": "*/*"}, 1, vet=self._vet)
+        sessions = GuardedSessions({"accept": "*/*"}, 1, vet=self._vet, lookup=self._lookup, tls=self._tls)
         try:
             timeout = ClientTimeout(total=SECONDS)
             async with sessions.of("https").get(url, timeout=timeout, allow_redirects=False) as answer:

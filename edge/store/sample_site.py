@@ -21,7 +21,7 @@ from edge.store import audit_events
 from edge.store.activity import Activity, UserAgents, write_activity
 from edge.store.rulesets import find_draft, live_version, publish_rules
 from edge.store.site_values import EdgeAddresses
-from edge.store.sites import Site, SiteOptions, add_site, list_sites, remove_site
+from edge.store.sites import Site, SiteOptions, add_site, find_site, list_sites, remove_site
 from edge.store.tables import activity, rule_draft, traffic, traffic_day, traffic_minute
 from edge.store.traffic import HOUR_MICROS, MINUTE_MICROS, TrafficKey, flush_traffic
 
@@ -76,7 +76,7 @@ def add_sample(
     rows = list(_rows(made.site_id, price.amount_micros if price else None, chance, now_micros))
     write_activity(connection, UserAgents(), rows, now_micros)
     _record(connection, audit_events.Action.SITE_ADDED, made, author, now_micros)
-    return made
+    return find_site(connection, made.host)
 
 
 def remove_sample(connection: Connection, publisher_id: int, author: str, now_micros: int) -> bool:
