@@ -12,10 +12,11 @@ from edge.store.activity import Activity, UserAgents, write_activity
 from edge.store.address_keys import AddressKeys
 from edge.store.content import ContentCounter
 from edge.store.database import Database, now_micros
+from edge.store.robots import RobotsJudge
 
 
 def activity_parts(
-    settings: Settings, database: Database, report: Callable[[str, BaseException], None]
+    settings: Settings, database: Database, judge: RobotsJudge, report: Callable[[str, BaseException], None]
 ) -> ActivityParts:
     """What the recorder works with, over an open database."""
     agents, content, keys = UserAgents(), ContentCounter(), AddressKeys(settings.data_dir)
@@ -23,7 +24,9 @@ def activity_parts(
     def write(rows: Sequence[Activity]) -> None:
         try:
             with database.write() as connection:
-                content.add(connection, write_activity(connection, agents, rows, now_micros()))
+                new = write_activity(connection, agents, rows, now_micros())
+                content.add(connection, new)
+                judge.add(connection, new)
         except BaseException:
             agents.forget()
             content.forget()

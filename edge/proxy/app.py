@@ -46,6 +46,7 @@ from edge.proxy.published import Publishing, published_routes
 from edge.proxy.read_request import RequestReader
 from edge.proxy.registrar import Registrar
 from edge.proxy.registration_routes import RegistrationOffice, registration_routes
+from edge.proxy.robots_rounds import RobotsRounds, robots_rounds
 from edge.proxy.sale import HasRight, MayBeFree, Sale
 from edge.proxy.signature_routes import CheckDesk, key_budget, signature_routes
 from edge.proxy.traffic import Flush, TrafficRecorder
@@ -65,6 +66,7 @@ from edge.store.grant_advice import may_be_free as may_be_free_in
 from edge.store.housekeeping import Retention, chores
 from edge.store.policy import current_version, load_policy
 from edge.store.receipts import receipt_of
+from edge.store.robots import RobotsJudge
 from edge.store.service_keys import ServiceKeys
 from edge.store.sightings import Sighting, note_sightings, signed_sightings
 from edge.store.traffic import TrafficKey, flush_traffic
@@ -95,6 +97,7 @@ class Edge:
     checkpoints: CheckpointRounds
     housekeeper: Housekeeper
     publications: PublicationRounds
+    robots: RobotsRounds
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -111,6 +114,7 @@ class Edge:
                 ("webhooks", self.webhooks.run()),
                 ("housekeeping", self.housekeeper.run()),
                 ("publications", self.publications.run()),
+                ("robots.txt", self.robots.run()),
                 ("address feeds", self.addresses.feeds.run()),
             )
         ]
@@ -162,7 +166,8 @@ def build_edge(
         discover=settings.directories == "discover",
     )
     traffic = TrafficRecorder(_flusher(database), time.time, _report)
-    activity = ActivityRecorder(activity_parts(settings, database, _report), settings.activity_rows_per_second)
+    judge = RobotsJudge()
+    activity = ActivityRecorder(activity_parts(settings, database, judge, _report), settings.activity_rows_per_second)
     upstream = Upstream(
         UpstreamLimits(
             connections=settings.origin_connections,
@@ -235,6 +240,7 @@ def build_edge(
             checkpoint_keeper(settings, database), ledger, settings.checkpoint_seconds, _report
         ),
         housekeeper=housekeeper(settings, database, _report),
+        robots=robots_rounds(database, judge, lambda: live.policy, upstream, _report),
         publications=PublicationRounds(database, now_micros, _report),
     )
 

@@ -32,6 +32,7 @@ from edge.store.tables import (
     housekeeping,
     invitation,
     registration,
+    robots_day,
     session,
     setup_link,
     sign_in_step,
@@ -89,6 +90,9 @@ def chores(retention: Retention) -> dict[str, Chore]:
         ),
         "content by the day": lambda connection, now: delete_some(
             connection, content_day, content_day.c.day_micros < months_before(now, retention.traffic_months)
+        ),
+        "obedience by the day": lambda connection, now: delete_some(
+            connection, robots_day, robots_day.c.day_micros < months_before(now, retention.traffic_months)
         ),
         "webhook events": lambda connection, now: sweep(connection, now - int(retention.webhook_days * DAY_MICROS)),
     }

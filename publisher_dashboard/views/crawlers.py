@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edge.core.identity import ClaimedCrawler, CrawlerKind, Rung
 from edge.core.outcomes import OutcomeGroup, group_of
@@ -17,6 +17,7 @@ from edge.store.connection import Connection
 from edge.store.crawlers import Crawler, list_crawlers
 from edge.store.directories import StoredDirectory, find_directory
 from edge.store.earnings import Earned, Period, earned_by_crawler_on_site
+from edge.store.robots import Obedience, read_obedience
 from edge.store.sites import Site
 from edge.store.traffic import DAY_MICROS, Span, start_of, traffic_by
 
@@ -26,11 +27,14 @@ TOP_PATHS = 10
 Classify = Callable[[str], ClaimedCrawler | None]
 
 
+NOT_JUDGED = Obedience(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class CrawlerLine:
     """One crawler's two weeks. ``days`` are its requests by day, the oldest first; ``name`` is empty for the nameless.
 
-    ``asked`` were asked to pay and did not, ``sold`` paid; ``rungs`` are requests by how well the name was proved.
+    ``obedience`` is what robots.txt says of its requests; ``rungs`` are requests by how well the name was proved.
     """
 
     name: str
@@ -42,6 +46,7 @@ class CrawlerLine:
     outcomes: Mapping[str, int]
     rungs: Mapping[str, int]
     earned: Earned
+    obedience: Obedience = NOT_JUDGED
 
     @property
     def requests(self) -> int:
@@ -165,6 +170,8 @@ def _lines(
         if only in (None, name):
             sums.setdefault(name, _Sums([0] * DAYS))
     lines = [_line(name, parties.get(name), classify, its, earned.get(name), site) for name, its in sums.items()]
+    obeyed = read_obedience(connection, site.site_id, period.since_micros, period.until_micros)
+    lines = [replace(line, obedience=obeyed.get(line.name, NOT_JUDGED)) for line in lines]
     return sorted(lines, key=lambda line: (-line.requests, line.name.casefold()))
 
 

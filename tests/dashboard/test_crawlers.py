@@ -7,12 +7,14 @@ import re
 import pytest
 
 from edge.core.rules import Action
+from edge.store.robots import RobotsJudge, note_robots
 from edge.store.rulesets import find_draft
 from edge.store.traffic import DAY_MICROS, Span, TrafficKey, flush_traffic, start_of
 from publisher_dashboard.rendering import percent
 from publisher_dashboard.spark import draw_counts, spark_points
 from publisher_dashboard.views.crawlers import DAYS, list_lines, period_of, tell_crawler
 from tests.dashboard.conftest import Browser, House, hidden_in
+from tests.dashboard.test_activity import rows_of
 from tests.support.newsroom import CANARY, NOW, micros
 
 LIST = "/sites/harbour.example/crawlers"
@@ -92,6 +94,17 @@ def test_one_crawler_is_told_with_its_pages_reasons_and_proof(quick_house: House
     assert "/charges?crawler=ExampleBot&amp;site=harbour.example" in page
     assert 'class="path" href="/sites/harbour.example/activity?crawler=ExampleBot&amp;path=' in page
     assert "Signed" in page
+
+
+def test_what_goes_against_robots_txt_is_told(quick_house: House) -> None:
+    browser, site_id = quick_house.signed_in(), quick_house.newsroom.site.site_id
+    assert "has not read your robots.txt yet" in one(browser, "ExampleBot")
+    with quick_house.database.write() as connection:
+        note_robots(connection, site_id, "User-agent: ExampleBot\nDisallow: /recipes/\n", 1)
+        RobotsJudge().add(connection, rows_of(quick_house))
+    assert "that your robots.txt did not allow it when it came" in one(browser, "ExampleBot")
+    assert "asked for pages that your robots.txt allowed it when it came" in one(browser, "GPTBot")
+    assert "against robots.txt" in browser.get(LIST).text
 
 
 def test_a_crawler_that_never_came_is_not_found(quick_house: House) -> None:

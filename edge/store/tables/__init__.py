@@ -34,6 +34,7 @@ from edge.store.tables.payments import unmatched_payment
 from edge.store.tables.people import membership, person, session, setup_link, sign_in_attempt
 from edge.store.tables.publisher_tokens import publisher_token
 from edge.store.tables.registrations import registration
+from edge.store.tables.robots import robots_day, robots_file
 from edge.store.tables.rollups import content_day, earned_day, earned_page_day, earned_until, opened_day
 from edge.store.tables.second_factors import code_app, passkey, recovery_code, sign_in_step
 from edge.store.tables.traffic import activity, traffic, traffic_day, traffic_minute, user_agent
@@ -99,6 +100,8 @@ __all__ = [
     "purchase",
     "recovery_code",
     "registration",
+    "robots_day",
+    "robots_file",
     "rule_draft",
     "rule_set",
     "session",
