@@ -26,7 +26,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from edge.core.catalogue import Catalogue
 from edge.store import schema
 from edge.store.database import Database
-from tests.support.browser_window import ARGUMENTS, BROWSERS, Served, open_window, sign_in
+from tests.support.browser_window import ARGUMENTS, BROWSERS, Served, open_window, sign_in, wait_for_work
 from tests.support.busy_weeks import fill_weeks
 from tests.support.dashboard_server import serving
 from tests.support.newsroom import NOW, build
@@ -92,6 +92,7 @@ def _photograph(
         sign_in(window.page, who)
     for screen in screens:
         window.page.goto(served.address_of(screen))
+        wait_for_work(window.page)
         _keep(window.page, PICTURES / f"{screen.name}-{theme}.png")
     context.close()
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from edge.core.money import Money
 from edge.core.rules import Rule
 from edge.store.rulesets import live_version
-from tests.support.browser_window import OURS, SITE, Served, open_window, sign_in
+from tests.support.browser_window import OURS, SITE, Served, open_window, sign_in, wait_for_work
 from tests.support.newsroom import PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.lengthy]
@@ -40,6 +40,7 @@ def test_a_price_is_changed_looked_at_published_and_rolled_back(
     page.get_by_role("button", name="Save to draft").click()
     expect(page.get_by_role("status").first).to_have_text("The rule was changed in the draft.")
     page.get_by_role("link", name="Review and publish").click()
+    wait_for_work(page)
     told = page.get_by_role("main").inner_text()
     assert "Decisions that change" in told
     assert "$0.0025" in told

@@ -44,6 +44,7 @@ WIDTHS = (360, 768, 1100, 1280)
 SITE = "/sites/harbour.example"
 OURS = "/publishers/1"
 PATIENCE_MILLISECONDS = 120_000
+LOOKS_MAX, BETWEEN_LOOKS_MILLISECONDS = 600, 200
 # axe's own name for each rule set; what is best practice but no criterion counts here too.
 AXE = {"resultTypes": ["violations"]}
 
@@ -163,6 +164,16 @@ def widths_wrong(page: Page) -> list[str]:
     if page.evaluate("[...document.querySelectorAll('.fits, figure')].some(one => one.scrollWidth > one.clientWidth)"):
         wrong.append("something is cut off or has to be scrolled to")
     return wrong
+
+
+def wait_for_work(page: Page) -> None:
+    """Look again until nothing on the page is under way any more."""
+    for _ in range(LOOKS_MAX):
+        if page.locator("main progress").count() == 0:
+            return
+        page.wait_for_timeout(BETWEEN_LOOKS_MILLISECONDS)
+        page.reload()
+    raise AssertionError(f"the work on {page.url} does not end")
 
 
 def open_disclosures(page: Page) -> None:

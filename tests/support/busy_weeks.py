@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 from sqlalchemy import Connection, delete, select
 
+from edge.store.activity import Activity, UserAgents, write_activity
 from edge.store.tables import crawler, entry
 from edge.store.traffic import DAY_MICROS, Span, TrafficKey, flush_traffic
 from tests.support.newsroom import NOW, Newsroom, micros
@@ -52,6 +54,45 @@ def fill_weeks(connection: Connection, newsroom: Newsroom) -> None:
     for name, at_micros, rule in _paid(connection, site_id, began, end):
         counts[TrafficKey(at_micros, site_id, name, "signed", rule, "charged")] += 1
     flush_traffic(connection, counts)
+    write_activity(connection, UserAgents(), _requests(connection, site_id, end), end)
+
+
+def _requests(connection: Connection, site_id: int, end: int) -> list[Activity]:
+    """Single requests of the last weeks: every page that was paid, and every fifth time somebody who offered less."""
+    query = (
+        select(crawler.c.name, crawler.c.agent_url, crawler.c.kind, crawler.c.operator, entry)
+        .join(crawler, crawler.c.id == entry.c.crawler_id)
+        .where(entry.c.site_id == site_id, entry.c.kind.in_(("post", "settle")))
+        .where(entry.c.recorded_at_micros >= end - 20 * DAY_MICROS, entry.c.recorded_at_micros < end)
+        .order_by(entry.c.recorded_at_micros)
+    )
+    rows = []
+    for number, one in enumerate(connection.execute(query).mappings()):
+        paid = Activity(
+            site_id=site_id,
+            at_micros=one["recorded_at_micros"],
+            number=10_000 + number,
+            crawler=one["name"],
+            rung="signed",
+            kind=one[crawler.c.kind],
+            rule=one["rule"],
+            outcome="charged",
+            price_micros=one["amount_micros"],
+            offer="max USD 0.01" if number % 3 else "max USD 0.006",
+            method="GET",
+            target=one["target"],
+            status=200,
+            user_agent=f"{one['name']}/2.0",
+            address="203.0.113.0/24",
+            requests=1,
+            operator=one["operator"],
+            agent=one["agent_url"],
+        )
+        rows.append(paid)
+        if number % 5 == 0:
+            less = replace(paid, outcome="max_price_too_low", offer="max USD 0.0008", status=402)
+            rows.append(replace(less, at_micros=paid.at_micros - 9_000_000, number=40_000 + number))
+    return rows
 
 
 def _busy(day: int) -> float:
