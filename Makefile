@@ -2,7 +2,7 @@
 # Wanted on the machine: Python 3.11 or newer with pip, and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test run check bench bench-books bench-pages screenshots setup setup-dev lock clean python
+.PHONY: help demo test run check bench bench-books bench-pages bench-backtest screenshots setup setup-dev lock clean python
 MAKEFLAGS += --no-print-directory
 # Tests start hundreds of processes: none of them should compile the sources again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -24,6 +24,7 @@ help:
 	@echo "make check   ruff, mypy and the house rules"
 	@echo "make bench   measure the edge beside its peers"
 	@echo "make bench-pages   measure every page of the dashboard over 10 million requests and a million charges"
+	@echo "make bench-backtest   measure a backtest over a million recorded requests"
 	@echo "make bench-books   measure what reads all of the books: report, close, verify of 10 million charges"
 	@echo "make screenshots  photograph every screen of the dashboard into docs/images/screens"
 	@echo "make setup   only set up .venv"
@@ -61,6 +62,10 @@ bench: setup-dev
 bench-pages: setup-dev
 	@echo "bench-pages: a large newsroom, written once into build/, its pages asked for over HTTP"
 	@$(BIN)/python -m benchmarks.pages $(BENCH_ARGS)
+
+bench-backtest: setup-dev
+	@echo "bench-backtest: a million requests, written once into build/, decided again by two sets of rules"
+	@$(BIN)/python -m benchmarks.backtest $(BENCH_ARGS)
 
 bench-books: setup-dev
 	@echo "bench-books: a month of books, written once into build/, read by report, verify and close"

@@ -25,6 +25,7 @@ from edge.core.rules import Window
 ADDRESSES_REMEMBERED = 500_000
 EXAMPLES_PER_GROUP = 3
 _WEEK_MINUTES = 7 * 24 * 60
+_PARTS_MAX = _WEEK_MINUTES  # of the week: no more than it has minutes
 _MINUTE_MICROS = 60_000_000
 _MONDAY = 3 * 24 * 60  # 1 January 1970 was a Thursday
 
@@ -51,7 +52,7 @@ class Replay:
         self._policy = policy
         self._places: dict[str, int] = {}
         self._numbers: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
-        self._groups: dict[tuple[str, int, int], _Group] = {}
+        self._groups: dict[str, dict[int, _Group]] = {}
         self._hours = _hours_of((live.rules, draft.rules))
 
     def add(self, rows: Iterable[Row]) -> None:
@@ -61,10 +62,14 @@ class Replay:
             place = places.get(target)
             if place is None:
                 place = self._place(target)
-            hour = 0 if hours is None else hours[(at_micros // _MINUTE_MICROS + _MONDAY) % _WEEK_MINUTES]
-            group = groups.get((asker, place, hour))
+            if hours is not None:
+                place = place * _PARTS_MAX + hours[(at_micros // _MINUTE_MICROS + _MONDAY) % _WEEK_MINUTES]
+            mine = groups.get(asker)
+            if mine is None:
+                mine = groups[asker] = {}
+            group = mine.get(place)
             if group is None:
-                group = groups[asker, place, hour] = _Group(at_micros)
+                group = mine[place] = _Group(at_micros)
             group.requests += requests
             group.rows += 1
             if group.rows <= EXAMPLES_PER_GROUP:
@@ -73,17 +78,18 @@ class Replay:
     def result(self, askers: Mapping[str, Asker], span: Span) -> Backtest:
         """Decide each group once, under both sets of rules, and sum up; ``askers`` reads the rows' texts."""
         sums = Sums(self._live.rules.rule_set, self._draft.rules.rule_set, self._live.currency)
-        for (name, _, _), group in self._groups.items():
-            asker, now = askers[name], group.at_micros / 1_000_000
-            live, draft = self._answers(asker, group.targets[0], now)
-            examples = [Example(asker, target, live, draft) for target in group.targets]
-            sums.add(asker, live, draft, group.requests, group.rows, examples)
+        for name, groups in self._groups.items():
+            asker = askers[name]
+            for group in groups.values():
+                live, draft = self._answers(asker, group.targets[0], group.at_micros / 1_000_000)
+                examples = [Example(asker, target, live, draft) for target in group.targets]
+                sums.add(asker, live, draft, group.requests, group.rows, examples)
         return sums.result(span)
 
     @property
     def askers(self) -> frozenset[str]:
         """The texts of those who asked."""
-        return frozenset(name for name, _, _ in self._groups)
+        return frozenset(self._groups)
 
     def _answers(self, asker: Asker, target: str, now: float) -> tuple[Answer, Answer]:
         live = answer_to(asker, target, now, self._live, self._policy)

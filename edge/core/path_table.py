@@ -12,6 +12,8 @@ from edge.core.rules import Rule
 from edge.core.target import match_key
 from edge.core.where import PathTest, Where, parse_where
 
+_BEGINNINGS_REMEMBERED = 50_000
+
 _Positions = dict[int, list[int]]
 """Positions of rules in ascending order, by the number of the group of crawlers they are for."""
 
@@ -53,7 +55,17 @@ class _Bucket:
 class PathTable:
     """The addresses of one site's rules. Keys are paths as ``path_key`` gives them."""
 
-    __slots__ = ("_conditions", "_depth", "_directories", "_endings", "_exact", "_sensitive", "_unsure")
+    __slots__ = (
+        "_conditions",
+        "_depth",
+        "_directories",
+        "_endings",
+        "_exact",
+        "_reach",
+        "_sensitive",
+        "_unsure",
+        "_walked",
+    )
 
     def __init__(self, *, case_sensitive: bool) -> None:
         self._sensitive = case_sensitive
@@ -62,6 +74,8 @@ class PathTable:
         self._depth = 0
         self._endings: _Bucket | None = None
         self._conditions: dict[int, _Condition] = {}
+        self._reach = 0
+        self._walked: dict[str, tuple[int, ...]] = {}
         self._unsure: dict[tuple[int, ...], tuple[int, ...]] = {}
 
     def add(self, position: int, group: int, rule: Rule) -> None:
@@ -84,6 +98,7 @@ class PathTable:
             return
         directory = head[: head.rfind("/") + 1] or "/"
         self._depth = max(self._depth, directory.count("/"))
+        self._reach = max(self._reach, len(head), len(directory))
         self._directories.setdefault(directory, _Bucket()).add(head[len(directory) :], group, position)
 
     def lowest(self, key: str, query: str | None, groups: tuple[int, ...], now: float, best: int) -> int:
@@ -111,21 +126,33 @@ class PathTable:
 
         A cover is made of the buckets that the path leads to, and of those of their rules that ask for more and get it.
         """
-        found = self._buckets(key)
-        places = tuple([id(positions) for positions in found])
+        # All that the walk through the directories sees of a path; many paths begin alike.
+        head = (key + "/")[: self._reach]
+        places = self._walked.get(head)
+        if places is None:
+            places = self._walk(head)
+        if key in self._exact:
+            places = (id(self._exact[key]), *places)
+        if self._endings is not None:
+            texts = (key[-length:] for length in self._endings.lengths)
+            places += tuple(id(self._endings.by_text[text]) for text in texts if text in self._endings.by_text)
         unsure = self._unsure.get(places)
         if unsure is None:
-            unsure = self._unsure[places] = self._asking_more(found)
+            unsure = self._unsure[places] = self._asking_more(key)
         if not unsure:
             return places
         return (*places, -1, *(position for position in unsure if self._conditions[position].covers(key, query)))
 
-    def _buckets(self, key: str) -> list[_Positions]:
-        """The same way as ``lowest``, without looking into what is found."""
+    def _walk(self, head: str) -> tuple[int, ...]:
+        """The buckets of the directories that a path with this beginning leads to, remembered."""
+        if len(self._walked) >= _BEGINNINGS_REMEMBERED:
+            self._walked.clear()
+        places = self._walked[head] = tuple(id(positions) for positions in self._buckets(head))
+        return places
+
+    def _buckets(self, slashed: str) -> list[_Positions]:
+        """The same way as in ``lowest``, without looking into what is found."""
         found = []
-        if (positions := self._exact.get(key)) is not None:
-            found.append(positions)
-        slashed = key + "/"
         end = 0
         for _ in range(self._depth):
             end = slashed.find("/", end) + 1
@@ -135,15 +162,14 @@ class PathTable:
                 for length in bucket.lengths:
                     if (positions := bucket.by_text.get(slashed[end : end + length])) is not None:
                         found.append(positions)
-        if self._endings is not None:
-            for length in self._endings.lengths:
-                if (positions := self._endings.by_text.get(key[-length:])) is not None:
-                    found.append(positions)
         return found
 
-    def _asking_more(self, found: list[_Positions]) -> tuple[int, ...]:
-        """The rules in these buckets whose pattern or parameters must be looked at for each address."""
-        positions = {position for bucket in found for rules in bucket.values() for position in rules}
+    def _asking_more(self, key: str) -> tuple[int, ...]:
+        """The rules on the way of a path whose pattern or parameters must be looked at for each address."""
+        buckets = [self._exact.get(key, {}), *self._buckets(key + "/")]
+        if self._endings is not None:
+            buckets += [self._endings.by_text.get(key[-length:], {}) for length in self._endings.lengths]
+        positions = {position for bucket in buckets for rules in bucket.values() for position in rules}
         known = self._conditions
         asking = (at for at in positions if at in known and (known[at].path is not None or known[at].query is not None))
         return tuple(sorted(asking))
