@@ -6,11 +6,33 @@ publisher's people are shown, whatever ids they ask for.
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from sqlalchemy import func, select
 
 from edge.store.people import Role, find_person, withdraw
-from edge.store.tables import rule_draft, rule_set, site
+from edge.store.service_keys import load_service_keys
+from edge.store.tables import (
+    account,
+    audit_event,
+    budget,
+    crawler,
+    invitation,
+    membership,
+    publisher,
+    publisher_token,
+    registration,
+    rule_draft,
+    rule_set,
+    site,
+    webhook_delivery,
+    webhook_endpoint,
+    webhook_secret,
+)
+from edge.store.webhook_endpoints import NewEndpoint, add_endpoint
 from publisher_dashboard.app import ROUTES, Route
 from publisher_dashboard.visit import GRANTS, Need
 from tests.dashboard.conftest import Browser, House
@@ -18,6 +40,11 @@ from tests.support.newsroom import CANARY, NOW, ROLES, micros
 
 OURS = "harbour.example"
 THEIRS = f"{CANARY}.example"
+CHILDREN = ("{charge_id}", "{invitation_id", "{member_id", "{site_id", "{token_id", "{webhook_id")
+SET_BY_PEOPLE = (
+    account, audit_event, budget, crawler, invitation, membership, publisher, publisher_token, registration, rule_draft,
+    rule_set, site, webhook_delivery, webhook_endpoint, webhook_secret,
+)  # fmt: skip
 BELOW_A_PUBLISHER = [route for route in ROUTES if "{publisher_id" in route.path or "{host}" in route.path]
 
 
@@ -139,8 +166,54 @@ def test_a_role_that_was_withdrawn_counts_from_the_next_request_on(house: House)
     assert browser.get(path).status_code == 404
 
 
+@pytest.mark.parametrize("role", ROLES, ids=str)
+def test_what_another_publisher_has_is_not_below_ours_either(house: House, tmp_path: Path, role: Role) -> None:
+    with house.database.write() as connection:
+        hook = NewEndpoint(f"https://{CANARY}.example/hooks", publisher_id=house.newsroom.other_id)
+        number = add_endpoint(connection, hook, load_service_keys(tmp_path), micros(NOW))[0].endpoint_id
+    browser = house.signed_in(f"{role.value}@harbour.example")
+    before, walked = _everything(house), 0
+    for route in BELOW_A_PUBLISHER:
+        if not any(child in route.path for child in CHILDREN):
+            continue
+        ours = route.path.replace("{publisher_id:int}", str(house.newsroom.publisher_id)).replace("{host}", OURS)
+        path = filled(replace(route, path=ours.replace("{webhook_id:int}", str(number))), house, theirs=True)
+        status, text = ask(browser, route, path)
+        assert status == (404 if route.need in GRANTS[role] else 403), f"{route.method} {path}: {status}"
+        assert CANARY not in text.casefold(), f"{route.method} {path}"
+        walked += 1
+    assert walked >= 18
+    assert _everything(house) == before
+
+
+@pytest.mark.parametrize("role", ROLES, ids=str)
+def test_doors_of_others_do_not_exist_for_a_publishers_people(quick_house: House, role: Role) -> None:
+    """The operator's pages and the portal of a crawler that one does not belong to."""
+    browser = quick_house.signed_in(f"{role.value}@harbour.example")
+    before = _everything(quick_house)
+    for route in ROUTES:
+        if route.need in (Need.OPERATE, Need.TEAM_SEE, Need.TEAM_CHANGE):
+            path = re.sub(r"\{[a-z_]+(:int)?\}", "1", route.path.replace("{month}", "2026-11"))
+            status, text = ask(browser, route, path)
+            assert status == 404, f"{route.method} {path}: {status}"
+            assert CANARY not in text.casefold()
+    assert _everything(quick_house) == before
+
+
+def test_every_part_of_an_address_is_filled(quick_house: House) -> None:
+    for route in BELOW_A_PUBLISHER:
+        for theirs in (True, False):
+            assert "{" not in filled(route, quick_house, theirs=theirs), f"say what {route.path} is filled with"
+
+
 def _charge_route() -> Route:
     return next(route for route in ROUTES if "{charge_id}" in route.path)
+
+
+def _everything(house: House) -> dict[str, list[str]]:
+    """What people set, whole: any change of it shows. Sessions, which every visit touches, are left out."""
+    with house.database.read() as connection:
+        return {table.name: sorted(map(str, connection.execute(select(table)))) for table in SET_BY_PEOPLE}
 
 
 def _state(house: House, host: str | None = None) -> list[object]:
