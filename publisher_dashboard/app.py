@@ -24,6 +24,7 @@ from publisher_dashboard.backtest_jobs import BacktestJobs
 from publisher_dashboard.books_work import Books, Later, in_a_thread
 from publisher_dashboard.browser_safety import Address, SecurityHeaders
 from publisher_dashboard.estimates import Estimates, RunEstimate, estimate_here
+from publisher_dashboard.key_checks import KeyChecks
 from publisher_dashboard.navigation import Navigation
 from publisher_dashboard.own_documents import OwnDocuments, ReadOrigin, unreachable
 from publisher_dashboard.pages import (
@@ -227,6 +228,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/operator/webhooks", Need.OPERATE, operating.replay),
     # A crawler's team
     Route("GET", "/portal", Need.SIGNED_IN, portal_joining.home),
+    Route("GET", "/portal/register", Need.SIGNED_IN, portal_joining.register),
+    Route("POST", "/portal/register", Need.SIGNED_IN, portal_joining.look_at_agent),
     Route("GET", "/portal/join/{link}", Need.ANYONE, portal_joining.show),
     Route("POST", "/portal/join/{link}", Need.ANYONE, portal_joining.create),
     Route("POST", "/portal/join/{link}/accept", Need.SIGNED_IN, portal_joining.join),
@@ -239,6 +242,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_TEAM}/months/{{month}}/files/{{name}}", Need.TEAM_SEE, portal.month_file),
     Route("GET", f"{_TEAM}/prices", Need.TEAM_SEE, portal.prices),
     Route("GET", f"{_TEAM}/keys", Need.TEAM_SEE, portal.keys),
+    Route("POST", f"{_TEAM}/keys", Need.TEAM_CHANGE, portal.refresh_keys),
     Route("GET", f"{_TEAM}/budgets", Need.TEAM_SEE, portal.budgets),
     Route("GET", f"{_TEAM}/budget", Need.TEAM_CHANGE, portal.budget),
     Route("POST", f"{_TEAM}/budget", Need.TEAM_CHANGE, portal.budget),
@@ -325,6 +329,7 @@ def create_app(
     tails: Tails | None = None,
     books: Books | None = None,
     later: Later = in_a_thread,
+    key_checks: KeyChecks | None = None,
     edge_bind: tuple[str, int] | None = None,
     run_estimate: RunEstimate | None = None,
     estimate_log_bytes: int = 268_435_456,
@@ -339,7 +344,8 @@ def create_app(
     ``address_key`` is what several dashboards share (``AddressKeys.at``), without one it counts tries by itself;
     ``contact`` is the operator's address as statements name it; ``tails`` bounds the lists that are followed live;
     ``books`` are the keys and files that closing a month takes, without them months are closed by ``farebox close``
-    alone; ``later`` runs long work beside the pages; ``run_estimate`` reads an access log, in this process when None,
+    alone; ``later`` runs long work beside the pages; ``key_checks`` asks
+    for crawlers' keys; ``run_estimate`` reads an access log, in this process when None,
     and ``estimate_log_bytes`` is the largest that is taken; ``edge_bind`` is where the edge listens, so that no site is
     sent back to it; ``crawlers`` are those that documents can name, and ``read_origin`` asks a site's own server for
     one of them; ``checks`` asks the world about a site, nothing is asked when None.
@@ -359,6 +365,7 @@ def create_app(
         tails=tails or Tails(),
         books=books,
         later=later,
+        key_checks=key_checks,
         edge_bind=edge_bind,
         estimates=Estimates(run_estimate or estimate_here(classify), clock),
         estimate_log_bytes=estimate_log_bytes,

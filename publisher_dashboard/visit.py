@@ -35,6 +35,7 @@ from publisher_dashboard.backtest_jobs import BacktestJobs
 from publisher_dashboard.books_work import Books, Later, in_a_thread
 from publisher_dashboard.browser_safety import Address
 from publisher_dashboard.estimates import Estimates
+from publisher_dashboard.key_checks import KeyChecks
 from publisher_dashboard.navigation import Here, Links, Navigation
 from publisher_dashboard.own_documents import OwnDocuments, unreachable
 from publisher_dashboard.rendering import Rendering
@@ -113,6 +114,8 @@ NOTICES: Mapping[str, str] = {
     "joined-team": "You are in. This is the crawler's portal.",
     "share": "The share is set, for every month that is not closed yet.",
     "payment-closed": "Closed. It is never credited by itself.",
+    "keys-fetched": "The directory was asked; this is its answer.",
+    "keys-wait": "It was asked less than a minute ago. Wait a moment.",
     "given-back": "Given back. The crawler can spend it again.",
     "given-back-before": "It was given back before, so nothing was done.",
     "credited": "Credited. It can be spent at once.",
@@ -183,6 +186,7 @@ class Desk:
     tails: Tails = field(default_factory=Tails)
     books: Books | None = None
     later: Later = in_a_thread
+    key_checks: KeyChecks | None = None
     edge_bind: tuple[str, int] | None = None
     crawlers: tuple[ClaimedCrawler, ...] = ()
     own_documents: OwnDocuments = field(default_factory=lambda: OwnDocuments(unreachable, time.monotonic))

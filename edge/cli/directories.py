@@ -58,7 +58,7 @@ def refresh(agent: Agent, as_json: JsonFlag = False) -> None:
     settings = settings_here()
     agent_url = read_agent(agent, settings.dev)
     with opened(settings) as database:
-        failure = asyncio.run(_fetch(settings, database, agent_url))
+        failure = asyncio.run(fetch_and_keep(settings, database, agent_url))
         with database.read() as connection:
             kept = find_directory(connection, agent_url)
     if failure is not None:
@@ -67,7 +67,7 @@ def refresh(agent: Agent, as_json: JsonFlag = False) -> None:
         show_fields(_row(kept), as_json)
 
 
-async def _fetch(settings: Settings, database: Database, agent_url: str) -> str | None:
+async def fetch_and_keep(settings: Settings, database: Database, agent_url: str) -> str | None:
     """Fetch by the edge's own way, address guard included; None, or why there are no keys."""
     from edge.proxy.directory_fetch import AddressGuardedFetcher
     from edge.proxy.directory_shelf import DatabaseShelf

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
 import structlog
 
+from edge.cli.directory_checks import key_checks
 from edge.cli.estimate_process import estimate_apart
 from edge.cli.logs import configure_logs
 from edge.cli.origin_documents import read_origin
@@ -159,6 +161,7 @@ def _dashboard(settings: Settings, database: Database, sockets: dict[str, socket
         estimate_log_bytes=settings.estimate_log_bytes,
         crawlers=catalogue.crawlers,
         read_origin=read_origin,
+        key_checks=key_checks(settings, database, time.time),
         checks=RealSiteChecks(frozenset(known_public_keys(settings.data_dir))),
     )
     return [Listener("dashboard", app, sockets["dashboard"])]

@@ -30,6 +30,7 @@ from publisher_dashboard.account_acts import (
 from publisher_dashboard.auth import NOT_HERE, Turned
 from publisher_dashboard.charge_pages import STATES, Reach, download_list, show_charge, show_list
 from publisher_dashboard.chart import draw
+from publisher_dashboard.key_checks import REFRESH_EVERY_MICROS
 from publisher_dashboard.rendering import month_name
 from publisher_dashboard.statement_pages import month_lines, send_file, send_folder, show_statement
 from publisher_dashboard.views.crawler_account import crawler_account, directory_state
@@ -123,7 +124,20 @@ def keys(visit: Visit) -> Response:
     known = _crawler(visit)
     with visit.desk.database.read() as connection:
         state = directory_state(connection, known)
-    return visit.render("portal_keys.html", crawler=known, state=state)
+    can_fetch = visit.desk.key_checks is not None and visit.may(Need.TEAM_CHANGE)
+    return visit.render("portal_keys.html", crawler=known, state=state, can_fetch=can_fetch)
+
+
+def refresh_keys(visit: Visit) -> Response:
+    """Ask the directory again, at most once a minute; a failure leaves the keys known before in force."""
+    known, checks = _crawler(visit), visit.desk.key_checks
+    with visit.desk.database.read() as connection:
+        stored = directory_state(connection, known).stored
+    asked = max(stored.fetched_at_micros or 0, stored.failed_at_micros or 0) if stored else 0
+    if checks is None or visit.now_micros - asked < REFRESH_EVERY_MICROS:
+        return visit.go(visit.portal_path("keys"), "keys-wait")
+    checks.refresh(known.agent_url)
+    return visit.go(visit.portal_path("keys"), "keys-fetched")
 
 
 def _own(act: Callable[[Visit, Crawler, str], Response], back: str) -> Callable[[Visit], Response]:

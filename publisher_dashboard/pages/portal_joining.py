@@ -12,17 +12,57 @@ from http import HTTPStatus
 from starlette.responses import Response
 
 from edge.store.crawler_people import Invitation, accept_as, accept_as_new, find_invitation
+from edge.store.once import take
 from edge.store.people import EmailTaken, find_person
 from edge.store.problems import InvalidValue
+from edge.store.sites import list_sites
 from publisher_dashboard.auth import NOT_HERE, Turned, begin_session, find_current, give_cookie
 from publisher_dashboard.forms import sentence
+from publisher_dashboard.key_checks import KeysAnswer, look_key
 from publisher_dashboard.pages.set_up import new_password_faults
 from publisher_dashboard.visit import Visit
+
+AGENT_LENGTH_MAX = 2048
 
 
 def home(visit: Visit) -> Response:
     """To the portal of the first crawler whose team one is in."""
     return visit.go(f"/portal/{visit.teams[0].crawler_id}" if visit.teams else "/")
+
+
+def register(visit: Visit) -> Response:
+    """How an agent is registered, and a look at its keys before it asks."""
+    return _register_page(visit, None, {}, {})
+
+
+def look_at_agent(visit: Visit) -> Response:
+    """Look at an agent's keys now, as the edge would when it asks to be registered; nothing is kept."""
+    agent, checks = visit.form.get("agent", "").strip(), visit.desk.key_checks
+    if not agent or len(agent) > AGENT_LENGTH_MAX:
+        return _register_page(
+            visit, None, visit.form, {"agent": "Write the agent's address, such as https://bot.example."}
+        )
+    with visit.desk.database.write() as connection:
+        free = take(connection, look_key(visit.person.person_id, visit.now_micros), visit.now_micros)
+    if not free:
+        return _register_page(visit, None, visit.form, {"agent": "One look in 20 seconds; wait a moment."})
+    return _register_page(visit, checks.look(agent) if checks else None, visit.form, {})
+
+
+def _register_page(
+    visit: Visit, answer: KeysAnswer | None, form: Mapping[str, str], errors: Mapping[str, str]
+) -> Response:
+    with visit.desk.database.read() as connection:
+        hosts = [one.host for one in list_sites(connection)]
+    return visit.render(
+        "portal_register.html",
+        HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK,
+        answer=answer,
+        form=form,
+        errors=errors,
+        can_look=visit.desk.key_checks is not None,
+        host=hosts[0] if hosts else "SITE",
+    )
 
 
 def show(visit: Visit) -> Response:

@@ -21,6 +21,7 @@ from edge.store.particulars import latest_top_ups
 from edge.store.subscriptions import SubscriptionView, list_subscriptions
 
 TOP_UPS_SHOWN = 50
+_OF_OUR_NETWORK = ("address_refused", "unreachable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,14 @@ class DirectoryState:
         if self.stored is None or (self.stored.document is None and self.stored.failure is None):
             return "pinned" if self.pinned else "never fetched"
         return "failing" if self.stored.failure is not None else "good"
+
+    @property
+    def told(self) -> str | None:
+        """What went wrong, as the crawler's team may hear it: where a name leads inside is the operator's to know."""
+        failure = None if self.stored is None else self.stored.failure
+        if failure is not None and failure.partition(":")[0] in _OF_OUR_NETWORK:
+            return "the host's name leads to no public address, or nothing answers there"
+        return failure
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from edge.store import schema
 from edge.store.database import Database
 from publisher_dashboard.app import create_app
 from publisher_dashboard.books_work import Books
+from publisher_dashboard.key_checks import KeyChecks
 from publisher_dashboard.tails import Tails
 from tests.support.browser_window import ARGUMENTS, BROWSERS, Served
 from tests.support.dashboard_server import serving
@@ -164,6 +165,7 @@ def open_house(
     catalogue: Catalogue,
     public_url: str | None = None,
     folder: Path | None = None,
+    key_checks: KeyChecks | None = None,
 ) -> Generator[House, None, None]:
     database, clock, passwords = Database.open(url), Clock(), quick_passwords()
     app = create_app(
@@ -177,6 +179,7 @@ def open_house(
         tails=Tails(life_seconds=0.01, look_seconds=0.01),
         books=None if folder is None else Books(folder, folder / "checkpoints.jsonl"),
         later=lambda work: work(),
+        key_checks=key_checks,
         crawlers=catalogue.crawlers,
         read_origin=(servers := OwnServers()),
     )

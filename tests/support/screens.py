@@ -157,6 +157,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("/operator/webhooks", "/operator/webhooks", "operator-webhooks", "Operator: all webhooks"),
     # A crawler's team's
     Screen("/portal/join/{link}", "/portal/join/used", who=NOBODY, status=410),
+    Screen("/portal/register", "/portal/register", "portal-register", "Crawler: register an agent", CRAWLER_TEAM),
     Screen(_TEAM, _BOT, "portal", "Crawler: overview", CRAWLER_TEAM),
     Screen(f"{_TEAM}/charges", f"{_BOT}/charges", "portal-charges", "Crawler: charges", CRAWLER_TEAM),
     Screen(f"{_TEAM}/charges/{{charge_id}}", f"{_BOT}/charges/{{bot_charge}}", "portal-charge", "Crawler: one charge",
