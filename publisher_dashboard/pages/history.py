@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from sqlalchemy import Connection
 from starlette.responses import Response
 
+from edge.store.connection import Connection
 from edge.store.problems import InvalidValue, UnknownName
 from edge.store.rulesets import Version, VersionMoved, find_version, history
 from edge.store.rulesets import roll_back as publish_again

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection
-
+from edge.store.connection import Connection
 from edge.store.earnings import Period, earned_by_rule
 from edge.store.rulesets import Version, find_version
 
