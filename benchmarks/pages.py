@@ -5,7 +5,8 @@ process of its own serves them, and each page that answers GET is asked for over
 somebody who is signed in. The target is 300 ms for 95 of 100 requests of each page.
 
 Rules of this file: one round over all pages goes before, and is not measured; what is no page (files, streams) is not
-measured either. Times are by the clock: other work on the machine is in them, and the load is written beside them.
+measured either. Times are by the clock: other work on the machine is in them, and the load is written beside them. What
+the server itself took of a processor is beside each: on a machine that does nothing else the clock shows hardly more.
 """
 
 from __future__ import annotations
@@ -58,11 +59,12 @@ NARROWED = (
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One page's times in milliseconds, sorted."""
+    """One page's times by the clock, sorted, and the processor time of one request, all in milliseconds."""
 
     address: str
     status: int
     times: tuple[float, ...]
+    processor: float
 
     @property
     def middle(self) -> float:
@@ -114,7 +116,8 @@ def measure(path: Path, rounds: int) -> list[Measured]:
             every = addresses(path)
             for address in every:
                 client.get(address)
-            return [_measured(client, address, rounds) for address in every]
+            assert process.pid is not None, "it was started"
+            return [_measured(client, address, rounds, process.pid) for address in every]
     finally:
         process.terminate()
         process.join()
@@ -133,18 +136,27 @@ def _sign_in(client: httpx2.Client) -> None:
     assert answer.status_code == 303, "nobody is let in"
 
 
-def _measured(client: httpx2.Client, address: str, rounds: int) -> Measured:
+def _measured(client: httpx2.Client, address: str, rounds: int, server: int) -> Measured:
     times, status = [], 0
+    before = _processor_seconds(server)
     for _ in range(rounds):
         began = time.perf_counter()
         status = client.get(address).status_code
         times.append(1000 * (time.perf_counter() - began))
-    return Measured(address, status, tuple(sorted(times)))
+    took = 1000 * (_processor_seconds(server) - before) / rounds
+    return Measured(address, status, tuple(sorted(times)), took)
+
+
+def _processor_seconds(process: int) -> float:
+    """What a process took of the processors so far (proc(5), fields 14 and 15; a tick is ten milliseconds)."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def page(found: Sequence[Measured], requests: int, charges: int, rounds: int, now: datetime) -> str:
     """The table, the slowest first."""
     slow = [one for one in found if one.late > TARGET_MILLISECONDS]
+    heavy = [one for one in found if one.processor > TARGET_MILLISECONDS]
     lines = [
         "# Pages of the dashboard over a large database",
         "",
@@ -154,15 +166,17 @@ def page(found: Sequence[Measured], requests: int, charges: int, rounds: int, no
         f" Load of the machine while it ran: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.",
         "",
         f"The target is {TARGET_MILLISECONDS:.0f} ms for 95 of 100:"
-        f" {len(found) - len(slow)} of {len(found)} addresses meet it.",
+        f" {len(found) - len(slow)} of {len(found)} addresses meet it by the clock, {len(found) - len(heavy)} by the"
+        " processor time of the server.",
         "",
-        "| address | status | half | 95 of 100 | |",
-        "|---|--:|--:|--:|---|",
+        "| address | status | half | 95 of 100 | processor | |",
+        "|---|--:|--:|--:|--:|---|",
     ]
     for one in sorted(found, key=lambda each: -each.late):
         address = one.address.replace("|", "%7C")
         late = "**over**" if one.late > TARGET_MILLISECONDS else ""
-        lines.append(f"| `{address[:110]}` | {one.status} | {one.middle:.0f} ms | {one.late:.0f} ms | {late} |")
+        times = f"{one.middle:.0f} ms | {one.late:.0f} ms | {one.processor:.0f} ms"
+        lines.append(f"| `{address[:110]}` | {one.status} | {times} | {late} |")
     return "\n".join([*lines, ""])
 
 
