@@ -159,7 +159,7 @@ def _print_worth(found: LogEstimate) -> None:
 
 
 def _row(name: str, kind: str, found: LogEstimate, tally: Any) -> dict[str, Any]:
-    worth = tally.amount_micros + tally.watched_micros
+    worth = tally.worth_micros
     month = found.per_month(worth)
     return {
         "crawler": name,

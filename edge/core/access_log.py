@@ -101,15 +101,20 @@ def read_common(pattern: re.Pattern[str] = _COMMON) -> ReadLine:
     """A reader of common logs, and of what is built on them by ``pattern``."""
     clock = ClockOfLogs()
     has_agent, has_host = "agent" in pattern.groupindex, "host" in pattern.groupindex
+    fields = [name for name in ("address", "time", "request", "status", "agent", "host") if name in pattern.groupindex]
 
     def read(line: str) -> LogLine | None:
         found = pattern.match(line)
-        if found is None or (second := clock.second(found["time"])) is None:
+        if found is None:
             return None
-        method, target = read_request(found["request"])
-        agent = _unescaped(found["agent"]) if has_agent else None
-        host = found["host"].lower() if has_host else None
-        return LogLine(second, found["address"], method, target, int(found["status"]), _said(agent), host)
+        address, time, request, status, *rest = found.group(*fields)
+        second = clock.second(time)
+        if second is None:
+            return None
+        method, target = read_request(request)
+        agent = _unescaped(rest[0]) if has_agent else None
+        host = rest[-1].lower() if has_host else None
+        return LogLine(second, address, method, target, int(status), _said(agent), host)
 
     return read
 
@@ -157,7 +162,7 @@ def read_cloudfront() -> ReadLine:
 
 def read_request(text: str) -> tuple[str, str]:
     """Method and target of a request line; both empty for what is none, such as TLS spoken to a plain port."""
-    found = _REQUEST.fullmatch(_unescaped(text) or "")
+    found = _REQUEST.fullmatch(_unescaped(text))
     return (found[1], found[2]) if found else ("", "")
 
 

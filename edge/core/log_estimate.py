@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import NamedTuple, assert_never
 
 from edge.core.access_log import LogLine
@@ -55,6 +56,11 @@ class Tally:
     watched_micros: int = 0
     proved: int = 0
     impostors: int = 0
+
+    @property
+    def worth_micros(self) -> int:
+        """What all that has a price comes to."""
+        return self.amount_micros + self.watched_micros
 
 
 @dataclass(slots=True)
@@ -248,7 +254,7 @@ class Estimator:
 
     def _settle(self, question: Question, number: int) -> None:
         claimed = self._claims[question.claim] if question.claim != _BROWSER else None
-        knowledge = Knowledge(_no_key, lambda agent: claimed, prove=lambda name, address: question.rung)
+        knowledge = _knowledge(claimed, question.rung)
         decision = decide(self._request(question), self._policy, knowledge, float(question.minute * _MINUTE))
         who = Who(claimed.name, claimed.operator, claimed.kind.value) if claimed else _NOBODY
         tally = self.sums.crawlers.get(who)
@@ -348,6 +354,12 @@ def total(tallies: Iterable[Tally]) -> Tally:
         for name in Tally.__slots__:
             setattr(whole, name, getattr(whole, name) + getattr(one, name))
     return whole
+
+
+@lru_cache(1024)
+def _knowledge(claimed: ClaimedCrawler | None, rung: Rung) -> Knowledge:
+    """What is known of a line: nothing but what it claims, and what its address says of that."""
+    return Knowledge(_no_key, lambda agent: claimed, prove=lambda name, address: rung)
 
 
 def _no_key(agent_url: str, thumbprint: str) -> KeyAnswer:

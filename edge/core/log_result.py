@@ -65,7 +65,7 @@ class LogEstimate:
     @property
     def worth_micros(self) -> int:
         """What all that has a price comes to, if every page of it had been paid."""
-        return self.whole.amount_micros + self.whole.watched_micros
+        return self.whole.worth_micros
 
     @property
     def span_seconds(self) -> int:
@@ -83,7 +83,7 @@ class LogEstimate:
 def result_of(sums: Sums, readings: Readings, site: SitePolicy) -> LogEstimate:
     """The result of an estimate whose questions are settled."""
     rows = [CrawlerRow(*who, tally) for who, tally in sums.crawlers.items()]
-    rows.sort(key=lambda row: (-_worth(row.tally), -row.tally.requests, row.name.lower()))
+    rows.sort(key=lambda row: (-row.tally.worth_micros, -row.tally.requests, row.name.lower()))
     kinds = {row.kind: [one.tally for one in rows if one.kind == row.kind] for row in rows}
     return LogEstimate(
         currency=site.currency,
@@ -117,10 +117,6 @@ def from_document(document: Mapping[str, Any]) -> LogEstimate:
     texts = {name: tuple(document[name]) for name in ("bad_samples", "caveats")}
     whole = Tally(**document["whole"])
     return LogEstimate(**{**document, **texts, "whole": whole, "bands": bands, "crawlers": rows, "kinds": kinds})
-
-
-def _worth(tally: Tally) -> int:
-    return tally.amount_micros + tally.watched_micros
 
 
 def _caveats(sums: Sums, readings: Readings, site: SitePolicy) -> list[str]:
