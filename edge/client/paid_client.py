@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 
 from edge.client.answers import Answer, Delivered
-from edge.client.errors import CrawlRefused, PageUnreachable, PaymentInDoubt, RobotsForbid
+from edge.client.errors import CrawlRefused, PageUnreachable, PaymentInDoubt, PriceRose, RobotsForbid
 from edge.client.fetching import Quote, Resolved, drive, drive_async, resolve
 from edge.client.flow import NoAnswer, Send
 from edge.client.httpx_transport import DELIVERED, PRICE, AsyncPayingTransport, PayingTransport, no_answer
@@ -95,12 +95,20 @@ class PaidClient:
     ) -> Page:
         """Get a page, for at most ``price`` when that is given; redirects are followed, each on its own terms.
 
-        ``only_if_changed`` sends the validators of the last time, so that an unchanged page costs nothing. Raises the
+        ``only_if_changed`` sends the validators of the last time, so that an unchanged page costs nothing. Where the
+        site's price list was read, its price is offered at once; if the page is dearer by now, it is asked. Raises the
         errors of ``edge.client.errors``, and httpx2's own where no money was involved.
         """
         drive(self._reading.check_robots(url), self.send)
         sent = _headers(self.wallet, url, only_if_changed, headers)
-        page = _page(self._paying.get(url, headers=sent, extensions=_extensions(price)))
+        listed = self._reading.listed_price(url) if price is None else None
+        try:
+            response = self._paying.get(url, headers=sent, extensions=_extensions(price or listed))
+        except PriceRose:
+            if listed is None:
+                raise
+            response = self._paying.get(url, headers=sent)
+        page = _page(response)
         _remember(self.wallet, url, page)
         return page
 
@@ -110,6 +118,10 @@ class PaidClient:
         Raises ``CrawlRefused``, ``RobotsForbid`` or ``PageUnreachable``.
         """
         return drive(self._reading.quote(url), self.send)
+
+    def read_price_list(self, url: str) -> bool:
+        """Read the signed price list of the page's site, so that ``get`` need not ask first; whether it has one."""
+        return drive(self._reading.read_list(url), self.send)
 
     def plan(self, urls: Iterable[str]) -> Plan:
         """Quote pages, and say what buying them would cost and what the policy would keep from it."""
@@ -196,13 +208,24 @@ class AsyncPaidClient:
         """As ``PaidClient.get``."""
         await drive_async(self._reading.check_robots(url), self.send)
         sent = _headers(self.wallet, url, only_if_changed, headers)
-        page = _page(await self._paying.get(url, headers=sent, extensions=_extensions(price)))
+        listed = self._reading.listed_price(url) if price is None else None
+        try:
+            response = await self._paying.get(url, headers=sent, extensions=_extensions(price or listed))
+        except PriceRose:
+            if listed is None:
+                raise
+            response = await self._paying.get(url, headers=sent)
+        page = _page(response)
         await asyncio.to_thread(_remember, self.wallet, url, page)
         return page
 
     async def quote(self, url: str) -> Quote:
         """As ``PaidClient.quote``."""
         return await drive_async(self._reading.quote(url), self.send)
+
+    async def read_price_list(self, url: str) -> bool:
+        """As ``PaidClient.read_price_list``."""
+        return await drive_async(self._reading.read_list(url), self.send)
 
     async def plan(self, urls: Iterable[str]) -> Plan:
         """As ``PaidClient.plan``."""

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from edge.client.answers import Answer
-from edge.client.errors import CrawlerForbidden, Refusal
+from edge.client.errors import CrawlerForbidden, CrawlRefused, Refusal
 from edge.client.fetching import Conversation, Quote
 from edge.client.flow import Send
 from edge.client.receipt_check import KEYS_PATH
-from edge.client.site_cache import SiteCache
+from edge.client.site_cache import SiteCache, site_of
 from edge.client.spend_policy import domain_of
 from edge.client.wallet import Wallet
+from edge.core.money import Money
 
 if TYPE_CHECKING:
     from edge.core.signals.price_list import PriceBook
@@ -48,6 +49,8 @@ class PriceLists:
 
     def of(self, url: str) -> Conversation[PriceBook | NoList]:
         """The list of a page's site, from memory where that counts."""
+        if not site_of(url):
+            return NoList("this is no address of a page")
         found = self.kept.find(url)
         if found is None:
             found = yield from _read(self.wallet, url)
@@ -58,6 +61,17 @@ class PriceLists:
                 left = min(left, found.prices.expires_at - self.wallet.now_micros() / 1_000_000)
             self.kept.keep(url, found, left)
         return found
+
+    def remembered_price(self, url: str) -> Money | None:
+        """What a list that was read before says that a page costs; None where there is none, or it cannot tell."""
+        found = self.kept.find(url)
+        if found is None or isinstance(found, NoList):
+            return None
+        try:
+            listed = _listed(found, url, self.wallet.now_micros() / 1_000_000)
+        except CrawlRefused:
+            return None  # the page itself shall say so
+        return None if listed is None else listed.price
 
     def quote(self, url: str) -> Conversation[Quote | None]:
         """What the list says that a page costs; None where it cannot tell. Raises ``CrawlerForbidden``."""

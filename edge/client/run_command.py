@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,8 +45,11 @@ from edge.client.host_signals import ROBOTS_KEEP, Signals
 from edge.client.paid_client import Page, PaidClient
 from edge.client.plan_command import FileArgument
 from edge.client.run_folder import Folder
+from edge.client.site_cache import site_of
 from edge.core.errors import EdgeError
 from edge.core.money import Money
+
+LISTED_FROM_PAGES = 3
 
 
 def run(
@@ -81,6 +85,7 @@ def run(
         bar_of("buying pages", len(urls)) as bar,
     ):
         client.resolve()  # what an earlier run left behind
+        _read_lists(client, urls)
         work = _Work(client, folder, Signals(client, name_of(user_agent), is_ignored=ignore_robots), only_changed)
         with ThreadPoolExecutor(at_once) as pool:
             for _ in pool.map(work.get, urls):
@@ -92,6 +97,14 @@ def run(
     _tell_run(work, spent, as_json=as_json)
     is_all = not problems and not work.failed
     raise typer.Exit(DONE if is_all else PARTLY_DONE if work.counts else FAILED)
+
+
+def _read_lists(client: PaidClient, urls: Sequence[str]) -> None:
+    """Read the price list of each site that several pages are of: two requests, and one less for each page."""
+    pages = Counter(map(site_of, urls))
+    for site, number in pages.items():
+        if number >= LISTED_FROM_PAGES and site:
+            client.read_price_list(site)
 
 
 @dataclass

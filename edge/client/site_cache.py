@@ -13,9 +13,13 @@ T = TypeVar("T")
 
 
 def site_of(url: str) -> str:
-    """Scheme, host and port of a page: what documents about prices hold for."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    """Scheme, host and port of a page: what documents about prices hold for; empty for what is no page's address."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    is_page = parts.scheme in ("http", "https") and parts.hostname
+    return f"{parts.scheme}://{parts.netloc}".lower() if is_page else ""
 
 
 class SiteCache(Generic[T]):

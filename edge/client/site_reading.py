@@ -5,10 +5,11 @@ from __future__ import annotations
 from edge.client.errors import RobotsForbid
 from edge.client.fetching import Conversation, Quote, quote
 from edge.client.licences import Licence, LicenceDocument, read_licences
-from edge.client.price_lists import PriceLists
+from edge.client.price_lists import NoList, PriceLists
 from edge.client.site_cache import SiteCache
 from edge.client.site_signals import SiteSignals, read_signals
 from edge.client.wallet import Wallet
+from edge.core.money import Money
 
 ROBOTS_SECONDS = 3_600.0
 UNREACHABLE_SECONDS = 60.0
@@ -51,6 +52,23 @@ class SiteReading:
         found = yield from self.robots(url)
         if not found.allows(url, agent):
             raise RobotsForbid(url, f"robots.txt does not allow it to {agent}; nothing was asked for")
+
+    def read_list(self, url: str) -> Conversation[bool]:
+        """Read the price list of a page's site, where it has one; whether there is one to go by."""
+        if self._lists is None:
+            return False
+        return not isinstance((yield from self._lists.of(url)), NoList)
+
+    def listed_price(self, url: str) -> Money | None:
+        """What may be offered for a page at once, by a list that was read before: then nobody has to ask first.
+
+        None where the policy would ask, or would not pay that: what the page itself says is what counts.
+        """
+        policy = self._wallet.policy
+        if self._lists is None or policy.on_unknown_price != "ask":
+            return None
+        price = self._lists.remembered_price(url)
+        return None if price is None or policy.why_not(url, price) is not None else price
 
     def quote(self, url: str) -> Conversation[Quote]:
         """What a page costs: by the site's list, else by asking the page."""

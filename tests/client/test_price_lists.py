@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from edge.client import AsyncPaidClient, FakeEdge, Identity, PaidClient, SpendPolicy, Wallet
-from edge.client.errors import CrawlerForbidden, PriceRose, RobotsForbid
+from edge.client.errors import AboveCap, CrawlerForbidden, PriceRose, PriceUnknown, RobotsForbid
 from edge.client.fake_edge import PRICE_LIST, Reply
 from edge.client.fetching import Quote
 from edge.client.plan import PlannedPage, make_plan
@@ -103,9 +103,64 @@ def test_a_page_that_is_dearer_than_listed_is_not_paid(client: PaidClient, edge:
     assert edge.charges == {}
 
 
+def test_a_page_of_a_list_that_was_read_is_bought_without_asking_first(client: PaidClient, edge: FakeEdge) -> None:
+    assert client.read_price_list(edge.url())
+    before = len(edge.seen)
+    assert client.get(edge.url("/1")).charged == CENT
+    assert client.get(edge.url("/free")).charged is None
+    assert len(edge.seen) == before + 2
+
+
+def test_a_page_that_is_dearer_than_listed_is_asked_and_paid_within_the_caps(
+    client: PaidClient, edge: FakeEdge
+) -> None:
+    client.read_price_list(edge.url())
+    edge.price = parse_price("USD 0.02")
+    assert client.get(edge.url("/1")).charged == edge.price
+    edge.price = parse_price("USD 0.30")
+    with pytest.raises(AboveCap):
+        client.get(edge.url("/2"))
+    assert client.wallet.spent() == {"USD": parse_price("USD 0.02")}
+
+
+def test_a_list_that_asks_more_than_the_caps_allow_does_not_keep_a_page_that_became_cheaper(
+    tmp_path: Path, edge: FakeEdge
+) -> None:
+    with PaidClient(wallet_of(tmp_path, per_request="USD 0.02"), timeout=20) as client:
+        client.read_price_list(edge.url())
+        edge.prices["/dear"] = CENT
+        assert client.get(edge.url("/dear")).charged == CENT
+
+
+@pytest.mark.parametrize("policy", ["skip", "pay_up_to_cap"])
+def test_a_policy_that_does_not_ask_is_not_told_by_a_list(tmp_path: Path, edge: FakeEdge, policy: str) -> None:
+    with PaidClient(wallet_of(tmp_path, on_unknown_price=policy), timeout=20) as client:
+        assert client.read_price_list(edge.url())
+        edge.price = parse_price("USD 0.02")
+        if policy == "skip":
+            with pytest.raises(PriceUnknown):
+                client.get(edge.url("/1"))
+        else:
+            assert client.get(edge.url("/1")).charged == edge.price
+
+
+def test_it_is_so_on_asyncio_too(tmp_path: Path, edge: FakeEdge) -> None:
+    async def buy() -> None:
+        async with AsyncPaidClient(wallet_of(tmp_path), timeout=20) as client:
+            assert await client.read_price_list(edge.url())
+            before = len(edge.seen)
+            assert (await client.get(edge.url("/1"))).charged == CENT
+            assert len(edge.seen) == before + 1
+            edge.price = parse_price("USD 0.02")
+            assert (await client.get(edge.url("/2"))).charged == edge.price
+
+    asyncio.run(buy())
+
+
 def test_without_price_lists_every_page_is_asked(tmp_path: Path, edge: FakeEdge) -> None:
     with PaidClient(wallet_of(tmp_path), price_lists=False, timeout=20) as client:
         client.plan([edge.url("/1"), edge.url("/2")])
+        assert not client.read_price_list(edge.url())
     assert asked(edge) == ["/1", "/2"]
 
 
@@ -234,6 +289,11 @@ def test_a_policy_without_a_name_reads_no_robots_txt(client: PaidClient, edge: F
     edge.robots = "User-agent: *\nDisallow: /\n"
     assert client.get(edge.url("/1")).charged == CENT
     assert "/robots.txt" not in asked(edge)
+
+
+@pytest.mark.parametrize("url", ["http://[bad/1", "ftp://a.example/1", "nothing", ""])
+def test_what_is_no_address_of_a_page_has_no_list(client: PaidClient, url: str) -> None:
+    assert not client.read_price_list(url)
 
 
 # The memory
