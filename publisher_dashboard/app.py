@@ -330,6 +330,7 @@ def create_app(
     books: Books | None = None,
     later: Later = in_a_thread,
     key_checks: KeyChecks | None = None,
+    backtests: BacktestJobs | None = None,
     edge_bind: tuple[str, int] | None = None,
     run_estimate: RunEstimate | None = None,
     estimate_log_bytes: int = 268_435_456,
@@ -344,9 +345,9 @@ def create_app(
     ``address_key`` is what several dashboards share (``AddressKeys.at``), without one it counts tries by itself;
     ``contact`` is the operator's address as statements name it; ``tails`` bounds the lists that are followed live;
     ``books`` are the keys and files that closing a month takes, without them months are closed by ``farebox close``
-    alone; ``later`` runs long work beside the pages; ``key_checks`` asks
-    for crawlers' keys; ``run_estimate`` reads an access log, in this process when None,
-    and ``estimate_log_bytes`` is the largest that is taken; ``edge_bind`` is where the edge listens, so that no site is
+    alone; ``later`` runs long work beside the pages, ``backtests`` are kept there, by the same way when None;
+    ``key_checks`` asks for crawlers' keys; ``run_estimate`` reads an access log, in this process when None, and
+    ``estimate_log_bytes`` is the largest that is taken; ``edge_bind`` is where the edge listens, so that no site is
     sent back to it; ``crawlers`` are those that documents can name, and ``read_origin`` asks a site's own server for
     one of them; ``checks`` asks the world about a site, nothing is asked when None.
     """
@@ -372,7 +373,7 @@ def create_app(
         crawlers=crawlers,
         own_documents=OwnDocuments(read_origin, clock),
         checks=checks,
-        backtests=BacktestJobs(later),
+        backtests=backtests or BacktestJobs(later),
     )
     app = FastAPI(title="farebox dashboard", docs_url=None, redoc_url=None, openapi_url=None)
     app.router.redirect_slashes = False

@@ -149,6 +149,8 @@ def _page(visit: Visit, form: dict[str, str], errors: dict[str, str]) -> Respons
         plan = find_plan(connection, visit.place.site_id)
         signing = frozenset(one.name for one in list_crawlers(connection))
     done = job.result if job is not None else None
+    # A page that loads itself again must not hold a form that somebody types in: who does not wait gets one.
+    waits = visit.query("wait") != "no" and not errors
     answer = visit.render(
         "review.html",
         HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK,
@@ -164,7 +166,8 @@ def _page(visit: Visit, form: dict[str, str], errors: dict[str, str]) -> Respons
         days=days,
         spans=SPANS,
         plan=plan,
+        waits=waits,
     )
-    if job is not None and not job.is_done:
+    if job is not None and not job.is_done and waits:
         answer.headers["refresh"] = str(ASK_AGAIN_SECONDS)
     return answer

@@ -18,7 +18,7 @@ from edge.core.catalogue import Catalogue
 from edge.store import schema
 from edge.store.database import Database
 from publisher_dashboard.app import create_app
-from publisher_dashboard.books_work import Books
+from publisher_dashboard.books_work import Books, Later
 from publisher_dashboard.key_checks import KeyChecks
 from publisher_dashboard.tails import Tails
 from tests.support.browser_window import ARGUMENTS, BROWSERS, Served
@@ -166,6 +166,7 @@ def open_house(
     public_url: str | None = None,
     folder: Path | None = None,
     key_checks: KeyChecks | None = None,
+    later: Later = lambda work: work(),
 ) -> Generator[House, None, None]:
     database, clock, passwords = Database.open(url), Clock(), quick_passwords()
     app = create_app(
@@ -178,7 +179,7 @@ def open_house(
         address_key=lambda _: b"the key of that day",
         tails=Tails(life_seconds=0.01, look_seconds=0.01),
         books=None if folder is None else Books(folder, folder / "checkpoints.jsonl"),
-        later=lambda work: work(),
+        later=later,
         key_checks=key_checks,
         crawlers=catalogue.crawlers,
         read_origin=(servers := OwnServers()),

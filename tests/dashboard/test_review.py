@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge.core.backtest_result import Backtest, Span, Sums
+from edge.core.catalogue import Catalogue
 from edge.proxy.publication_rounds import PublicationRounds
 from edge.store.activity import Activity, UserAgents, write_activity
 from edge.store.crawlers import list_crawlers
@@ -18,7 +20,8 @@ from edge.store.rulesets import live_version
 from edge.store.tables import activity
 from publisher_dashboard.backtest_jobs import FRESH_MICROS, KEPT, BacktestJobs, Question
 from publisher_dashboard.changes import NOTHING_PUBLISHED
-from tests.dashboard.conftest import Browser, House, hidden_in
+from tests.dashboard.conftest import Browser, House, hidden_in, open_house
+from tests.support.newsroom import Newsroom
 
 SITE = "/sites/harbour.example"
 DAY = 86_400_000_000
@@ -227,6 +230,26 @@ def test_a_long_backtest_is_left_and_come_back_to() -> None:
     jobs.ask(QUESTION, FRESH_MICROS + 1, run, 0)
     shelf.finish()
     assert len(asked) == 2, "after a while the traffic is another"
+
+
+def test_a_page_that_waits_looks_again_by_itself_and_holds_no_form_to_lose(
+    newsroom_file: tuple[Path, Newsroom], sqlite_newsroom_url: str, catalogue: Catalogue
+) -> None:
+    shelf = Shelf()
+    for house in open_house(sqlite_newsroom_url, newsroom_file[1], catalogue, later=shelf):
+        browser = house.signed_in("editor@harbour.example")
+        waiting = browser.get(f"{SITE}/review")
+        assert "Looking at the last 7 days" in waiting.text
+        assert waiting.headers["refresh"] == "1"
+        assert 'name="note"' not in waiting.text
+        hasty = browser.get(f"{SITE}/review?wait=no")
+        assert "refresh" not in hasty.headers
+        assert 'name="note"' in hasty.text
+        shelf.finish()
+        done = browser.get(f"{SITE}/review")
+        assert "refresh" not in done.headers
+        assert "What it would have earned" in done.text
+        assert 'name="note"' in done.text
 
 
 def test_a_backtest_that_breaks_says_so_and_can_be_asked_again() -> None:

@@ -13,6 +13,7 @@ import uvicorn
 from edge.core.catalogue import Catalogue
 from edge.store.database import Database
 from publisher_dashboard.app import create_app
+from publisher_dashboard.backtest_jobs import BacktestJobs
 from publisher_dashboard.books_work import Books
 from tests.support.browser_window import Served, close_autumn, operate
 from tests.support.newsroom import Newsroom, quick_passwords
@@ -36,6 +37,8 @@ def serving(
         books=Books(keys, keys / "checkpoints.jsonl"),
         crawlers=catalogue.crawlers,
         read_origin=OwnServers(),
+        # Done before the page is: a picture, or axe, must not meet a page that loads itself again.
+        backtests=BacktestJobs(lambda work: work()),
     )
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
