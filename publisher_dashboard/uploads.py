@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 FIELD_BYTES_MAX = 64 * 1024
+PARTS_MAX = 200
 DRAINED_TIMES = 2
 
 
@@ -68,9 +69,12 @@ async def read_upload(content_type: str, chunks: AsyncIterator[bytes], limit: in
     reader = _Reader(limit)
     try:
         parser = MultipartParser(options[b"boundary"], reader.callbacks())
-        asked = False
+        asked, before_file = False, 0
         async for chunk in chunks:
+            before_file += 0 if asked else len(chunk)
             parser.write(chunk)
+            if before_file > 2 * FIELD_BYTES_MAX and not reader.file_begun:
+                raise BadUpload("This form is too large.")
             if reader.file_begun and not asked:
                 asked = True
                 await let_in(reader.form)
@@ -101,6 +105,8 @@ class _Reader:
         self._header = (b"", b"")
         self._name = ""
         self._value = b""
+        self._in_file = False
+        self._parts = 0
         self._waiting: list[bytes] = []
 
     @property
@@ -126,7 +132,10 @@ class _Reader:
         self._waiting.clear()
 
     def _begin(self) -> None:
-        self._name, self._value, self._header = "", b"", (b"", b"")
+        self._name, self._value, self._header, self._in_file = "", b"", (b"", b""), False
+        self._parts += 1
+        if self._parts > PARTS_MAX:
+            raise BadUpload("This form has too many fields.")
 
     def _header_name(self, data: bytes, start: int, end: int) -> None:
         self._header = (self._header[0] + data[start:end], self._header[1])
@@ -145,13 +154,14 @@ class _Reader:
             return
         if self.form.upload is not None:
             raise BadUpload("Send one file.")
+        self._in_file = True
         shown = options[b"filename"].decode("utf-8", "replace")
         self.form.upload = Upload(shown, tempfile.TemporaryFile())  # noqa: SIM115 -- closed by whoever takes it
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         part = data[start:end]
         self.seen += len(part)
-        if self.form.upload is None:
+        if not self._in_file or self.form.upload is None:
             self._fields_bytes += len(part)
             if self._fields_bytes > FIELD_BYTES_MAX:
                 raise BadUpload("This form is too large.")

@@ -148,7 +148,7 @@ def read_cloudfront() -> ReadLine:
             return "" if place is None or fields[place] == "-" else fields[place]
 
         second, status = second_of(f"{field('date')}T{field('time')}Z"), field("sc-status")
-        if second is None or not status.isdigit():
+        if second is None or not is_number(status):
             return None
         query = field("cs-uri-query")
         target = _harmless(field("cs-uri-stem")) + (f"?{query}" if query else "")
@@ -182,6 +182,11 @@ def second_of(value: object) -> int | None:
             return None
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is digits that ``int`` reads: other scripts' and raised ones are digits too, to Python."""
+    return text.isascii() and text.isdigit()
+
+
 def _of_number(number: float) -> int | None:
     for limit, unit in ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (1e20, 1_000_000_000)):
         if 0 < number < limit:
@@ -190,7 +195,7 @@ def _of_number(number: float) -> int | None:
 
 
 def _of_text(text: str) -> int | None:
-    if text.replace(".", "", 1).isdigit():
+    if is_number(text.replace(".", "", 1)):
         return _of_number(float(text))
     text = text.strip("[]")
     for read in (_of_iso, ClockOfLogs().second):

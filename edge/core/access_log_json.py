@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from edge.core.access_log import LogLine, ReadLine, read_request, second_of
+from edge.core.access_log import LogLine, ReadLine, is_number, read_request, second_of
 from edge.core.target import split_absolute
 from edge.core.terms import OfferKind
 
@@ -108,7 +108,7 @@ def _line(found: Mapping[str, Any]) -> LogLine | None:
         line = read_request(_text(found.get("line")))
         method, target = method or line[0], target or line[1]
     second, status = second_of(found.get("time")), _text(found.get("status"))
-    if second is None or not method or not status.isdigit():
+    if second is None or not method or not is_number(status):
         return None
     host = _text(found.get("host"))
     if (absolute := split_absolute(target)) is not None:

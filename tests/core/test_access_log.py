@@ -122,9 +122,40 @@ def test_times_are_read_as_logs_write_them(value: object) -> None:
     assert second_of(value) == AT
 
 
-@pytest.mark.parametrize("value", [None, True, "", "yesterday", [], -5, "99/Xxx/2026:13:55:36 +0000"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        "",
+        "yesterday",
+        [],
+        -5,
+        "²",
+        "1²",
+        "9" * 400,
+        1e300,
+        "99/Xxx/2026:13:55:36 +0000",
+    ],
+)
 def test_what_is_no_time_is_none(value: object) -> None:
     assert second_of(value) is None
+
+
+def test_a_status_in_other_digits_is_no_status() -> None:
+    entry = {"time": AT, "method": "GET", "path": "/", "status": "²"}
+    assert read(LogFormat.JSON, orjson.dumps(entry).decode("utf-8").encode().decode("latin-1")) is None
+    assert read(LogFormat.CLOUDFRONT, FIELDS, CLOUDFRONT.replace("\t200\t", "\t²\t")) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["a " * 32_000, "a" * 64_000, '"' * 64_000, "\\" * 64_000, "[" * 64_000, "a - [" * 12_000]
+)
+@pytest.mark.parametrize("form", list(READERS))
+def test_a_long_line_costs_no_more_than_its_length(form: LogFormat, text: str) -> None:
+    reader = READERS[form]()  # what backtracks would hang here for hours
+    for line in (text, COMBINED[:60] + text, COMMON + text):
+        reader(line)
 
 
 @given(st.text(st.characters(max_codepoint=255), max_size=300), st.sampled_from(list(READERS)))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any, BinaryIO
@@ -21,6 +22,7 @@ from edge.core.log_result import LogEstimate
 from edge.store.database import Database
 from publisher_dashboard.app import create_app
 from publisher_dashboard.estimates import PLACES, Progress, Task, estimate_here
+from publisher_dashboard.uploads import FIELD_BYTES_MAX, BadUpload, UploadForm, read_upload
 from tests.dashboard.conftest import FROM_HERE, ORIGIN, Browser, Clock, House
 from tests.support.newsroom import quick_passwords
 
@@ -228,6 +230,42 @@ def test_a_token_behind_the_file_comes_too_late(desk: Desk) -> None:
     files: Any = [("log", ("a", LOG)), ("token", (None, browser.csrf))]
     answer = browser.client.post(PAGE, files=files, headers=FROM_HERE, follow_redirects=False)
     assert answer.status_code == 403
+
+
+def test_a_field_behind_the_file_is_no_part_of_the_log(desk: Desk) -> None:
+    browser = desk.signed_in()
+    values = [("token", browser.csrf), ("rules", "live")]
+    files: Any = [*((name, (None, value)) for name, value in values), ("log", ("a", LOG)), ("more", (None, "x" * 900))]
+    page = finished(browser, browser.client.post(PAGE, files=files, headers=FROM_HERE, follow_redirects=False)).text
+    assert "5 requests" in page
+    assert "Every line could be read" in page
+
+
+@pytest.mark.parametrize(("parts", "size"), [(300, 1), (3, 60_000), (1, 200_000)])
+def test_a_form_of_many_or_large_fields_is_refused_before_anybody_is_known(desk: Desk, parts: int, size: int) -> None:
+    files: Any = [(f"field-{number}", (None, "x" * size)) for number in range(parts)]
+    client = TestClient(desk.app, base_url=ORIGIN)
+    answer = client.post(PAGE, files=files, headers=FROM_HERE, follow_redirects=False)
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("begins", [b"--b", b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n', b""])
+def test_a_form_without_an_end_is_read_to_a_bound(begins: bytes) -> None:
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        yield begins
+        while True:
+            read += 1_000
+            yield b"x" * 1_000
+
+    async def nobody(form: UploadForm) -> None:
+        raise AssertionError("nobody is known yet")
+
+    with pytest.raises(BadUpload):
+        asyncio.run(read_upload("multipart/form-data; boundary=b", endless(), LIMIT, nobody))
+    assert read <= 3 * FIELD_BYTES_MAX
 
 
 def test_who_may_not_edit_sends_nothing_and_sees_what_was_kept(desk: Desk) -> None:
