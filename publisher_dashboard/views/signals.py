@@ -12,7 +12,7 @@ from edge.core.rule_index import RuleIndex, compile_rules
 from edge.core.rules import RuleSet
 from edge.core.signals.page_fields import page_fields
 from edge.core.signals.price_list import VALID_SECONDS, PriceList, price_list_claims, public_rules
-from edge.core.signals.published import PATHS, Signal
+from edge.core.signals.published import HELP_PAGE, PATHS, PRICES_PAGE, VERIFY_PAGE, Signal
 from edge.core.signals.robots import parse_robots
 from edge.core.signals.robots_merge import Contradiction, contradictions, merge_robots
 from edge.core.signals.rsl import rsl_document
@@ -92,7 +92,8 @@ class SignalView:
 
 @dataclass(frozen=True, slots=True)
 class SignalsScreen:
-    """All signals of a site. ``remarks`` are what patterns cannot say; ``conflicts`` need the site's robots.txt."""
+    """All signals of a site. ``remarks`` are what patterns cannot say; ``conflicts`` need the site's robots.txt;
+    ``pages`` are the addresses and names of what strangers can read on the site."""
 
     host: str
     is_published: bool
@@ -100,6 +101,7 @@ class SignalsScreen:
     remarks: tuple[str, ...]
     conflicts: tuple[Contradiction, ...]
     was_asked: bool
+    pages: tuple[tuple[str, str], ...]
 
 
 def signals_screen(
@@ -130,7 +132,15 @@ def signals_screen(
         projection.remarks,
         contradictions(parse_robots(own_robots), index, crawlers) if own_robots else (),
         served_at is not None,
+        _pages(site),
     )
+
+
+def _pages(site: Site) -> tuple[tuple[str, str], ...]:
+    """The edge's pages for people on this site."""
+    base = f"{site.scheme or 'https'}://{site.host}"
+    prices = [(base + PRICES_PAGE, "What pages cost")] if Signal.PRICES in site.signals else []
+    return (*prices, (base + HELP_PAGE, "What a 402 means, and how to pay"), (base + VERIFY_PAGE, "Check a receipt"))
 
 
 def _view(

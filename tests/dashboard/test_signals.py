@@ -37,6 +37,7 @@ def test_every_document_is_shown_as_the_live_rules_make_it(quick_house: House) -
     assert '<amount currency="USD">0.005</amount>' in licence
     assert ">off<" in licence
     assert '"tdm-reservation": 1' in part(page, Signal.TDMREP)
+    assert 'href="https://harbour.example/.well-known/farebox/prices"' in page
     assert quick_house.servers.asked == []
 
 
