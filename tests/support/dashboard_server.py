@@ -15,6 +15,7 @@ from edge.store.database import Database
 from publisher_dashboard.app import create_app
 from publisher_dashboard.backtest_jobs import BacktestJobs
 from publisher_dashboard.books_work import Books
+from publisher_dashboard.key_checks import KeyChecks, KeysAnswer
 from tests.support.browser_window import Served, close_autumn, operate
 from tests.support.newsroom import Newsroom, quick_passwords
 from tests.support.own_server import OwnServers
@@ -39,6 +40,7 @@ def serving(
         read_origin=OwnServers(),
         # Done before the page is: a picture, or axe, must not meet a page that loads itself again.
         backtests=BacktestJobs(lambda work: work()),
+        key_checks=KeyChecks(lambda agent: KeysAnswer(agent, (), None), lambda agent: None),
     )
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
