@@ -10,7 +10,7 @@ from dataclasses import replace
 from http import HTTPStatus
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from publisher_dashboard.auth import Turned, admit
@@ -36,9 +36,15 @@ def upload_endpoint(desk: Desk, need: Need, page: Page) -> Callable[[Request], A
             sent = await read_upload(
                 request.headers["content-type"], request.stream(), desk.estimate_log_bytes, taking.let_in
             )
-        except BaseException as why:
+        except ClientDisconnect:
+            taking.give_back()
+            return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
+        except Exception as why:
             taking.give_back()
             return await run_in_threadpool(guarded, desk, request, page, _raise(why))
+        except BaseException:
+            taking.give_back()
+            raise
         assert taking.visit is not None
         visit = replace(taking.visit, sent=sent)
         return await run_in_threadpool(guarded, desk, request, page, lambda: page(visit))
@@ -72,7 +78,7 @@ class _Taking:
             self._desk.estimates.give_back()
 
 
-def _raise(why: BaseException) -> Callable[[], Response]:
+def _raise(why: Exception) -> Callable[[], Response]:
     def work() -> Response:
         if isinstance(why, BadUpload):
             raise Turned(HTTPStatus.BAD_REQUEST, str(why)) from why

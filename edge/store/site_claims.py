@@ -12,9 +12,10 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from edge.store import audit_events
+from edge.store.insertion import insert_new
 from edge.store.problems import InvalidValue, NameTaken, UnknownName
 from edge.store.site_values import EdgeAddresses, read_currency, read_host, read_origin
 from edge.store.sites import Site, SiteOptions, add_site
@@ -79,7 +80,8 @@ def claim_site(
         if connection.execute(select(func.count()).where(own)).scalar_one() >= CLAIMS_MAX:
             raise InvalidValue(f"{CLAIMS_MAX} sites wait already; take one back first", "host")
         made = {"publisher_id": publisher_id, "host": host, "proof": secrets.token_hex(16), "made_by": author}
-        connection.execute(insert(site_claim).values(**values, **made, made_at_micros=now_micros))
+        # Of two who ask at once the second finds it there, by the key, and sees the first one's.
+        insert_new(connection, site_claim, {**values, **made, "made_at_micros": now_micros})
     return find_claim(connection, host, publisher_id)
 
 

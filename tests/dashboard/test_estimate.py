@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import re
 import time
@@ -230,6 +231,44 @@ def test_a_token_behind_the_file_comes_too_late(desk: Desk) -> None:
     files: Any = [("log", ("a", LOG)), ("token", (None, browser.csrf))]
     answer = browser.client.post(PAGE, files=files, headers=FROM_HERE, follow_redirects=False)
     assert answer.status_code == 403
+
+
+def test_whoever_breaks_off_leaves_the_place_free(desk: Desk) -> None:
+    browser = desk.signed_in()
+    fields = f'--b\r\nContent-Disposition: form-data; name="token"\r\n\r\n{browser.csrf}\r\n--b\r\n'
+    begun = fields + 'Content-Disposition: form-data; name="log"; filename="a"\r\n\r\nhalf a lo'
+    cookies = "; ".join(f"{name}={value}" for name, value in browser.client.cookies.items())
+    headers = {
+        **FROM_HERE,
+        "host": "127.0.0.1:8403",
+        "content-type": "multipart/form-data; boundary=b",
+        "cookie": cookies,
+    }
+    for ends in [{"type": "http.disconnect"}] * (PLACES + 1) + [asyncio.CancelledError()] * (PLACES + 1):
+        break_off(desk, headers, begun.encode(), ends)
+    finished(browser, send(browser))
+
+
+def break_off(desk: Desk, headers: dict[str, str], begun: bytes, ends: Any) -> None:
+    messages: list[Any] = [{"type": "http.request", "body": begun, "more_body": True}, ends]
+
+    async def receive() -> Any:
+        message = messages.pop(0)
+        if isinstance(message, BaseException):
+            raise message
+        return message
+
+    async def send(message: Any) -> None:
+        assert message.get("status", 400) == 400
+
+    scope = {
+        "type": "http", "method": "POST", "path": PAGE, "raw_path": PAGE.encode(), "query_string": b"",
+        "scheme": "http", "http_version": "1.1",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": ("203.0.113.7", 50_000), "server": ("127.0.0.1", 8403), "root_path": "",
+    }  # fmt: skip
+    with contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(desk.app(scope, receive, send))
 
 
 def test_a_field_behind_the_file_is_no_part_of_the_log(desk: Desk) -> None:
