@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "images" / "screens"
 PAGE = ROOT / "docs" / "screens.md"
 CHARGES, COLOURS = 1200, 128
-WIDTH, HEIGHT, TALLEST = 1280, 800, 2400
+WIDTH, HEIGHT, TALLEST = 1280, 960, 2400
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 HEAD = """# Every screen
 
