@@ -238,13 +238,18 @@ def record_attempt(connection: Connection, email: str, address: str, now_micros:
     Addresses are counted by household. ``key`` is the day's (``AddressKeys``): without it anybody who reads the table
     could try all addresses there are against the hashes. The counts begin anew with it, at midnight UTC.
     """
-    account, place = email.strip().lower(), household(address)
-    both = _subject(key, "account and address", account, place)
-    attempt = Attempt((both, _subject(key, "address", place), _subject(key, "account", account)), now_micros)
+    attempt = attempt_of(email, address, now_micros, key)
     sweep_attempts(connection, now_micros)
     rows = [{"subject_hash": subject, "attempted_at_micros": now_micros} for subject in attempt.subjects]
     connection.execute(insert(sign_in_attempt), rows)
     return attempt
+
+
+def attempt_of(email: str, address: str, now_micros: int, key: bytes) -> Attempt:
+    """Whom a try at this time is counted against, without counting it."""
+    account, place = email.strip().lower(), household(address)
+    both = _subject(key, "account and address", account, place)
+    return Attempt((both, _subject(key, "address", place), _subject(key, "account", account)), now_micros)
 
 
 def is_over_limit(connection: Connection, attempt: Attempt) -> bool:

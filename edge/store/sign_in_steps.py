@@ -74,15 +74,24 @@ def end_step(connection: Connection, step: Step) -> bool:
     return connection.execute(delete(sign_in_step).where(mine)).rowcount == 1
 
 
+def forgive_codes(connection: Connection, who: Person, key: bytes) -> None:
+    """A code was right: the tries of this account's codes no longer count."""
+    connection.execute(delete(sign_in_attempt).where(sign_in_attempt.c.subject_hash == _subject(who, key)))
+
+
 def ended_steps(now_micros: int) -> ColumnElement[bool]:
     """For statements: those that nobody can go on from."""
     return sign_in_step.c.expires_at_micros <= now_micros
 
 
 def _count_code(connection: Connection, who: Person, now_micros: int, key: bytes) -> bool:
-    subject = hmac.digest(key, f"second step\0{who.email}".encode(), "sha256")
+    subject = _subject(who, key)
     attempt = sign_in_attempt.c
     connection.execute(insert(sign_in_attempt).values(subject_hash=subject, attempted_at_micros=now_micros))
     recent = (attempt.subject_hash == subject) & (attempt.attempted_at_micros > now_micros - ATTEMPT_WINDOW_MICROS)
     count: int = connection.execute(select(func.count()).where(recent)).scalar_one()
     return count <= CODES_PER_ACCOUNT
+
+
+def _subject(who: Person, key: bytes) -> bytes:
+    return hmac.digest(key, f"second step\0{who.email}".encode(), "sha256")

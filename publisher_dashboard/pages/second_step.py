@@ -12,9 +12,9 @@ from http import HTTPStatus
 from starlette.responses import Response
 
 from edge.store.passkeys import find_credential, note_use
-from edge.store.people import Person
+from edge.store.people import Person, attempt_of, forgive
 from edge.store.second_factors import take_code, take_recovery_code
-from edge.store.sign_in_steps import Step, begin_step, end_step, try_step
+from edge.store.sign_in_steps import Step, begin_step, end_step, forgive_codes, try_step
 from publisher_dashboard.auth import begin_session, give_cookie
 from publisher_dashboard.browser_safety import safe_path
 from publisher_dashboard.passkeys import ask_for_a_signature, named_credential, party, read_signature
@@ -81,7 +81,13 @@ def _with_code(visit: Visit, step: Step, who: Person, typed: str) -> str | None:
         right = keys is not None and take_code(connection, who.person_id, keys, typed, visit.now_micros)
         if not right and not take_recovery_code(connection, who, typed, visit.now_micros):
             return None
-        return begin_session(connection, visit, who.person_id, who.email) if end_step(connection, step) else None
+        if not end_step(connection, step):
+            return None
+        address = visit.request.client.host if visit.request.client else ""
+        key = visit.desk.address_key(visit.now_micros)
+        forgive(connection, attempt_of(who.email, address, visit.now_micros, key))
+        forgive_codes(connection, who, key)
+        return begin_session(connection, visit, who.person_id, who.email)
 
 
 def _try(visit: Visit, token: str) -> Step | None:

@@ -116,6 +116,18 @@ def test_five_codes_a_sign_in_and_ten_an_account(keyed: House) -> None:
     assert send(browser, step, phone.code()) == 303
 
 
+def test_who_signs_in_often_is_not_locked_out_and_a_right_password_alone_forgives_nothing(keyed: House) -> None:
+    phone, _ = set_up(keyed, keyed.signed_in())
+    for _ in range(12):
+        keyed.clock.pass_minutes(0.5)
+        browser, step = half_way(keyed)
+        assert send(browser, step, phone.code()) == 303
+    keyed.clock.pass_minutes(16)
+    browser = keyed.new_browser()
+    answers = [browser.post("/sign-in", {"email": OWNER, "password": PASSWORD}).status_code for _ in range(11)]
+    assert answers == [200] * 10 + [429]
+
+
 def test_a_sign_in_that_waits_too_long_begins_again(keyed: House) -> None:
     phone, _ = set_up(keyed, keyed.signed_in())
     browser, step = half_way(keyed)
