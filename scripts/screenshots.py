@@ -38,6 +38,7 @@ PAGE = ROOT / "docs" / "screens.md"
 CHARGES, COLOURS = 1200, 128
 WIDTH, HEIGHT, TALLEST = 1280, 960, 2400
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+README_PICTURES = ("overview-light", "review-dark")
 HEAD = """# Every screen
 
 Made by `make screenshots` from sample data: a newspaper with two sites, on a clock that stands at 20 November 2026.
@@ -53,6 +54,8 @@ def main() -> int:
         for theme in THEMES:
             for who, screens in groupby(sorted(named, key=lambda one: one.who), key=lambda one: one.who):
                 _photograph(browser, served, theme, who, list(screens))
+    for name in README_PICTURES:
+        _cut(PICTURES / f"{name}.png", PICTURES.parent / f"{name}.png")
     PAGE.write_text(_page(named), encoding="utf-8")
     size = sum(path.stat().st_size for path in PICTURES.iterdir())
     print(f"screenshots: {2 * len(named)} pictures, {size / 1e6:.1f} MB")
@@ -105,6 +108,12 @@ def _keep(page: Page, path: Path) -> None:
     picture = page.screenshot()
     few = Image.open(BytesIO(picture)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
+
+
+def _cut(whole: Path, top: Path) -> None:
+    """The top of a picture, as one sees it in a window."""
+    with Image.open(whole) as picture:
+        picture.crop((0, 0, WIDTH, HEIGHT)).save(top, optimize=True)
 
 
 def _page(screens: list[Screen]) -> str:
