@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any, BinaryIO
@@ -18,6 +19,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from starlette.background import BackgroundTask
 from starlette.responses import Response, StreamingResponse
 
+from edge.core.detail_files import checked, csv_header, csv_rows
 from edge.core.month import InvalidMonth, Month
 from edge.core.report import CurrencyTotal, ReportMismatch, is_draft
 from edge.core.statement import Statement
@@ -30,7 +32,7 @@ from edge.files.wording import figures, how_to_check, period
 from edge.store.closed_months import find_closed, names_in
 from edge.store.connection import Connection
 from edge.store.month_close import has_begun
-from edge.store.month_reading import WHOLE, Names, Part, charges_by_day, transfers_by_day
+from edge.store.month_reading import WHOLE, Names, Part, charges_by_day, month_details, transfers_by_day
 from edge.store.month_totals import months_of
 from edge.store.statements import read_statement
 from publisher_dashboard.auth import NOT_HERE, Turned
@@ -40,6 +42,8 @@ from publisher_dashboard.visit import Visit
 MONTHS_SHOWN_MAX = 36
 PIECE_BYTES = 64 * 1024
 SUMMARY = "summary"
+CHARGES = "charges"
+CHARGES_AT_ONCE = 1_000
 NOT_INSTALLED = "This download is not installed here; ask the operator for it."
 DISAGREES = (
     "This statement does not agree with the books. Whoever runs this edge has to look; nothing is shown until then."
@@ -124,9 +128,12 @@ def show_statement(visit: Visit, part: Part, template: str, **more: Any) -> Resp
 
 
 def send_file(visit: Visit, part: Part, name: str) -> Response:
-    """The statement in one format, or its summary as CSV; a format that is not for this reader does not exist."""
+    """The statement in one format, its summary or its single charges as CSV; what is not for this reader is not there.
+
+    The file of charges is the one that crawlers hold their own books against (``farebox-crawl reconcile``).
+    """
     month = month_of(visit)
-    if name not in FORMATS and name != SUMMARY:
+    if name not in FORMATS and name not in (SUMMARY, CHARGES):
         raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
     parts = TemporaryFile()  # noqa: SIM115 - closed when the answer has gone
     try:
@@ -137,8 +144,8 @@ def send_file(visit: Visit, part: Part, name: str) -> Response:
     except LibraryMissing as why:
         parts.close()
         raise Turned(HTTPStatus.NOT_FOUND, NOT_INSTALLED) from why
-    ending = "summary.csv" if name == SUMMARY else FORMATS[name].ending
-    media_type = FORMATS["csv" if name == SUMMARY else name].media_type
+    ending = {SUMMARY: "summary.csv", CHARGES: "charges.csv"}.get(name) or FORMATS[name].ending
+    media_type = FORMATS[name if name in FORMATS else "csv"].media_type
     return _answer(parts, _file_name(made, ending), media_type)
 
 
@@ -184,6 +191,12 @@ def _write(visit: Visit, month: Month, part: Part, name: str, parts: BinaryIO) -
         made = read_statement(connection, month, part, operator=visit.desk.operator_party, names=names)
         if name == SUMMARY:
             parts.write(summary_csv(made)[0])
+            return made
+        if name == CHARGES:
+            rows = checked(month_details(connection, names, month, part), made.report)
+            parts.write(csv_header())
+            while chunk := list(islice(rows, CHARGES_AT_ONCE)):
+                parts.write(csv_rows(chunk))
             return made
         FORMATS[name].check(made)
         FORMATS[name].write(_sources(connection, names, made, part), parts, Path(scratch))

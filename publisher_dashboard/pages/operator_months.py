@@ -20,7 +20,8 @@ from publisher_dashboard.visit import Visit
 
 LIST = "/operator/months"
 FILES = (
-    ("pdf", "PDF"), ("xlsx", "Excel"), ("csv", "CSV"), ("summary", "Summary CSV"), ("jsonl", "JSON Lines"),
+    ("pdf", "PDF"), ("xlsx", "Excel"), ("csv", "CSV"), ("charges", "Charges CSV"), ("summary", "Summary CSV"),
+    ("jsonl", "JSON Lines"),
     ("parquet", "Parquet"), ("focus", "FOCUS"), ("beancount", "Beancount"), ("zip", "All, with manifest"),
 )  # fmt: skip
 

@@ -40,7 +40,8 @@ from publisher_dashboard.visit import Need, Visit
 DAY_MICROS = 86_400_000_000
 SITES_SEARCHED_MAX = 200
 FILES = (
-    ("pdf", "PDF"), ("xlsx", "Excel"), ("csv", "CSV"), ("summary", "Summary CSV"), ("jsonl", "JSON Lines"),
+    ("pdf", "PDF"), ("xlsx", "Excel"), ("csv", "CSV"), ("charges", "Charges CSV"), ("summary", "Summary CSV"),
+    ("jsonl", "JSON Lines"),
     ("parquet", "Parquet"), ("focus", "FOCUS"), ("zip", "All, with manifest"),
 )  # fmt: skip
 

@@ -99,7 +99,7 @@ def test_the_operators_files_are_all_formats(quick_house: House) -> None:
     browser = operator(quick_house)
     page = browser.get(f"{MONTHS}/2026-10").text
     files = re.findall(rf'href="({MONTHS}/2026-10/files/\w+)"', page)
-    assert len(files) == 9
+    assert len(files) == 10
     for path in files:
         answer = browser.get(path)
         assert (answer.status_code, len(answer.content) > 100) == (200, True), path

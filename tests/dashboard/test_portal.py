@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
+from edge.client.reconciling import statement_rows
 from edge.core.ledger_state import Phase
 from edge.core.money import format_micros
 from edge.core.month import Month
@@ -241,3 +243,14 @@ def test_prices_are_those_that_the_edge_would_ask_of_this_crawler(quick_house: H
     one = browser.get(f"/portal/{MINE}/prices?path=https://harbour.example/archive/x").text
     assert re.findall(r'rowheader"><bdi>([\w.-]+)</bdi>', one) == ["harbour.example"]
     assert browser.get(f"/portal/{MINE}/prices?path=https://elsewhere.example/x").status_code == 422
+
+
+def test_a_months_charges_are_the_file_that_crawlers_reconcile_with(quick_house: House, tmp_path: Path) -> None:
+    browser = member(quick_house)
+    answer = browser.get(f"/portal/{MINE}/months/2026-10/files/charges")
+    assert answer.headers["content-disposition"] == 'attachment; filename="farebox-2026-10-draft.charges.csv"'
+    path = tmp_path / "charges.csv"
+    path.write_bytes(answer.content)
+    with quick_house.database.read() as connection:
+        [total] = totals_of_entries(connection, Month(2026, 10), Part(crawler_id=MINE))
+    assert sum(row.amount_micros for row in statement_rows(path)) == total.amount_micros
