@@ -84,11 +84,12 @@ class Asked:
 
 @pytest.fixture(scope="module")
 def edges(catalogue: Catalogue) -> Iterator[list[EdgeUnderTest]]:
-    """Both kinds of sites: one that takes any signature, one that asks it to cover the target and tells /A from /a."""
+    """Sites that take any signature; that ask it to cover the target; whose origin may state prices."""
     tokens = {token_digest(TOKEN): ApiToken(1, RICH.registered(), frozenset(), None)}
     setting = Setting(tokens=tokens, activity_rows_per_second=100_000)
     with ExitStack() as stack:
-        kinds = (setting, replace(setting, strict=True, case_sensitive=True))
+        strict = replace(setting, strict=True, case_sensitive=True)
+        kinds = (setting, strict, replace(setting, in_band_pricing=True))
         yield [stack.enter_context(EdgeUnderTest(kind, catalogue)) for kind in kinds]
 
 
@@ -227,7 +228,7 @@ FREE = RuleSet((), everything_else(Action.ALLOW))
 PRICED = RuleSet((), everything_else(Action.CHARGE, Money(5_000, "USD")))
 
 
-@pytest.mark.parametrize("kind", [0, 1], ids=["lenient", "strict"])
+@pytest.mark.parametrize("kind", [0, 1, 2], ids=["lenient", "strict", "the origin may state prices"])
 @pytest.mark.parametrize(("live", "draft"), [(FREE, PRICED), (PRICED, FREE)], ids=["a price is asked", "none is"])
 def test_whatever_is_unusual_about_a_request_is_judged_again(
     edges: list[EdgeUnderTest], database: Database, kind: int, live: RuleSet, draft: RuleSet
