@@ -115,8 +115,6 @@ def show_list(visit: Visit, reach: Reach) -> Response:
         page = ChargePage((), None) if nothing else list_charges(connection, narrowing.filter, cursor)
         summed = not narrowing.errors and (reach.side != "operator" or narrowing.filter.since_micros is not None)
         sums = sum_charges(connection, narrowing.filter) if summed and not unknown else []
-        page = ChargePage((), None) if narrowing.errors else list_charges(connection, narrowing.filter, cursor)
-        sums = [] if narrowing.errors else sum_charges(connection, narrowing.filter)
         lives = [live_version(connection, one.site_id) for one in sites[:_SITES_READ_MAX]]
     path = reach.path
     following = urlencode({"after": page.next_cursor}) if page.next_cursor else ""
