@@ -117,6 +117,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/account", Need.SIGNED_IN, account.show),
     Route("POST", "/account/theme", Need.SIGNED_IN, account.choose_theme),
     Route("POST", "/account/keys", Need.SIGNED_IN, account.choose_keys),
+    Route("POST", "/account/zone", Need.SIGNED_IN, account.choose_zone),
     Route("GET", "/account/security", Need.SIGNED_IN, security.show),
     Route("POST", "/account/security/app", Need.SIGNED_IN, security.begin),
     Route("POST", "/account/security/app/confirm", Need.SIGNED_IN, security.confirm),

@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from babel.numbers import format_currency, get_currency_symbol
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -64,7 +65,7 @@ class Rendering:
         )
         self._templates.filters.update(
             money=money, money_cell=money_cell, amount_cell=amount_cell,
-            price=price, per_thousand=per_thousand, count=count, moment=moment,
+            price=price, per_thousand=per_thousand, count=count, moment=moment, clock_in=clock_in,
             clock=clock, short_day=short_day, percent=percent,
             day=day, ago=ago, plural=plural, ordinal=ordinal, size=size, browser=browser_name,
         )  # fmt: skip
@@ -158,6 +159,13 @@ def moment(micros: int) -> Markup:
     time = at(micros)
     text = f"{time.day} {time:%b %Y, %H:%M:%S}"
     return Markup('<time datetime="{}">{} UTC</time>').format(time.isoformat(timespec="seconds"), text)
+
+
+def clock_in(micros: int, zone: str) -> str:
+    """What a clock in a zone shows, with its distance from UTC: ``15:02, UTC+01:00``."""
+    there = at(micros).astimezone(ZoneInfo(zone))
+    distance = there.strftime("%z")
+    return f"{there:%H:%M}, UTC{distance[:3]}:{distance[3:5]}"
 
 
 def short_day(micros: int) -> str:

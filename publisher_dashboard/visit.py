@@ -131,6 +131,7 @@ NOTICES: Mapping[str, str] = {
     "done-before": "This form was sent before, so nothing was done again.",
     "signal-on": "Switched on. The edge follows within a second.",
     "signal-off": "Switched off. The edge follows within a second, and your server answers again.",
+    "zone": "Kept. Times in lists stay UTC; the menu says what time it is where you are.",
     "keys": "Kept for this browser.",
     "site-added": "The site is served. Nothing is enforced before you publish prices.",
     "site-waits": "It waits. Prove the domain, and whoever runs this edge decides.",

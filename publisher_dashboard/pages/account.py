@@ -15,7 +15,17 @@ from edge.store.sessions import end_others as end_other_sessions
 from publisher_dashboard.auth import begin_session, give_cookie, password_problem
 from publisher_dashboard.browser_safety import page_before
 from publisher_dashboard.pages.set_up import new_password_faults
-from publisher_dashboard.taste import KEYS_COOKIE, THEME_COOKIE, Theme, keep, read_theme
+from publisher_dashboard.taste import (
+    KEYS_COOKIE,
+    THEME_COOKIE,
+    UTC_ZONE,
+    ZONE_COOKIE,
+    Theme,
+    keep,
+    read_theme,
+    read_zone,
+    zones,
+)
 from publisher_dashboard.views.audit import own_log
 from publisher_dashboard.visit import Visit
 
@@ -69,6 +79,14 @@ def choose_keys(visit: Visit) -> Response:
     return response
 
 
+def choose_zone(visit: Visit) -> Response:
+    """In which zone the clock beside the menu is; times in lists stay UTC, so that two people mean the same."""
+    zone = read_zone(visit.form.get("zone", ""))
+    response = visit.go("/account", "zone")
+    keep(response, visit.desk.address, ZONE_COOKIE, None if zone == UTC_ZONE else zone)
+    return response
+
+
 def end_session(visit: Visit) -> Response:
     """End one of one's own sessions."""
     with visit.desk.database.write() as connection:
@@ -98,4 +116,6 @@ def _page(visit: Visit, errors: Mapping[str, str]) -> Response:
         sessions = sessions_of(connection, visit.person.person_id, visit.now_micros)
         events = own_log(connection, visit.person.email, EVENTS_SHOWN)
     status = HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK
-    return visit.render("account.html", status, sessions=sessions, events=events, errors=errors, covers=_COVERS)
+    return visit.render(
+        "account.html", status, sessions=sessions, events=events, errors=errors, covers=_COVERS, zones=zones()
+    )

@@ -78,3 +78,14 @@ def test_the_account_page_names_publishers_and_roles(quick_house: House) -> None
     assert "Harbour Press" in page
     assert "see, download" in page
     assert token_in(page)
+
+
+def test_the_menu_says_what_time_it_is_in_ones_own_zone(quick_house: House) -> None:
+    browser = quick_house.signed_in()
+    assert "Times are UTC." not in browser.get("/account").text
+    assert browser.post("/account/zone", {"zone": "Asia/Kolkata"}).headers["location"] == "/account?said=zone"
+    page = browser.get("/publishers/1").text
+    assert "Times are UTC. Asia/Kolkata: 19:32, UTC+05:30" in page
+    for wrong in ("../../etc/passwd", "Nowhere/Land", "<script>", ""):
+        browser.post("/account/zone", {"zone": wrong})
+        assert "Times are UTC." not in browser.get("/publishers/1").text
