@@ -8,7 +8,7 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
@@ -101,7 +101,7 @@ def show_statement(visit: Visit, part: Part, template: str, **more: Any) -> Resp
         closed = find_closed(connection, month)
         closing = closed is None and has_begun(connection, month)
         try:
-            statement = read_statement(connection, month, part, operator=visit.desk.operator_party)
+            statement = _read(visit, connection, month, part)
         except ReportMismatch as wrong:
             if part != WHOLE:
                 raise Turned(HTTPStatus.SERVICE_UNAVAILABLE, DISAGREES) from wrong
@@ -156,7 +156,7 @@ def send_folder(visit: Visit, part: Part) -> Response:
     try:
         with visit.desk.database.read() as connection, TemporaryDirectory(prefix="farebox-") as folder:
             names = names_in(connection, month, Names.read(connection))
-            made = read_statement(connection, month, part, operator=visit.desk.operator_party, names=names)
+            made = _read(visit, connection, month, part)
             fits = [name for name, form in FORMATS.items() if made.reader in form.readers]
             write_folder(Path(folder), _sources(connection, names, made, part), fits)
             with ZipFile(parts, "w", ZIP_DEFLATED) as archive:
@@ -166,6 +166,16 @@ def send_folder(visit: Visit, part: Part) -> Response:
         parts.close()
         raise Turned(HTTPStatus.NOT_FOUND, NOT_INSTALLED) from why
     return _answer(parts, _file_name(made, "zip"), "application/zip")
+
+
+def _read(visit: Visit, connection: Connection, month: Month, part: Part) -> Statement:
+    """The statement as its reader may have it: a crawler's team is not told which person gave something back."""
+    made = read_statement(connection, month, part, operator=visit.desk.operator_party)
+    if part.crawler_id is None:
+        return made
+    listed = made.particulars.corrections
+    unnamed = replace(listed, items=tuple(replace(each, author=None) for each in listed.items))
+    return replace(made, particulars=replace(made.particulars, corrections=unnamed))
 
 
 def _answer(parts: BinaryIO, name: str, media_type: str) -> Response:
@@ -188,7 +198,7 @@ def _write(visit: Visit, month: Month, part: Part, name: str, parts: BinaryIO) -
     """Write one format inside the snapshot that the statement was read from."""
     with visit.desk.database.read() as connection, TemporaryDirectory(prefix="farebox-") as scratch:
         names = names_in(connection, month, Names.read(connection))
-        made = read_statement(connection, month, part, operator=visit.desk.operator_party, names=names)
+        made = _read(visit, connection, month, part)
         if name == SUMMARY:
             parts.write(summary_csv(made)[0])
             return made
@@ -196,7 +206,8 @@ def _write(visit: Visit, month: Month, part: Part, name: str, parts: BinaryIO) -
             rows = checked(month_details(connection, names, month, part), made.report)
             parts.write(csv_header())
             while chunk := list(islice(rows, CHARGES_AT_ONCE)):
-                parts.write(csv_rows(chunk))
+                unnamed = part.crawler_id is not None
+                parts.write(csv_rows([each._replace(author="") for each in chunk] if unnamed else chunk))
             return made
         FORMATS[name].check(made)
         FORMATS[name].write(_sources(connection, names, made, part), parts, Path(scratch))

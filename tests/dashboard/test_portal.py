@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from edge.store.budgets import show_budgets
 from edge.store.charge_sums import sum_charges
 from edge.store.crawler_people import TeamRole, crawler_memberships, invite, join_team, leave_team, team_of
 from edge.store.crawler_tokens import list_tokens
+from edge.store.database import now_micros
 from edge.store.entries import ChargeFilter, list_charges
 from edge.store.month_reading import Part
 from edge.store.month_totals import months_of, totals_of_entries
@@ -254,3 +256,19 @@ def test_a_months_charges_are_the_file_that_crawlers_reconcile_with(quick_house:
     with quick_house.database.read() as connection:
         [total] = totals_of_entries(connection, Month(2026, 10), Part(crawler_id=MINE))
     assert sum(row.amount_micros for row in statement_rows(path)) == total.amount_micros
+
+
+def test_no_file_of_the_portal_names_who_gave_something_back(quick_house: House) -> None:
+    with quick_house.database.read() as connection:
+        october = ChargeFilter(crawler_id=MINE, until_micros=Month(2026, 10).end_micros)
+        paid = [one for one in list_charges(connection, october).charges if one.state is Phase.LIVE]
+    refund(quick_house.database, paid[0].charge_id, reason="a stub", author="owner@harbour.example")
+    browser, this = member(quick_house), Month.of(now_micros()).label
+    quick_house.clock.now = max(quick_house.clock.now, now_micros() / 1_000_000)
+    browser.sign_in("bot@example-ai.example")
+    for name in ("charges", "summary", "jsonl", "csv"):
+        content = browser.get(f"/portal/{MINE}/months/{this}/files/{name}").text
+        assert "owner@harbour.example" not in content, name
+    assert "a stub" in browser.get(f"/portal/{MINE}/months/{this}/files/charges").text
+    archive = zipfile.ZipFile(io.BytesIO(browser.get(f"/portal/{MINE}/months/{this}/files/zip").content))
+    assert not [name for name in archive.namelist() if b"owner@harbour.example" in archive.read(name)]
