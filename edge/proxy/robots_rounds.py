@@ -18,7 +18,7 @@ from edge.store.database import Database, now_micros
 from edge.store.robots import RobotsJudge, note_robots
 
 ROUND_SECONDS = 600.0
-FIRST_SECONDS = 60.0
+FIRST_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
