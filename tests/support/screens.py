@@ -187,3 +187,8 @@ SCREENS: tuple[Screen, ...] = (
 def is_page(route: str) -> bool:
     """Whether a route that answers GET is a page to look at, not a download, a stream, or a way on to another page."""
     return not route.endswith(_DOWNLOADS) and route not in _STREAMS and route not in _WAYS_ON
+
+
+def is_of_another_door(screen: Screen) -> bool:
+    """Whether this is not a screen of a publisher's people: the operator's, a crawler team's, or a stranger's."""
+    return screen.who != OWNER or screen.route.startswith("/operator")
