@@ -3,7 +3,7 @@
 Rules of this file
 - ``create_app`` takes plain values and builds everything; importing builds nothing.
 - A route that is not in ``ROUTES`` does not exist. What each needs is stated beside it, so that the whole of who may
-  do what can be read here; tests walk this table.
+  do what can be read here; tests walk this table. The JSON API's own is ``publisher_dashboard.api.routes``.
 - What a route with a need means for a request is ``publisher_dashboard.serving`` and ``publisher_dashboard.auth``.
 """
 
@@ -20,6 +20,9 @@ from starlette.exceptions import HTTPException
 from edge.core.identity import ClaimedCrawler
 from edge.store.database import Database
 from edge.store.passwords import Passwords
+from publisher_dashboard.api.rates import Rates
+from publisher_dashboard.api.routes import OPERATIONS
+from publisher_dashboard.api.serving import api_endpoint
 from publisher_dashboard.backtest_jobs import BacktestJobs
 from publisher_dashboard.books_work import Books, Later, in_a_thread
 from publisher_dashboard.browser_safety import Address, SecurityHeaders
@@ -381,6 +384,9 @@ def create_app(
     for route in ROUTES:
         make = upload_endpoint if route.takes_file else endpoint
         app.add_route(route.path, make(desk, route.need, route.page), methods=[route.method])
+    rates = Rates()
+    for operation in OPERATIONS:
+        app.add_route(operation.path, api_endpoint(desk, operation, rates), methods=[operation.method])
     app.add_exception_handler(HTTPException, unknown_page(desk))
     app.add_middleware(SecurityHeaders, secure=desk.address.secure)
     return app

@@ -60,7 +60,7 @@ CSV_COLUMNS = (
     "charged_at", "charge_id", "state", "site", "target", "crawler", "rule", "rule_version", "licence", "offer",
     "currency", "price", "earned", "earned_micros", "request_id",
 )  # fmt: skip
-_CURSOR = re.compile(r"[0-9]{1,18}-[0-9]{1,9}-[0-9]{1,18}")
+CURSOR = re.compile(r"[0-9]{1,18}-[0-9]{1,9}-[0-9]{1,18}")
 NOBODY = -1
 """The number of a site or crawler that is not there: it matches nothing, rather than everything."""
 _RULES_OFFERED_MAX = 500
@@ -106,7 +106,7 @@ class Narrowing:
 def show_list(visit: Visit, reach: Reach) -> Response:
     """The table, its sum, and the way to the next page."""
     narrowing, sites, crawlers = _narrow(visit, reach)
-    cursor = visit.query("after") if _CURSOR.fullmatch(visit.query("after")) else None
+    cursor = visit.query("after") if CURSOR.fullmatch(visit.query("after")) else None
     # Of a site or crawler that is not known there is nothing, and nothing needs to be read to know that.
     unknown = NOBODY in (narrowing.filter.site_id, narrowing.filter.crawler_id)
     with visit.desk.database.read() as connection:

@@ -16,6 +16,7 @@ from http import HTTPStatus
 from starlette.responses import Response
 
 from edge.core.rules import Rule, RuleSet
+from edge.store.database import Database
 from edge.store.rulesets import Draft, DraftMoved, Version, discard_draft, find_draft, live_version, save_draft
 from publisher_dashboard.auth import TOKEN_FIELD, Turned
 from publisher_dashboard.changes import NOTHING_PUBLISHED, Change, compare
@@ -76,8 +77,12 @@ class Wanted:
 
 def look(visit: Visit) -> Edition:
     """The edition of this visit's site now."""
-    with visit.desk.database.read() as connection:
-        site_id = visit.place.site_id
+    return edition_of(visit.desk.database, visit.place.site_id)
+
+
+def edition_of(database: Database, site_id: int) -> Edition:
+    """The edition of a site now."""
+    with database.read() as connection:
         return Edition(live_version(connection, site_id), find_draft(connection, site_id))
 
 
@@ -99,19 +104,22 @@ def save(
     if changed == edition.rules:
         return visit.go(back, "same")
     try:
-        _store(visit, edition, changed)
+        store_edition(visit.desk.database, visit.place.site_id, edition, changed, visit.person.email, visit.now_micros)
     except DraftMoved:
         return conflict(visit, look(visit), wanted)
     return visit.go(back, said)
 
 
-def _store(visit: Visit, edition: Edition, changed: RuleSet) -> None:
-    site_id, seen = visit.place.site_id, edition.draft.revision if edition.draft else None
-    with visit.desk.database.write() as connection:
+def store_edition(
+    database: Database, site_id: int, edition: Edition, changed: RuleSet, author: str, now_micros: int
+) -> None:
+    """Save rules over the edition that was seen; those that are live leave no draft. Raises ``DraftMoved``."""
+    seen = edition.draft.revision if edition.draft else None
+    with database.write() as connection:
         if seen is not None and changed == edition.live_rules:
             discard_draft(connection, site_id, seen)
         else:
-            save_draft(connection, site_id, changed, seen, visit.person.email, visit.now_micros)
+            save_draft(connection, site_id, changed, seen, author, now_micros)
 
 
 def conflict(visit: Visit, edition: Edition, wanted: Wanted) -> Response:

@@ -21,6 +21,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from edge.store.crawler_people import crawler_memberships
 from edge.store.passwords import Busy
 from edge.store.people import does_operate, memberships
+from publisher_dashboard.api.problems import is_of_api, unknown_operation
 from publisher_dashboard.auth import SignInFirst, Turned, admit, cookie_name, find_current, find_own_site
 from publisher_dashboard.browser_safety import page_before
 from publisher_dashboard.views.find import find, words_of
@@ -66,6 +67,8 @@ def unknown_page(desk: Desk) -> Callable[[Request, Exception], Awaitable[Respons
 
     async def answer(request: Request, error: Exception) -> Response:
         status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
+        if is_of_api(request.url.path):
+            return unknown_operation(status)
         if status is HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET":
             # Somebody loads the address of a form again, from the history or a bookmark: show the page it stands on.
             return RedirectResponse(page_of_form(request.url.path), HTTPStatus.SEE_OTHER)

@@ -37,7 +37,7 @@ from edge.store.month_totals import months_of
 from edge.store.statements import read_statement
 from publisher_dashboard.auth import NOT_HERE, Turned
 from publisher_dashboard.rendering import month_name
-from publisher_dashboard.visit import Visit
+from publisher_dashboard.visit import Desk, Visit
 
 MONTHS_SHOWN_MAX = 36
 PIECE_BYTES = 64 * 1024
@@ -81,12 +81,17 @@ def month_lines(connection: Connection, part: Part, first_at: int | None, now_mi
 
 
 def month_of(visit: Visit) -> Month:
-    """The month of the address; one that has not begun does not exist. Raises ``Turned``."""
+    """The month of the address. Raises ``Turned``."""
+    return read_month(str(visit.request.path_params["month"]), visit.now_micros)
+
+
+def read_month(text: str, now_micros: int) -> Month:
+    """The month of an address; one that has not begun does not exist. Raises ``Turned``."""
     try:
-        month = Month.parse(str(visit.request.path_params["month"]))
+        month = Month.parse(text)
     except InvalidMonth as wrong:
         raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE) from wrong
-    if month > Month.of(visit.now_micros):
+    if month > Month.of(now_micros):
         raise Turned(HTTPStatus.NOT_FOUND, "This month has not begun yet.")
     return month
 
@@ -101,7 +106,7 @@ def show_statement(visit: Visit, part: Part, template: str, **more: Any) -> Resp
         closed = find_closed(connection, month)
         closing = closed is None and has_begun(connection, month)
         try:
-            statement = _read(visit, connection, month, part)
+            statement = _read(visit.desk, connection, month, part)
         except ReportMismatch as wrong:
             if part != WHOLE:
                 raise Turned(HTTPStatus.SERVICE_UNAVAILABLE, DISAGREES) from wrong
@@ -128,16 +133,20 @@ def show_statement(visit: Visit, part: Part, template: str, **more: Any) -> Resp
 
 
 def send_file(visit: Visit, part: Part, name: str) -> Response:
+    """The statement of the address in one format."""
+    return file_of(visit.desk, month_of(visit), part, name)
+
+
+def file_of(desk: Desk, month: Month, part: Part, name: str) -> Response:
     """The statement in one format, its summary or its single charges as CSV; what is not for this reader is not there.
 
     The file of charges is the one that crawlers hold their own books against (``farebox-crawl reconcile``).
     """
-    month = month_of(visit)
     if name not in FORMATS and name not in (SUMMARY, CHARGES):
         raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
     parts = TemporaryFile()  # noqa: SIM115 - closed when the answer has gone
     try:
-        made = _write(visit, month, part, name, parts)
+        made = _write(desk, month, part, name, parts)
     except FormatUnfit as why:
         parts.close()
         raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE) from why
@@ -150,13 +159,17 @@ def send_file(visit: Visit, part: Part, name: str) -> Response:
 
 
 def send_folder(visit: Visit, part: Part) -> Response:
+    """Every format of the statement of the address, as one ZIP file."""
+    return folder_of(visit.desk, month_of(visit), part)
+
+
+def folder_of(desk: Desk, month: Month, part: Part) -> Response:
     """Every format of the statement with the manifest that pins them, as one ZIP file."""
-    month = month_of(visit)
     parts = TemporaryFile()  # noqa: SIM115 - closed when the answer has gone
     try:
-        with visit.desk.database.read() as connection, TemporaryDirectory(prefix="farebox-") as folder:
+        with desk.database.read() as connection, TemporaryDirectory(prefix="farebox-") as folder:
             names = names_in(connection, month, Names.read(connection))
-            made = _read(visit, connection, month, part)
+            made = _read(desk, connection, month, part)
             fits = [name for name, form in FORMATS.items() if made.reader in form.readers]
             write_folder(Path(folder), _sources(connection, names, made, part), fits)
             with ZipFile(parts, "w", ZIP_DEFLATED) as archive:
@@ -168,9 +181,9 @@ def send_folder(visit: Visit, part: Part) -> Response:
     return _answer(parts, _file_name(made, "zip"), "application/zip")
 
 
-def _read(visit: Visit, connection: Connection, month: Month, part: Part) -> Statement:
+def _read(desk: Desk, connection: Connection, month: Month, part: Part) -> Statement:
     """The statement as its reader may have it: a crawler's team is not told which person gave something back."""
-    made = read_statement(connection, month, part, operator=visit.desk.operator_party)
+    made = read_statement(connection, month, part, operator=desk.operator_party)
     if part.crawler_id is None:
         return made
     listed = made.particulars.corrections
@@ -194,11 +207,11 @@ def _sources(connection: Connection, names: Names, made: Statement, part: Part) 
     )
 
 
-def _write(visit: Visit, month: Month, part: Part, name: str, parts: BinaryIO) -> Statement:
+def _write(desk: Desk, month: Month, part: Part, name: str, parts: BinaryIO) -> Statement:
     """Write one format inside the snapshot that the statement was read from."""
-    with visit.desk.database.read() as connection, TemporaryDirectory(prefix="farebox-") as scratch:
+    with desk.database.read() as connection, TemporaryDirectory(prefix="farebox-") as scratch:
         names = names_in(connection, month, Names.read(connection))
-        made = _read(visit, connection, month, part)
+        made = _read(desk, connection, month, part)
         if name == SUMMARY:
             parts.write(summary_csv(made)[0])
             return made

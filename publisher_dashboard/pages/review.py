@@ -7,23 +7,19 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-from edge.core.backtest_result import Span
 from edge.core.rule_shadow import shadowed
-from edge.store.backtests import run_backtest
 from edge.store.crawlers import list_crawlers
 from edge.store.planned import Plan, cancel_plan, find_plan, plan_publication
 from edge.store.problems import InvalidValue
 from edge.store.rulesets import DraftMoved, VersionMoved, give_up_draft, publish_draft
-from publisher_dashboard.backtest_jobs import Job, Question
-from publisher_dashboard.edition import EDITION_FIELD, Edition, Wanted, conflict, look
+from publisher_dashboard.draft_backtest import backtest_draft
+from publisher_dashboard.edition import EDITION_FIELD, Wanted, conflict, look
 from publisher_dashboard.forms import sentence
 from publisher_dashboard.rendering import plural
-from publisher_dashboard.views.review import DAY_MICROS, DAYS_USUAL, SPANS, view_of, worth_of
+from publisher_dashboard.views.review import DAYS_USUAL, SPANS, view_of, worth_of
 from publisher_dashboard.visit import Visit
 
 ASK_AGAIN_SECONDS = 1
-PATIENCE_SECONDS = 0.2
-"""How long a page waits for a backtest before it says that it is under way."""
 
 
 def show(visit: Visit) -> Response:
@@ -119,22 +115,6 @@ def _is_what_was_seen(visit: Visit, mark: str, live_number: int) -> bool:
     return visit.form.get(EDITION_FIELD) == mark and visit.form.get("live") == str(live_number)
 
 
-def _backtest(visit: Visit, edition: Edition, days: int) -> Job | None:
-    """The backtest of the draft over so many days, begun if nobody has; None without a draft."""
-    draft, place, database = edition.draft, visit.place, visit.desk.database
-    if draft is None:
-        return None
-    question = Question(place.site_id, draft.revision, edition.live_number, days)
-    span = Span(visit.now_micros - days * DAY_MICROS, visit.now_micros)
-    jobs = visit.desk.backtests
-    return jobs.ask(
-        question,
-        visit.now_micros,
-        lambda progress: run_backtest(database, place.host, draft.rules, span, progress),
-        PATIENCE_SECONDS,
-    )
-
-
 def _days(visit: Visit) -> int:
     asked = visit.query("days") or visit.form.get("days", "")
     return int(asked) if asked.isascii() and asked.isdigit() and int(asked[:3]) in SPANS else DAYS_USUAL
@@ -144,7 +124,7 @@ def _page(visit: Visit, form: dict[str, str], errors: dict[str, str]) -> Respons
     edition, cased, days = look(visit), visit.place.case_sensitive_paths, _days(visit)
     names = [rule.name for rule in edition.rules.rules]
     hidden = {names[one.position]: names[one.by_position] for one in shadowed(edition.rules, case_sensitive=cased)}
-    job = _backtest(visit, edition, days)
+    job = backtest_draft(visit.desk, visit.place, edition, days, visit.now_micros)
     with visit.desk.database.read() as connection:
         plan = find_plan(connection, visit.place.site_id)
         signing = frozenset(one.name for one in list_crawlers(connection))
