@@ -113,8 +113,7 @@ def show_list(visit: Visit, reach: Reach) -> Response:
         # With a day that is none nothing is listed or summed: it would look like the answer to another question.
         nothing = unknown or bool(narrowing.errors)
         page = ChargePage((), None) if nothing else list_charges(connection, narrowing.filter, cursor)
-        summed = not narrowing.errors and (reach.side != "operator" or narrowing.filter.since_micros is not None)
-        sums = sum_charges(connection, narrowing.filter) if summed and not unknown else []
+        sums = [] if narrowing.errors or unknown else sum_charges(connection, narrowing.filter)
         lives = [live_version(connection, one.site_id) for one in sites[:_SITES_READ_MAX]]
     path = reach.path
     following = urlencode({"after": page.next_cursor}) if page.next_cursor else ""
