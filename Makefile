@@ -2,7 +2,7 @@
 # Wanted on the machine: Python 3.11 or newer with pip, and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test run check bench bench-books bench-pages bench-backtest screenshots setup setup-dev lock clean python
+.PHONY: help demo test run check bench bench-books bench-pages bench-backtest screenshots api-docs setup setup-dev lock clean python
 MAKEFLAGS += --no-print-directory
 # Tests start hundreds of processes: none of them should compile the sources again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -27,6 +27,7 @@ help:
 	@echo "make bench-backtest   measure a backtest over a million recorded requests"
 	@echo "make bench-books   measure what reads all of the books: report, close, verify of 10 million charges"
 	@echo "make screenshots  photograph every screen of the dashboard into docs/images/screens"
+	@echo "make api-docs  write the list of operations in docs/api.md anew"
 	@echo "make setup   only set up .venv"
 	@echo "make lock    write requirements/*.lock anew from pyproject.toml"
 	@echo "make clean   remove what was built"
@@ -85,6 +86,10 @@ setup-dev: python
 lock: python
 	@echo "lock: requirements/*.lock from pyproject.toml"
 	@PYTHON=$(PYTHON) scripts/lock $(LOCK_ARGS)
+
+api-docs: setup-dev
+	@echo "api-docs: docs/api.md from the table of operations"
+	@$(BIN)/python -m publisher_dashboard.api.reference docs/api.md
 
 clean:
 	@echo "clean: environments, caches and builds; databases and keys stay"

@@ -22,7 +22,8 @@ from edge.store.database import Database
 from edge.store.passwords import Passwords
 from publisher_dashboard.api.rates import Rates
 from publisher_dashboard.api.routes import OPERATIONS
-from publisher_dashboard.api.serving import api_endpoint
+from publisher_dashboard.api.serving import api_endpoint, description_endpoint
+from publisher_dashboard.api.values import ROOT
 from publisher_dashboard.backtest_jobs import BacktestJobs
 from publisher_dashboard.books_work import Books, Later, in_a_thread
 from publisher_dashboard.browser_safety import Address, SecurityHeaders
@@ -387,6 +388,7 @@ def create_app(
     rates = Rates()
     for operation in OPERATIONS:
         app.add_route(operation.path, api_endpoint(desk, operation, rates), methods=[operation.method])
+    app.add_route(f"{ROOT}/openapi.json", description_endpoint(desk, OPERATIONS), methods=["GET"])
     app.add_exception_handler(HTTPException, unknown_page(desk))
     app.add_middleware(SecurityHeaders, secure=desk.address.secure)
     return app

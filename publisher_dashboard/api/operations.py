@@ -51,6 +51,7 @@ class Operation:
     example: Mapping[str, Any] = field(default_factory=dict)
     if_match: bool = False
     idempotent: bool = False
+    status: int = 200
 
     @property
     def name(self) -> str:

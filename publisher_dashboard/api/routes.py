@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from publisher_dashboard.api import activity, charges, crawlers, months, overview, publishing, rules, sites, trials
 from publisher_dashboard.api.operations import Operation
-from publisher_dashboard.api.serving import ROOT
-from publisher_dashboard.api.values import Done
+from publisher_dashboard.api.values import ROOT, Done
 from publisher_dashboard.visit import Need
 
 _SITE = f"{ROOT}/sites/{{host}}"
@@ -142,7 +141,7 @@ OPERATIONS: tuple[Operation, ...] = (
     # Publishing
     Operation(
         "POST", f"{_SITE}/publish", Need.EDIT, publishing.publish, "Publish the draft",
-        takes=publishing.Publication, gives=rules.VersionShown, if_match=True, idempotent=True,
+        takes=publishing.Publication, gives=rules.VersionShown, if_match=True, idempotent=True, status=201,
         pages=(f"POST {_S}/publish",), example={"body": {"live_version": 4, "note": "Autumn prices"}},
     ),
     Operation(
@@ -160,7 +159,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", f"{_SITE}/versions/{{version:int}}/roll-back", Need.EDIT, publishing.roll_back, "Publish it again",
-        takes=publishing.Publication, gives=rules.VersionShown, idempotent=True,
+        takes=publishing.Publication, gives=rules.VersionShown, idempotent=True, status=201,
         pages=(f"POST {_S}/roll-back",), example={"body": {"live_version": 4}},
     ),
 )  # fmt: skip

@@ -19,12 +19,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from edge import __version__
 from edge.core.ledger import LedgerUnavailable
 from edge.core.money import InvalidPrice
 from edge.store.passwords import Busy
 from edge.store.problems import NameTaken, StoreProblem, UnknownName
 from edge.store.publisher_tokens import PREFIX, PublisherToken, Scope, check_publisher_token
 from edge.store.sites import Site, find_site
+from publisher_dashboard.api.openapi import openapi_document
 from publisher_dashboard.api.operations import Answer, Call, Operation, refusal_of
 from publisher_dashboard.api.problems import Code, Problem
 from publisher_dashboard.api.rates import Rates
@@ -34,7 +36,6 @@ from publisher_dashboard.forms import sentence
 from publisher_dashboard.visit import SCOPE_GRANTS, Desk, Need
 
 BODY_BYTES_MAX = 4 * 1024 * 1024
-ROOT = "/api/v1"
 _CODE_OF = {403: Code.SCOPE_MISSING, 404: Code.NOT_FOUND, 409: Code.NOT_POSSIBLE, 422: Code.INVALID, 503: Code.BUSY}
 
 
@@ -48,6 +49,18 @@ def api_endpoint(desk: Desk, operation: Operation, rates: Rates) -> Callable[[Re
         if body is None:
             return Problem(Code.TOO_LARGE).answer()
         return await run_in_threadpool(_serve, desk, operation, rates, request, body)
+
+    return answer
+
+
+def description_endpoint(desk: Desk, operations: tuple[Operation, ...]) -> Callable[[Request], Awaitable[Response]]:
+    """The description of the API; it holds nothing of anybody, so it takes no token."""
+    text = orjson.dumps(openapi_document(operations, __version__, desk.address.public_url or "/"))
+
+    async def answer(request: Request) -> Response:
+        if not desk.address.answers_to(request.headers.get("host", "")):
+            return Problem(Code.WRONG_NAME).answer()
+        return Response(text, media_type="application/json")
 
     return answer
 

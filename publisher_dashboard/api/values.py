@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from edge.core.money import Money, format_signed
 from publisher_dashboard.rendering import at
 
+ROOT = "/api/v1"
+
 
 class Model(BaseModel):
     """A document of the API."""
