@@ -18,6 +18,7 @@ from edge.core.money import Money
 from edge.store.accounts import refund
 from edge.store.charge_story import charge_entries
 from edge.store.credit_notes import credit_note
+from edge.store.database import Database
 from edge.store.entries import ChargeView
 from edge.store.problems import InvalidValue, StoreProblem
 from publisher_dashboard.acts import (
@@ -47,13 +48,13 @@ _NUMBER_LENGTH = 12
 def show_refund(visit: Visit, reach: Reach) -> Response:
     """The form."""
     charge = find_charge(visit, reach)
-    return show_act(visit, _act(reach, charge, _left(visit, charge)))
+    return show_act(visit, _act(reach, charge, left_of(visit.desk.database, charge)))
 
 
 def give_back(visit: Visit, reach: Reach) -> Response:
     """Ask, then give back."""
     charge = find_charge(visit, reach)
-    left = _left(visit, charge)
+    left = left_of(visit.desk.database, charge)
     act, form = _act(reach, charge, left), visit.form
     try:
         whole = read_choice(form, "how", _HOW) == "whole"
@@ -72,22 +73,30 @@ def give_back(visit: Visit, reach: Reach) -> Response:
 
 
 def _do(visit: Visit, charge: ChargeView, part: Money | None, reason: str) -> bool:
-    """Give back all of it, or write a credit note; False when this form was sent before."""
-    database, author = visit.desk.database, visit.person.email
+    key = key_of(visit)
+    if part is not None and _KEY.fullmatch(key) is None:
+        raise InvalidValue("load this page again, then send it", "amount")
+    return write_refund(visit.desk.database, charge, part, key, reason=reason, author=visit.person.email)
+
+
+def write_refund(
+    database: Database, charge: ChargeView, part: Money | None, key: str, *, reason: str, author: str
+) -> bool:
+    """Give back all of it, or write a credit note under a number made of ``key``; False when that was done before.
+
+    Raises ``StoreProblem``.
+    """
     if part is None:
         return refund(database, charge.charge_id, reason=reason, author=author).fresh
-    key = key_of(visit)
-    if _KEY.fullmatch(key) is None:
-        raise InvalidValue("load this page again, then send it", "amount")
     number = f"D-{key[:_NUMBER_LENGTH]}"
     return credit_note(database, charge.charge_id, part, reason=reason, author=author, number=number).fresh
 
 
-def _left(visit: Visit, charge: ChargeView) -> Money:
+def left_of(database: Database, charge: ChargeView) -> Money:
     """What of the charge was not given back yet; raises ``Turned`` for one of which nothing can be."""
     if charge.grant is not None or charge.state not in (Phase.LIVE, Phase.SUSPENDED, Phase.REVERSED):
         raise Turned(HTTPStatus.CONFLICT, "Nothing was paid for this page, so nothing can be given back.")
-    with visit.desk.database.read() as connection:
+    with database.read() as connection:
         given = credited(charge_entries(connection, charge.charge_id))
     return Money(charge.amount.amount_micros - given, charge.amount.currency)
 

@@ -80,6 +80,7 @@ SCOPE_GRANTS: Mapping[Scope, frozenset[Need]] = {
     Scope.PRICES: frozenset({Need.SEE, Need.EDIT}),
     Scope.REPORTS: frozenset({Need.SEE, Need.EXPORT}),
     Scope.TEAM: frozenset({Need.SEE, Need.MANAGE}),
+    Scope.REFUNDS: frozenset({Need.SEE, Need.REFUND}),
 }
 """What each scope of a publisher's API token covers, in the same words; a token covers what any of its scopes does."""
 

@@ -41,6 +41,7 @@ class Scope(StrEnum):
     PRICES = "prices"
     REPORTS = "reports"
     TEAM = "team"
+    REFUNDS = "refunds"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from edge.store.charge_feed import begin_feed
 from edge.store.problems import InvalidValue, UnknownName
 from edge.store.service_keys import ServiceKeys
 from edge.store.tables import webhook_endpoint, webhook_subscription
+from edge.store.webhook_deliveries import replay
 from edge.store.webhook_endpoints import (
     Endpoint,
     NewEndpoint,
@@ -137,6 +138,23 @@ def try_webhook(connection: Connection, publisher_id: int, endpoint_id: int, *, 
     event_id = outbox.add_test(connection, endpoint_id, publisher_id, now_micros)
     _tell(connection, Action.WEBHOOK_TESTED, found, author, now_micros, {})
     return event_id
+
+
+def replay_webhook(connection: Connection, found: Endpoint, event_id: str, *, author: str, now_micros: int) -> int:
+    """Send one event again, or with an empty id all that were given up; how many. Raises ``UnknownName``."""
+    event_ids = (event_id,) if event_id else ()
+    count = replay(connection, found.endpoint_id, now_micros, event_ids=event_ids, only_failed=not event_id)
+    if count:
+        record(
+            connection,
+            Action.WEBHOOK_REPLAYED,
+            author=author,
+            now_micros=now_micros,
+            publisher_id=found.publisher_id,
+            subject=f"webhook {found.endpoint_id}",
+            details={"events": count},
+        )
+    return count
 
 
 def _tell(

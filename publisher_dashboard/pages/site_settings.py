@@ -14,17 +14,16 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-from edge.store.connection import Connection
 from edge.store.problems import InvalidValue, UnknownName
 from edge.store.site_settings import SiteMoved, change_site, pause_site, resume_site
-from edge.store.site_values import EdgeAddresses
-from edge.store.sites import Site, list_sites
+from edge.store.sites import Site
 from publisher_dashboard.auth import NOT_HERE, TOKEN_FIELD, Turned
 from publisher_dashboard.forms import sentence
 from publisher_dashboard.views.site_settings import (
     LABELS,
     SWITCHES,
     differences,
+    edge_addresses,
     read_options,
     site_settings,
 )
@@ -49,7 +48,7 @@ def save(visit: Visit) -> Response:
                 connection,
                 visit.place.host,
                 options,
-                _edge(visit, connection),
+                edge_addresses(connection, visit.desk.edge_bind),
                 author=visit.person.email,
                 now_micros=visit.now_micros,
                 seen=mark,
@@ -89,13 +88,6 @@ def resume(visit: Visit) -> Response:
     except UnknownName as unknown:
         raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE, visit.publisher_path("sites")) from unknown
     return visit.go(f"/sites/{found.host}/settings", "site-resumed")
-
-
-def _edge(visit: Visit, connection: Connection) -> EdgeAddresses:
-    """Where this edge answers, so that no server behind it is itself."""
-    served = frozenset(one.host for one in list_sites(connection))
-    bind = visit.desk.edge_bind
-    return EdgeAddresses(served=served) if bind is None else EdgeAddresses.of_bind(*bind, served)
 
 
 def _kept(form: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -12,9 +12,8 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-from edge.store.audit_events import Action, record
 from edge.store.problems import UnknownName
-from edge.store.webhook_deliveries import replay
+from edge.store.publisher_webhooks import replay_webhook
 from edge.store.webhook_endpoints import Endpoint
 from edge.store.webhook_lists import endpoints_of, with_deliveries
 from publisher_dashboard.auth import NOT_HERE, Turned
@@ -56,23 +55,7 @@ def send_again(visit: Visit, among: Sequence[Endpoint], back: str) -> Response:
     event = visit.form.get("event", "")
     try:
         with visit.desk.database.write() as connection:
-            count = replay(
-                connection,
-                found.endpoint_id,
-                visit.now_micros,
-                event_ids=(event,) if event else (),
-                only_failed=not event,
-            )
-            if count:
-                record(
-                    connection,
-                    Action.WEBHOOK_REPLAYED,
-                    author=visit.person.email,
-                    now_micros=visit.now_micros,
-                    publisher_id=found.publisher_id,
-                    subject=f"webhook {found.endpoint_id}",
-                    details={"events": count},
-                )
+            count = replay_webhook(connection, found, event, author=visit.person.email, now_micros=visit.now_micros)
     except UnknownName as unknown:
         raise Turned(HTTPStatus.NOT_FOUND, "This webhook was never sent that event.", back) from unknown
     return visit.go(back, "sent-again" if count else "nothing-to-send")

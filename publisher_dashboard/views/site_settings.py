@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edge.store.connection import Connection
 from edge.store.site_settings import site_mark
-from edge.store.sites import Site, SiteOptions
+from edge.store.site_values import EdgeAddresses
+from edge.store.sites import Site, SiteOptions, list_sites
 
 SWITCHES: Mapping[str, tuple[str, str]] = {
     "strict": (
@@ -105,3 +107,9 @@ def _words(name: str, value: str) -> str:
     if name in SWITCHES:
         return "on" if value == "on" else "off"
     return value or "nothing"
+
+
+def edge_addresses(connection: Connection, bind: tuple[str, int] | None) -> EdgeAddresses:
+    """Where this edge answers, so that no server behind it is itself."""
+    served = frozenset(one.host for one in list_sites(connection))
+    return EdgeAddresses(served=served) if bind is None else EdgeAddresses.of_bind(*bind, served)
