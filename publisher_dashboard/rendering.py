@@ -68,6 +68,7 @@ class Rendering:
             price=price, per_thousand=per_thousand, count=count, moment=moment, clock_in=clock_in,
             clock=clock, short_day=short_day, percent=percent,
             day=day, ago=ago, plural=plural, ordinal=ordinal, size=size, browser=browser_name,
+            sentence=sentence, breakable=breakable,
         )  # fmt: skip
 
     def page(self, template: str, context: Mapping[str, Any]) -> str:
@@ -207,6 +208,16 @@ def ordinal(number: int) -> str:
     """``1st``, ``2nd``, ``13th``."""
     ending = "th" if 11 <= number % 100 <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its beginning; the rest, DNS for one, keeps its own."""
+    return text[:1].upper() + text[1:]
+
+
+def breakable(path: str) -> Markup:
+    """A path that may be broken after its slashes, so that a narrow column does not break its words."""
+    return Markup("/<wbr>").join(path.split("/"))
 
 
 def ago(micros: int, now_micros: int) -> str:

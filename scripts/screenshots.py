@@ -35,7 +35,7 @@ from tests.support.screens import NOBODY, SCREENS, Screen
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "images" / "screens"
 PAGE = ROOT / "docs" / "screens.md"
-CHARGES, COLOURS = 1200, 128
+CHARGES, COLOURS = 4000, 128
 WIDTH, HEIGHT, TALLEST = 1280, 960, 2400
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 README_PICTURES = ("overview-light", "review-dark")
@@ -67,9 +67,8 @@ def _newsroom() -> Iterator[Served]:
     with tempfile.TemporaryDirectory() as place:
         database = Database.open(f"sqlite:///{place}/newsroom.db")
         schema.upgrade(database)
-        newsroom = build(database, charges=CHARGES)
-        with database.write() as connection:
-            fill_weeks(connection, newsroom)
+        newsroom = build(database, charges=CHARGES, requests=1)
+        fill_weeks(database, newsroom)
         with serving(database, newsroom, Path(place), Catalogue.load(), NOW.timestamp) as served:
             yield served
         database.close()

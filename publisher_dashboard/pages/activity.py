@@ -19,7 +19,7 @@ from publisher_dashboard.csv_stream import csv_answer
 from publisher_dashboard.day_range import read_days
 from publisher_dashboard.live_activity import follow
 from publisher_dashboard.outcome_words import GROUP_WORDS, KINDS, PROOFS, ended
-from publisher_dashboard.rendering import at
+from publisher_dashboard.rendering import at, sentence
 from publisher_dashboard.views.activity import (
     ActivityLine,
     ActivityList,
@@ -79,7 +79,7 @@ def show(visit: Visit) -> Response:
         proofs=PROOFS,
         crawler_options=[(NAMELESS, "Bots without a name"), *((name, name) for name in known.crawlers)],
         kind_options=[(kind.value, KINDS[kind.value]) for kind in CrawlerKind],
-        proof_options=[(rung.label, PROOFS[rung.label].capitalize()) for rung in Rung],
+        proof_options=[(rung.label, sentence(PROOFS[rung.label])) for rung in Rung],
         rule_options=[(name, name) for name in known.rules],
         outcome_options=_outcomes(known.outcomes),
         next_page=f"{path}?{'&'.join(part for part in (query, following) if part)}" if following else None,

@@ -16,6 +16,7 @@ from publisher_dashboard.browser_names import browser_name
 from publisher_dashboard.rendering import (
     Rendering,
     ago,
+    breakable,
     count,
     decimals,
     moment,
@@ -25,6 +26,7 @@ from publisher_dashboard.rendering import (
     per_thousand,
     plural,
     price,
+    sentence,
 )
 from publisher_dashboard.taste import Taste
 
@@ -69,6 +71,15 @@ def test_what_only_fills_a_column_is_not_read_aloud() -> None:
 def test_a_price_stands_per_page_and_per_thousand() -> None:
     assert (price(Money(2_500, "USD")), per_thousand(Money(2_500, "USD"))) == ("$0.0025", "$2.50")
     assert (price(None), per_thousand(None)) == ("–", "–")
+
+
+def test_a_sentence_begins_with_a_capital_and_keeps_those_of_its_words() -> None:
+    assert sentence("reverse DNS agrees") == "Reverse DNS agrees"
+    assert sentence("") == ""
+
+
+def test_a_path_may_be_broken_after_its_slashes_and_what_it_says_is_escaped() -> None:
+    assert breakable("/articles/<b>/*") == "/<wbr>articles/<wbr>&lt;b&gt;/<wbr>*"
 
 
 def test_times_say_that_they_are_utc_and_can_be_read_by_machines() -> None:

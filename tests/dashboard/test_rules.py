@@ -82,8 +82,8 @@ def test_a_rule_for_the_same_requests_as_an_earlier_one_is_marked_as_contradicti
 
 def test_each_rule_says_how_many_requests_it_decided_in_a_week(editor: Browser) -> None:
     page = editor.get(RULES).text
-    assert re.search(r'data-label="matched 7 d">61<', row_of(page, "Members"))
-    assert 'data-label="matched 7 d">0<' in row_of(page, "Partners")
+    assert re.search(r'data-label="matched 7 days">61<', row_of(page, "Members"))
+    assert 'data-label="matched 7 days">0<' in row_of(page, "Partners")
 
 
 def test_a_price_for_everything_else_with_an_action_that_has_none_is_said_at_its_field(editor: Browser) -> None:

@@ -1,84 +1,173 @@
 """Weeks of traffic around the newsroom's charges, as they would have been: for pictures, and for pages with a past.
 
-What was paid is counted from the ledger's own entries, so that the two agree; the rest follows a week's rhythm and a
-fixed seed.
+What was paid is read from the ledger's own entries. What became of the others is what the live rules answer to each of
+them, by the code that backtests them. So the overview, the list of requests, the content and a backtest tell one story.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, delete, select
 
+from edge.core.outcomes import OutcomeGroup, group_of
+from edge.core.policy import Policy, SitePolicy
+from edge.core.recorded import Asker
+from edge.core.replay import answer_to
 from edge.store.activity import Activity, UserAgents, write_activity
+from edge.store.content import ContentCounter
+from edge.store.database import Database
+from edge.store.policy import load_policy
 from edge.store.tables import crawler, entry
 from edge.store.traffic import DAY_MICROS, Span, TrafficKey, flush_traffic
-from tests.support.newsroom import NOW, Newsroom, micros
+from tests.support.newsroom import NOW, PAGES, Newsroom, micros
 
 DAYS = 50
-# How often each came on an ordinary day, for each thousand: name, proof, rule, outcome.
-_CROWD: tuple[tuple[int, str, str, str, str], ...] = (
-    (46, "GPTBot", "address", "Long reads", "signature_required"),
-    (19, "GPTBot", "address", "Archive", "signature_required"),
-    (14, "ClaudeBot", "claimed", "Long reads", "signature_required"),
-    (12, "CCBot", "claimed", "Members", "crawler_blocked"),
-    (11, "Bytespider", "impostor", "everything else", "payment_required"),
-    (2, "Bytespider", "claimed", "everything else", "payment_required"),
-    (38, "Googlebot", "reverse-dns", "Search engines", "allowed"),
-    (21, "Bingbot", "address", "Search engines", "allowed"),
-    (9, "ChatGPT-User", "signed", "Long reads", "max_price_too_low"),
-    (6, "PerplexityBot", "address", "Archive", "payment_required"),
-    (3, "AhrefsBot", "claimed", "everything else", "rate_exceeded"),
-    (1, "ExampleBot", "signed", "Long reads", "origin_timeout"),
-)
+KEPT_DAYS = 30
+_MEMBERS = ("/members/letters", "/members/crossword")
+_NEW = tuple(page for page in PAGES if not page.startswith("/archive/"))  # the archive charges whoever comes
+_STATUSES = {OutcomeGroup.FREE: 200, OutcomeGroup.WATCHED: 200, OutcomeGroup.SOLD: 200, OutcomeGroup.ASKED: 402,
+             OutcomeGroup.REFUSED: 403}  # fmt: skip
 
 
-def fill_weeks(connection: Connection, newsroom: Newsroom) -> None:
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Somebody who comes ``often`` on an ordinary day; ``agent`` is the address that signed requests name."""
+
+    often: int
+    name: str
+    operator: str
+    kind: str
+    rung: str
+    user_agent: str
+    pages: tuple[str, ...] = PAGES
+    offer: str = ""
+    agent: str = ""
+    outcome: str = ""
+    """What became of it, where that was not for the rules to say."""
+
+
+_GPT = _Caller(96, "GPTBot", "OpenAI", "training", "address", "Mozilla/5.0 (compatible; GPTBot/1.3)")
+_BYTES = _Caller(34, "Bytespider", "ByteDance", "training", "impostor", "Mozilla/5.0 (compatible; Bytespider)")
+_EXAMPLE = _Caller(
+    6, "ExampleBot", "Example AI", "training", "signed", "ExampleBot/2.0",
+    offer="max USD 0.004", agent="https://bot.example-ai.example",
+)  # fmt: skip
+_CROWD = (
+    _GPT,
+    _Caller(41, "ClaudeBot", "Anthropic", "training", "claimed", "Mozilla/5.0 (compatible; ClaudeBot/1.0)"),
+    _Caller(27, "CCBot", "Common Crawl", "training", "claimed", "CCBot/2.0", (*PAGES, *_MEMBERS)),
+    _BYTES,
+    replace(_BYTES, often=6, rung="claimed"),
+    _Caller(118, "Googlebot", "Google", "search", "address", "Mozilla/5.0 (compatible; Googlebot/2.1)", _NEW),
+    _Caller(29, "Amazonbot", "Amazon", "training", "reverse-dns", "Mozilla/5.0 (compatible; Amazonbot/0.1)"),
+    _Caller(47, "BingBot", "Microsoft", "search", "address", "Mozilla/5.0 (compatible; bingbot/2.0)", _NEW),
+    _Caller(
+        19, "ChatGPT-User", "OpenAI", "assistant", "signed", "ChatGPT-User/1.0",
+        offer="max USD 0.01", agent="https://chatgpt.com",
+    ),
+    _Caller(14, "PerplexityBot", "Perplexity", "search", "address", "PerplexityBot/1.0", _NEW),
+    _Caller(8, "AhrefsBot", "Ahrefs", "seo", "claimed", "AhrefsBot/7.0", ("/recipes/fish-soup", *_MEMBERS)),
+    _EXAMPLE,
+    replace(_EXAMPLE, often=1, offer="max USD 0.01", outcome="origin_timeout"),
+    _Caller(
+        4, "Corpusworks", "Corpusworks", "training", "signed", "Corpusworks/2.0",
+        offer="max USD 0.0045", agent="https://crawl.corpusworks.example",
+    ),
+)  # fmt: skip
+_WATCHED = (replace(_GPT, often=31), _Caller(4, "", "", "library", "claimed", "python-requests/2.32"))
+_RHYTHM = (1.0, 1.1, 1.15, 1.1, 1.0, 0.7, 0.65)  # of seven days
+
+
+def fill_weeks(database: Database, newsroom: Newsroom) -> None:
     """Traffic of both sites for the weeks up to ``NOW``, in place of the newsroom's one hour."""
-    end, today = micros(NOW), micros(NOW) - micros(NOW) % DAY_MICROS
-    began = today - DAYS * DAY_MICROS
-    chance, counts = random.Random(11), Counter[TrafficKey]()
-    site_id, second_id = newsroom.site.site_id, newsroom.second_site.site_id
-    for span in Span:
-        connection.execute(delete(span.table).where(span.table.c.site_id.in_((site_id, second_id))))
-    for start in range(began, end, DAY_MICROS):
-        part = min(end - start, DAY_MICROS) / DAY_MICROS
-        for often, name, rung, rule, outcome in _CROWD:
-            number = round(often * part * _busy((start - began) // DAY_MICROS) * chance.uniform(0.8, 1.25))
-            counts[TrafficKey(start + DAY_MICROS // 4, site_id, name, rung, rule, outcome)] += number
-        for often, name in ((31, "GPTBot"), (4, "")):
-            watched = TrafficKey(start + DAY_MICROS // 4, second_id, name, "claimed", "everything else", "monitored")
-            counts[watched] += round(often * part * chance.uniform(0.8, 1.25))
-    for name, at_micros, rule in _paid(connection, site_id, began, end):
-        counts[TrafficKey(at_micros, site_id, name, "signed", rule, "charged")] += 1
-    flush_traffic(connection, counts)
-    write_activity(connection, UserAgents(), _requests(connection, site_id, end), end)
+    policy, chance = load_policy(database), random.Random(11)
+    sites = [(policy.sites[newsroom.site.host], _CROWD), (policy.sites[newsroom.second_site.host], _WATCHED)]
+    end = micros(NOW)
+    with database.write() as connection:
+        ids = [site.site_id for site, _ in sites]
+        for span in Span:
+            connection.execute(delete(span.table).where(span.table.c.site_id.in_(ids)))
+        rows = [*_sold(connection, newsroom.site.site_id, end)]
+        for site, crowd in sites:
+            rows += _came(site, crowd, policy, chance, end)
+        rows = [replace(row, number=number) for number, row in enumerate(rows, start=10_000)]
+        flush_traffic(connection, Counter(map(_counted, rows)))
+        kept = [row for row in rows if row.at_micros >= end - KEPT_DAYS * DAY_MICROS]
+        ContentCounter().add(connection, write_activity(connection, UserAgents(), kept, end))
 
 
-def _requests(connection: Connection, site_id: int, end: int) -> list[Activity]:
-    """Single requests of the last weeks: every page that was paid, and every fifth time somebody who offered less."""
+def _counted(row: Activity) -> TrafficKey:
+    minute = row.at_micros - row.at_micros % 60_000_000
+    return TrafficKey(minute, row.site_id, row.crawler, row.rung, row.rule, row.outcome)
+
+
+def _came(
+    site: SitePolicy, crowd: tuple[_Caller, ...], policy: Policy, chance: random.Random, end: int
+) -> Iterator[Activity]:
+    """Those that paid nothing: weekdays are busier, and every week a little more so."""
+    began = end - end % DAY_MICROS - DAYS * DAY_MICROS
+    for day, start in enumerate(range(began, end, DAY_MICROS)):
+        for one in crowd:
+            number = round(one.often * _RHYTHM[day % 7] * (1 + day / 120) * chance.uniform(0.8, 1.25))
+            for at_micros in sorted(start + chance.randrange(DAY_MICROS) for _ in range(number)):
+                row = _answered(one, site, policy, chance.choice(one.pages), at_micros)
+                if at_micros < end:
+                    yield row
+
+
+def _answered(one: _Caller, site: SitePolicy, policy: Policy, target: str, at_micros: int) -> Activity:
+    asker = Asker(
+        one.name, one.rung, one.kind, one.operator, one.agent, 0, "GET", one.offer, one.outcome, None, 200
+    )  # fmt: skip
+    answer = answer_to(asker, target, at_micros / 1_000_000, site, policy)
+    outcome = one.outcome or answer.outcome
+    return Activity(
+        site_id=site.site_id,
+        at_micros=at_micros,
+        number=0,
+        crawler=one.name,
+        rung=one.rung,
+        kind=one.kind,
+        rule=answer.rule.name if answer.rule else "",
+        outcome=outcome,
+        price_micros=answer.price.amount_micros if answer.price else None,
+        offer=one.offer or None,
+        method="GET",
+        target=target,
+        status=_STATUSES.get(group_of(outcome), 504),
+        user_agent=one.user_agent,
+        address="203.0.113.0/24",
+        requests=1,
+        operator=one.operator,
+        agent=one.agent or None,
+    )
+
+
+def _sold(connection: Connection, site_id: int, end: int) -> Iterator[Activity]:
+    """Every page that was paid, as the ledger has it; three of four offered more than it cost."""
     query = (
         select(crawler.c.name, crawler.c.agent_url, crawler.c.kind, crawler.c.operator, entry)
         .join(crawler, crawler.c.id == entry.c.crawler_id)
         .where(entry.c.site_id == site_id, entry.c.kind.in_(("post", "settle")))
-        .where(entry.c.recorded_at_micros >= end - 20 * DAY_MICROS, entry.c.recorded_at_micros < end)
+        .where(entry.c.recorded_at_micros >= end - DAYS * DAY_MICROS, entry.c.recorded_at_micros < end)
         .order_by(entry.c.recorded_at_micros)
     )
-    rows = []
     for number, one in enumerate(connection.execute(query).mappings()):
-        paid = Activity(
+        yield Activity(
             site_id=site_id,
             at_micros=one["recorded_at_micros"],
-            number=10_000 + number,
+            number=0,
             crawler=one["name"],
             rung="signed",
             kind=one[crawler.c.kind],
             rule=one["rule"],
             outcome="charged",
             price_micros=one["amount_micros"],
-            offer="max USD 0.01" if number % 3 else "max USD 0.006",
+            offer="max USD 0.01" if number % 4 else "max USD 0.006",
             method="GET",
             target=one["target"],
             status=200,
@@ -88,23 +177,3 @@ def _requests(connection: Connection, site_id: int, end: int) -> list[Activity]:
             operator=one["operator"],
             agent=one["agent_url"],
         )
-        rows.append(paid)
-        if number % 5 == 0:
-            less = replace(paid, outcome="max_price_too_low", offer="max USD 0.0008", status=402)
-            rows.append(replace(less, at_micros=paid.at_micros - 9_000_000, number=40_000 + number))
-    return rows
-
-
-def _busy(day: int) -> float:
-    """Weekdays are busier, and every week a little more so."""
-    return (1.0, 1.1, 1.15, 1.1, 1.0, 0.7, 0.65)[day % 7] * (1 + day / 120)
-
-
-def _paid(connection: Connection, site_id: int, since: int, until: int) -> list[tuple[str, int, str]]:
-    query = (
-        select(crawler.c.name, entry.c.recorded_at_micros, entry.c.rule)
-        .join(crawler, crawler.c.id == entry.c.crawler_id)
-        .where(entry.c.site_id == site_id, entry.c.kind.in_(("post", "settle")))
-        .where(entry.c.recorded_at_micros >= since, entry.c.recorded_at_micros < until)
-    )
-    return [(name, at_micros, rule) for name, at_micros, rule in connection.execute(query)]

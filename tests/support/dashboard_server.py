@@ -16,7 +16,7 @@ from publisher_dashboard.app import create_app
 from publisher_dashboard.backtest_jobs import BacktestJobs
 from publisher_dashboard.books_work import Books
 from publisher_dashboard.key_checks import KeyChecks, KeysAnswer
-from tests.support.browser_window import Served, close_autumn, operate
+from tests.support.browser_window import Served, close_autumn, name_writers, operate
 from tests.support.newsroom import Newsroom, quick_passwords
 from tests.support.own_server import OwnServers
 
@@ -29,6 +29,7 @@ def serving(
     passwords = quick_passwords()
     close_autumn(database, keys)
     operate(database, keys)
+    name_writers(database)
     app = create_app(
         database,
         catalogue.classify,

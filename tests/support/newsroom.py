@@ -43,7 +43,7 @@ PASSWORD = "a sentence about harbours"
 CANARY = "zanzibar"
 ROLES = (Role.OWNER, Role.EDITOR, Role.BILLING, Role.VIEWER)
 
-_PAGES = (
+PAGES = (
     "/articles/the-harbour-wakes", "/articles/what-the-tide-left", "/articles/a-bridge-for-the-island",
     "/articles/opinion/keep-the-lighthouse", "/archive/2019/the-long-winter", "/archive/2021/ferry-strike",
     "/archive/2024/election-night", "/recipes/fish-soup", "/recipes/rye-bread", "/articles/who-owns-the-quay?page=2",
@@ -87,8 +87,11 @@ class _Clock:
         return self.now_micros
 
 
-def build(database: Database, *, charges: int = 40, seed: int = 7) -> Newsroom:
-    """Fill an empty, migrated database; ``charges`` is how many the first publisher sold, over ten weeks."""
+def build(database: Database, *, charges: int = 40, requests: int = 60, seed: int = 7) -> Newsroom:
+    """Fill an empty, migrated database; ``charges`` is how many the first publisher sold, over ten weeks.
+
+    ``requests`` is how many single ones of crawlers are kept.
+    """
     began = micros(NOW - timedelta(days=70))
     addresses = EdgeAddresses()
     with database.write() as connection:
@@ -126,11 +129,11 @@ def build(database: Database, *, charges: int = 40, seed: int = 7) -> Newsroom:
         )
         keep_a_log(connection, site.site_id, _live(), "editor@harbour.example", micros(NOW) - 8 * 10**9)
         flush_traffic(connection, _traffic(site, second))
-        rows = [*_requests(site, 60), *_requests(their, 3, f"/{CANARY}/secret-page", f"{CANARY}Bot")]
+        rows = [*_requests(site, requests), *_requests(their, 3, f"/{CANARY}/secret-page", f"{CANARY}Bot")]
         ContentCounter().add(connection, write_activity(connection, UserAgents(), rows, micros(NOW)))
     seller = _Seller(database, crawlers, random.Random(seed), _Clock(began))
     seller.top_up()
-    sold = seller.sell(site, ours.publisher_id, charges, _PAGES)
+    sold = seller.sell(site, ours.publisher_id, charges, PAGES)
     theirs = seller.sell(their, other.publisher_id, 6, (f"/{CANARY}/secret-page",))
     return Newsroom(ours.publisher_id, other.publisher_id, site, second, their, sold, theirs)
 
@@ -252,7 +255,7 @@ def _requests(site: Site, number: int, page: str = "", name: str = "") -> list[A
                 price_micros=price,
                 offer=offer,
                 method="GET",
-                target=page or _PAGES[index % len(_PAGES)],
+                target=page or PAGES[index % len(PAGES)],
                 status=status,
                 user_agent=name or agent,
                 address="203.0.113.0/24",
@@ -317,7 +320,7 @@ class _Seller:
         self._count += 1
         name = self._chance.choices(tuple(self._crawlers), (9, 5, 3, 2)[: len(self._crawlers)])[0]
         crawler_id, account = self._crawlers[name]
-        rule, price = _priced(target)
+        rule, price = _priced(target, name)
         return ChargeOrder(
             key=charge_key(account, f"signature {self._count}".encode(), "GET", site.host, target),
             price=price,
@@ -349,9 +352,10 @@ def sell_a_free_page(database: Database, newsroom: Newsroom) -> None:
     writer.close()
 
 
-def _priced(target: str) -> tuple[str, Money]:
+def _priced(target: str, name: str) -> tuple[str, Money]:
+    """By which live rule a crawler buys, and for how much; of the crawlers, these two are not of the training kind."""
     if target.startswith(f"/{CANARY}"):
         return f"{CANARY} rule", usd("0.05")
-    if target.startswith("/articles/"):
+    if target.startswith("/articles/") and name not in ("AnswerBot", "Deep Archive"):
         return "Long reads", usd("0.005")
     return ("Archive", usd("0.0025")) if target.startswith("/archive/") else ("everything else", usd("0.001"))
