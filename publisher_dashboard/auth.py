@@ -42,6 +42,8 @@ from publisher_dashboard.visit import GRANTS, TEAM_GRANTS, Desk, Need, Visit
 
 TOKEN_FIELD = "token"  # noqa: S105 -- the name of a form field
 PASSWORD_CHARACTERS_READ_MAX = 1000
+_NUMBER_MAX = 2**31 - 1
+"""No number of an address is larger: what databases call things by ends there."""
 
 
 class Turned(Exception):
@@ -88,6 +90,8 @@ def _place(
     form: Mapping[str, list[str]],
 ) -> Visit:
     """Find the publisher and site of the address among what the person may see."""
+    if any(isinstance(one, int) and one > _NUMBER_MAX for one in request.path_params.values()):
+        raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
     with desk.database.read() as connection:
         own = memberships(connection, session.person_id)
         operates = does_operate(connection, session.person_id)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -59,8 +59,8 @@ class Address:
 
     def answers_to(self, host_header: str) -> bool:
         """Whether a ``Host`` value names this dashboard."""
-        name = urlsplit(f"//{host_header}").hostname
-        return name in _LOOPBACK_NAMES or (self.public_url is not None and name == urlsplit(self.public_url).hostname)
+        name = split(f"//{host_header}").hostname
+        return name in _LOOPBACK_NAMES or (self.public_url is not None and name == split(self.public_url).hostname)
 
 
 class SecurityHeaders:
@@ -89,6 +89,14 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
+def split(address: str) -> SplitResult:
+    """The parts of an address that a stranger wrote; no parts at all where it cannot be one, such as ``http://[``."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
+
+
 def safe_path(wanted: str) -> str:
     """A path of ours to go to, never another host: browsers read // and /\\ as one."""
     plain = wanted.isprintable() and wanted.isascii()
@@ -97,7 +105,7 @@ def safe_path(wanted: str) -> str:
 
 def page_before(headers: Mapping[str, str]) -> str | None:
     """The page of ours that this request was sent from, as path and query, if the browser says so (``Referer``)."""
-    before = urlsplit(headers.get("referer", ""))
+    before = split(headers.get("referer", ""))
     if not before.netloc or before.netloc.lower() != headers.get("host", "").lower():
         return None
     return safe_path(f"{before.path}?{before.query}" if before.query else before.path)
@@ -115,4 +123,4 @@ def sent_from_here(headers: Mapping[str, str]) -> bool:
     origin = headers.get("origin")
     if origin is None or origin == "null":
         return False
-    return urlsplit(origin).netloc.lower() == headers.get("host", "").lower() != ""
+    return split(origin).netloc.lower() == headers.get("host", "").lower() != ""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from edge.core.grants import FreePeriod
 from edge.core.identity import CrawlerKind, Rung
@@ -19,6 +18,7 @@ from edge.core.money import InvalidPrice, Money, format_micros, parse_price
 from edge.core.rates import REQUESTS_MAX, InvalidRate, Rate, parse_rate
 from edge.core.rule_fields import clock_text, parse_clock
 from edge.core.rules import EVERYWHERE, Action, InvalidRule, LedgerErrorChoice, Rule, Who, Window
+from publisher_dashboard.browser_safety import split
 
 # In the order in which they stand in the form: a list of mistakes follows it.
 LABELS: Mapping[str, str] = {
@@ -287,7 +287,7 @@ def _where(form: Mapping[str, str]) -> str:
             raise InvalidRule("where", "empty the address for any page, or choose “starts with” to keep it")
         return EVERYWHERE
     if _URL.match(address):
-        path = urlsplit(address).path or "/"
+        path = split(address).path or "/"
         raise InvalidRule("where", f"write only the path of the address: {path}")
     if mode in ("exactly", "starts") and "?" in address:
         raise InvalidRule("where", "put what follows ? into “Only with these query parameters”, and leave the ? out")

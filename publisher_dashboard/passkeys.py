@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from webauthn import (
@@ -32,7 +31,7 @@ from webauthn.helpers.structs import (
 
 from edge.store.passkeys import Passkey
 from edge.store.people import Person
-from publisher_dashboard.browser_safety import Address
+from publisher_dashboard.browser_safety import Address, split
 
 _CREDENTIAL_CHARACTERS_MAX = 20_000
 
@@ -65,7 +64,7 @@ class NewKey:
 def party(request: Request, address: Address) -> Party | None:
     """Who this dashboard is to a browser; None where browsers have no passkeys."""
     base = address.public_url or f"{request.url.scheme}://{request.headers.get('host', '')}"
-    parts = urlsplit(base)
+    parts = split(base)
     name = parts.hostname or ""
     try:
         ip_address(name)

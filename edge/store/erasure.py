@@ -22,6 +22,7 @@ from edge.store.audit import accounts_owned, change_noted
 from edge.store.database import Database
 from edge.store.people import LastOwner, Role, memberships
 from edge.store.person_data import Place, Who, places
+from edge.store.planned import stop_plans_of
 from edge.store.policy_version import bump_policy_version
 from edge.store.problems import UnknownName
 from edge.store.tables import erasure, membership, publisher
@@ -51,6 +52,7 @@ def erase_person(
         who = Who.find(connection, name)
         if not even_last_owner:
             _refuse_last_owner(connection, who)
+        _stop_plans(connection, who)
         return _erase(connection, who, pseudonym, author, reason, now_micros)
 
     what = {"erased": pseudonym}
@@ -105,6 +107,13 @@ def _accounts(connection: Connection, who: Who) -> Sequence[int]:
         return []
     own = memberships(connection, who.person_id)
     return sorted(number for one in own for number in accounts_owned(connection, "publisher", one.publisher_id))
+
+
+def _stop_plans(connection: Connection, who: Who) -> None:
+    """What they planned is not published under another name."""
+    if who.person_id is not None:
+        for one in memberships(connection, who.person_id):
+            stop_plans_of(connection, one.publisher_id, who.name, "whoever planned it is not in the team any more")
 
 
 def _refuse_last_owner(connection: Connection, who: Who) -> None:

@@ -5,6 +5,7 @@ Rules of this file
   has moved on, nothing is published: the plan stays, with the reason, until somebody looks (decision 0047).
 - Whoever carries it out takes the plan away and publishes in one transaction. Of several processes one finds the row
   there; the others delete nothing and do nothing.
+- Who loses the right to publish loses it for what they planned, too: nobody is left who answers for it.
 - A site has one plan. Planning again replaces it; publishing or discarding the draft ends it (``edge.store.rulesets``).
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from edge.core.webhooks import timestamp_text
 from edge.store.audit_events import Action, record
@@ -100,6 +101,14 @@ def carry_out(connection: Connection, site_id: int, now_micros: int) -> Version 
         why = "the draft was changed after it was planned" if isinstance(moved, DraftMoved) else str(moved)
         connection.execute(insert(table).values(**{**asdict(plan), "failed_because": why}))
         return None
+
+
+def stop_plans_of(connection: Connection, publisher_id: int, planned_by: str, why: str) -> None:
+    """Whoever planned these may not publish here any more: they stay, with the reason, until somebody looks."""
+    table = planned_publication
+    own = table.c.site_id.in_(select(site.c.id).where(site.c.publisher_id == publisher_id))
+    theirs = own & (table.c.planned_by == planned_by) & table.c.failed_because.is_(None)
+    connection.execute(update(table).where(theirs).values(failed_because=why))
 
 
 def _delete(connection: Connection, site_id: int) -> bool:

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Row, func, insert, or_, select, update
 from edge.store.audit_events import Action, record
 from edge.store.bearer_tokens import bearer_hash, new_bearer_token, opened_by
 from edge.store.database import Database
+from edge.store.planned import stop_plans_of
 from edge.store.problems import InvalidValue, UnknownName
 from edge.store.sites import list_sites
 from edge.store.tables import publisher_token
@@ -151,6 +152,7 @@ def revoke_publisher_token(
     row = publisher_token.c
     change = update(publisher_token).where(row.id == token_id, row.revoked_at_micros.is_(None))
     if connection.execute(change.values(revoked_at_micros=now_micros, revoked_by=author)).rowcount == 1:
+        stop_plans_of(connection, publisher_id, known.author, "the token that planned it was revoked")
         _tell(connection, Action.TOKEN_REVOKED, known, author, now_micros)
     return find_publisher_token(connection, publisher_id, token_id)
 

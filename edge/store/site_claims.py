@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 
 from edge.store import audit_events
 from edge.store.insertion import insert_new
-from edge.store.problems import InvalidValue, NameTaken, UnknownName
+from edge.store.problems import InvalidValue, NameTaken, StoreProblem, UnknownName
 from edge.store.site_values import EdgeAddresses, read_currency, read_host, read_origin
 from edge.store.sites import Site, SiteOptions, add_site
 from edge.store.tables import publisher, site, site_claim
@@ -25,6 +25,10 @@ CLAIMS_MAX = 20
 RECORD_LABEL = "_farebox"
 RECORD_PREFIX = "farebox-site="
 FILE_PATH = "/.well-known/farebox-site.txt"
+
+
+class ClaimMoved(StoreProblem):
+    """A claim asks for something else than what was looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +118,16 @@ def withdraw_claim(connection: Connection, claim_id: int) -> bool:
 
 
 def take_up_claim(connection: Connection, claim: SiteClaim, edge: EdgeAddresses, author: str, now_micros: int) -> Site:
-    """Serve the site of a claim from now on. Raises ``UnknownName`` when it was taken back meanwhile, and as adding."""
-    if not withdraw_claim(connection, claim.claim_id):
-        raise UnknownName(f"{claim.host} does not wait to be served any more", "host")
+    """Serve the site of a claim from now on, as it was looked at.
+
+    Raises ``UnknownName`` when it was taken back meanwhile, ``ClaimMoved`` when it asks for something else by now, and
+    as adding. Whoever claims could otherwise name another server between the look and the yes.
+    """
+    asked = site_claim.c
+    seen = (asked.id == claim.claim_id) & (asked.origin == claim.origin) & (asked.currency == claim.currency)
+    if connection.execute(delete(site_claim).where(seen)).rowcount != 1:
+        now = find_claim(connection, claim.host, claim.publisher_id)
+        raise ClaimMoved(f"it was changed: it would be fetched from {now.origin} now, in {now.currency}", "host")
     options = SiteOptions(origin=claim.origin, currency=claim.currency)
     return add_site_by(connection, claim.host, claim.publisher_id, options, edge, author, now_micros)
 

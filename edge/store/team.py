@@ -17,8 +17,12 @@ from sqlalchemy import Connection, Row, select
 
 from edge.store.audit_events import Action, record
 from edge.store.people import LastOwner, Role, grant, withdraw
+from edge.store.planned import stop_plans_of
 from edge.store.problems import UnknownName
 from edge.store.tables import membership, person, publisher
+
+PUBLISHING = frozenset({Role.OWNER, Role.EDITOR})
+"""The roles that publish prices; a test holds them to the dashboard's table of needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ def set_role(
     if before is Role.OWNER:
         _refuse_last_owner(connection, publisher_id, person_id)
     grant(connection, person_id, publisher_id, role)
+    if role not in PUBLISHING:
+        stop_plans_of(connection, publisher_id, email, "whoever planned it may not publish here any more")
     action = Action.MEMBER_JOINED if before is None else Action.ROLE_CHANGED
     details = {"role": role.value} | ({"before": before.value} if before is not None else {})
     record(
@@ -77,6 +83,7 @@ def remove_member(connection: Connection, publisher_id: int, person_id: int, *, 
     if found.role is Role.OWNER:
         _refuse_last_owner(connection, publisher_id, person_id)
     withdraw(connection, person_id, publisher_id)
+    stop_plans_of(connection, publisher_id, found.email, "whoever planned it is not in the team any more")
     action = Action.MEMBER_LEFT if found.email == author else Action.MEMBER_REMOVED
     record(
         connection,

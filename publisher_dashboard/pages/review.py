@@ -117,7 +117,7 @@ def _is_what_was_seen(visit: Visit, mark: str, live_number: int) -> bool:
 
 def _days(visit: Visit) -> int:
     asked = visit.query("days") or visit.form.get("days", "")
-    return int(asked) if asked.isascii() and asked.isdigit() and int(asked[:3]) in SPANS else DAYS_USUAL
+    return next((days for days in SPANS if str(days) == asked), DAYS_USUAL)
 
 
 def _page(visit: Visit, form: dict[str, str], errors: dict[str, str]) -> Response:

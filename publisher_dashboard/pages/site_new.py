@@ -7,6 +7,7 @@ Rule of this file: an origin can be any machine that the edge reaches, so only w
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 
 from starlette.responses import Response
@@ -89,8 +90,9 @@ def show_all_waiting(visit: Visit) -> Response:
 
 
 def serve(visit: Visit) -> Response:
-    """Serve a site that waits."""
-    claim = _any_claim(visit)
+    """Serve a site that waits, as it stood on the page."""
+    form = visit.form
+    claim = replace(_any_claim(visit), origin=form.get("origin", ""), currency=form.get("currency", ""))
     try:
         with visit.desk.database.write() as connection:
             edge = _edge(visit, {one.host for one in list_sites(connection)})

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from edge.store.charge_story import charge_entries
 from edge.store.connection import Connection
 from edge.store.people import Membership
 from edge.store.rulesets import live_version
 from edge.store.sites import Site, list_sites
+from publisher_dashboard.browser_safety import split
 from publisher_dashboard.navigation import Links
 
 FOUND_MAX = 30
@@ -93,7 +94,7 @@ def _rules(connection: Connection, text: str, sites: Iterable[tuple[Membership, 
 
 def _pages(text: str, sites: Sequence[tuple[Membership, Site]]) -> Iterator[Found]:
     """An address, or what begins as one: what a crawler would hear there."""
-    address = urlsplit(text if "://" in text else f"//{text}")
+    address = split(text if "://" in text else f"//{text}")
     if text.startswith("/"):
         wanted = [site for _, site in sites]
     else:

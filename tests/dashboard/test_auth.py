@@ -257,3 +257,9 @@ def test_an_origin_of_ours_will_do_where_the_browser_says_no_more(quick_house: H
 def _path_of(route: Route) -> str:
     path = route.path.replace("{host}", "harbour.example").replace("{link}", "no-link")
     return re.sub(r"{\w+:int}", "1", path)
+
+
+@pytest.mark.parametrize("number", ["2147483648", "9223372036854775808", "9" * 30])
+@pytest.mark.parametrize("page", ["/publishers/{}/team", "/publishers/1/tokens/{}", "/publishers/1/team/members/{}"])
+def test_a_number_that_nothing_has_is_not_there(quick_house: House, page: str, number: str) -> None:
+    assert quick_house.signed_in().get(page.format(number)).status_code == 404

@@ -32,6 +32,8 @@ def test_every_answer_carries_the_headers(quick_house: House, path: str) -> None
         (None, "[::1]:8403", True),
         (None, "evil.example", False),
         (None, "", False),
+        (None, "[", False),
+        (None, "[::1", False),
         ("https://dashboard.example", "dashboard.example", True),
         ("https://dashboard.example", "DASHBOARD.example", True),
         ("https://dashboard.example", "evil.example", False),
@@ -57,7 +59,16 @@ def test_a_request_by_another_name_is_misdirected(quick_house: House) -> None:
         ({"origin": "https://h"}, False),
         ({"host": "h"}, False),
         ({"origin": "", "host": ""}, False),
+        ({"origin": "http://[", "host": "h"}, False),
     ],
 )
 def test_the_browser_says_where_a_form_comes_from(headers: dict[str, str], counts: bool) -> None:
     assert sent_from_here(headers) is counts
+
+
+@pytest.mark.parametrize("header", ["host", "origin", "referer"])
+def test_a_header_that_is_no_address_breaks_nothing(quick_house: House, header: str) -> None:
+    browser = quick_house.signed_in()
+    form = {"token": "of another session", "theme": "dark"}
+    answer = browser.post("/account/theme", form, **{header: "http://[" if header != "host" else "["})
+    assert answer.status_code in (403, 421)

@@ -46,7 +46,9 @@ def test_what_is_another_publishers_is_not_found(quick_house: House, role: Role)
 
 
 def test_no_words_find_nothing_and_whoever_is_not_signed_in_is_asked_to(quick_house: House) -> None:
-    assert found(quick_house.signed_in(), "  ") == []
+    browser = quick_house.signed_in()
+    assert [found(browser, words) for words in ("  ", "[", "http://[")] == [[], [], []]
+    assert browser.get("/nothing/%5B").status_code == 404
     assert quick_house.new_browser().get("/find?q=rules").status_code == 303
 
 

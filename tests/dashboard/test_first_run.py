@@ -22,7 +22,7 @@ from edge.store.tables import activity, entry, traffic, traffic_day, traffic_min
 from edge.store.traffic import TrafficKey, flush_traffic
 from publisher_dashboard.app import create_app
 from publisher_dashboard.site_checks import Answer
-from tests.dashboard.conftest import ORIGIN, Browser, Clock, House, token_in
+from tests.dashboard.conftest import ORIGIN, Browser, Clock, House, hidden_in, token_in
 from tests.support.newsroom import PASSWORD, quick_passwords
 
 OURS = "/publishers/1"
@@ -184,9 +184,24 @@ def test_a_domain_is_proved_by_what_stands_in_its_dns_or_on_it(fresh: Fresh, how
     assert other.post(f"{OURS}/sites/check", form).headers["location"].endswith("domain-proved")
     assert fresh.hosts() == []
     assert "domain proved by" in fresh.owner.get("/operator/sites").text
-    assert fresh.owner.post("/operator/sites/serve", {**form, "publisher": "1"}).status_code == 303
+    assert fresh.owner.post("/operator/sites/serve", {**SITE, "publisher": "1"}).status_code == 303
     assert fresh.hosts() == ["www.harbour.example"]
-    assert fresh.owner.post("/operator/sites/serve", {**form, "publisher": "1"}).status_code == 404
+    assert fresh.owner.post("/operator/sites/serve", {**SITE, "publisher": "1"}).status_code == 404
+
+
+@pytest.mark.parametrize("changed", [{"origin": "http://169.254.169.254"}, {"currency": "USD"}], ids=str)
+def test_what_is_served_is_what_the_operator_looked_at(fresh: Fresh, changed: dict[str, str]) -> None:
+    other = fresh.another("owner@else.example", Role.OWNER)
+    other.post(f"{OURS}/sites/new", SITE)
+    page = fresh.owner.get("/operator/sites").text
+    seen = {name: hidden_in(page, name) for name in ("host", "publisher", "origin", "currency")}
+    other.post(f"{OURS}/sites/new", {**SITE, **changed})
+    answer = fresh.owner.post("/operator/sites/serve", seen)
+    assert answer.status_code == 409
+    assert next(iter(changed.values())) in answer.text
+    assert fresh.hosts() == []
+    assert fresh.owner.post("/operator/sites/serve", {**seen, **changed}).status_code == 303
+    assert fresh.hosts() == ["www.harbour.example"]
 
 
 def test_a_claim_holds_no_host_for_anybody(fresh: Fresh) -> None:
@@ -194,7 +209,7 @@ def test_a_claim_holds_no_host_for_anybody(fresh: Fresh) -> None:
     other.post(f"{OURS}/sites/new", SITE)
     assert fresh.owner.post(f"{OURS}/sites/new", SITE).status_code == 303
     assert fresh.hosts() == ["www.harbour.example"]
-    answer = fresh.owner.post("/operator/sites/serve", {"host": SITE["host"], "publisher": "1"})
+    answer = fresh.owner.post("/operator/sites/serve", {**SITE, "publisher": "1"})
     assert answer.status_code == 409
     assert "served already" in answer.text
     assert other.post(f"{OURS}/sites/new", SITE).status_code == 422

@@ -6,6 +6,9 @@ import re
 
 import pytest
 
+from edge.store.people import Role
+from edge.store.team import PUBLISHING
+from publisher_dashboard.visit import GRANTS, Need
 from tests.dashboard.conftest import Browser, House, token_in
 from tests.support.newsroom import CANARY
 
@@ -114,3 +117,7 @@ def test_who_is_no_owner_sees_the_team_and_may_leave_it(quick_house: House, role
         assert browser.post(path, {"email": "a@b.example", "role": "owner"}).status_code == 403
     assert browser.post(f"{TEAM}/leave").status_code == 303
     assert browser.get(TEAM).status_code == 404
+
+
+def test_the_store_and_the_table_of_needs_agree_who_publishes() -> None:
+    assert {role for role in Role if Need.EDIT in GRANTS[role]} == PUBLISHING

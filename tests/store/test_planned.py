@@ -9,9 +9,12 @@ import pytest
 
 from edge.proxy.publication_rounds import PublicationRounds
 from edge.store.database import Database
+from edge.store.erasure import erase_person
+from edge.store.people import Role, add_person
 from edge.store.planned import AHEAD_MICROS, Plan, cancel_plan, due_plans, find_plan, plan_publication
 from edge.store.problems import InvalidValue
-from edge.store.publishers import add_publisher
+from edge.store.publisher_tokens import NewPublisherToken, Scope, add_publisher_token, revoke_publisher_token
+from edge.store.publishers import add_publisher, find_publisher
 from edge.store.rulesets import (
     DraftMoved,
     VersionMoved,
@@ -24,6 +27,7 @@ from edge.store.rulesets import (
 )
 from edge.store.site_values import EdgeAddresses
 from edge.store.sites import SiteOptions, add_site
+from edge.store.team import remove_member, set_role
 from tests.store.test_rulesets import NOW, priced
 
 HOUR = 3_600_000_000
@@ -48,6 +52,13 @@ def rounds(database: Database, now: int) -> PublicationRounds:
         raise error
 
     return PublicationRounds(database, lambda: now, report)
+
+
+def plan_of(database: Database, planned: Plan) -> Plan:
+    with database.read() as connection:
+        found = find_plan(connection, planned.site_id)
+    assert found is not None
+    return found
 
 
 def versions(database: Database, site_id: int) -> list[int]:
@@ -99,6 +110,50 @@ def test_another_version_that_went_live_stops_it(database: Database, planned: Pl
     assert failed.failed_because is not None
     assert "version 2 was published meanwhile" in failed.failed_because
     assert versions(database, planned.site_id) == [2, 1]
+
+
+@pytest.mark.parametrize("end", ["removed", "viewer", "billing", "erased"])
+def test_who_may_not_publish_any_more_does_not_publish_later_either(
+    database: Database, planned: Plan, end: str
+) -> None:
+    with database.write() as connection:
+        news = find_publisher(connection, "News").publisher_id
+        other = add_person(connection, "other@news.example", "-", NOW)
+        person = add_person(connection, planned.planned_by, "-", NOW)
+        for who, role in ((other, Role.OWNER), (person, Role.EDITOR)):
+            set_role(connection, news, who.person_id, role, author="operator", now_micros=NOW)
+    assert plan_of(database, planned).failed_because is None
+    with database.write() as connection:
+        match end:
+            case "removed":
+                remove_member(connection, news, person.person_id, author="operator", now_micros=NOW)
+            case "viewer" | "billing":
+                set_role(connection, news, person.person_id, Role(end), author="operator", now_micros=NOW)
+    if end == "erased":
+        erase_person(database, planned.planned_by, author="operator", reason="asked", now_micros=NOW)
+    assert rounds(database, DUE).look() == 0
+    assert versions(database, planned.site_id) == [1]
+    assert "whoever planned it" in (plan_of(database, planned).failed_because or "")
+
+
+def test_another_persons_plan_goes_on_when_somebody_leaves(database: Database, planned: Plan) -> None:
+    with database.write() as connection:
+        news = find_publisher(connection, "News").publisher_id
+        leaves = add_person(connection, "leaves@news.example", "-", NOW)
+        set_role(connection, news, leaves.person_id, Role.EDITOR, author="operator", now_micros=NOW)
+        remove_member(connection, news, leaves.person_id, author="operator", now_micros=NOW)
+    assert rounds(database, DUE).look() == 1
+
+
+def test_a_revoked_token_publishes_nothing_later(database: Database, planned: Plan) -> None:
+    with database.write() as connection:
+        news = find_publisher(connection, "News").publisher_id
+        new = NewPublisherToken("deploy", [Scope.PRICES])
+        token, _ = add_publisher_token(connection, news, new, author="operator", now_micros=NOW)
+        plan_publication(connection, replace(planned, planned_by=token.author))
+        revoke_publisher_token(connection, news, token.token_id, author="operator", now_micros=NOW)
+    assert rounds(database, DUE).look() == 0
+    assert plan_of(database, planned).failed_because == "the token that planned it was revoked"
 
 
 @pytest.mark.parametrize("end", ["publish", "discard", "cancel"])
