@@ -68,7 +68,7 @@ def unknown_page(desk: Desk) -> Callable[[Request, Exception], Awaitable[Respons
     async def answer(request: Request, error: Exception) -> Response:
         status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
         if is_of_api(request.url.path):
-            return unknown_operation(status)
+            return unknown_operation(request)
         if status is HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET":
             # Somebody loads the address of a form again, from the history or a bookmark: show the page it stands on.
             return RedirectResponse(page_of_form(request.url.path), HTTPStatus.SEE_OTHER)

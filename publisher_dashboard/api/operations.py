@@ -26,6 +26,7 @@ from publisher_dashboard.api.values import Model, Nothing
 from publisher_dashboard.forms import sentence
 from publisher_dashboard.visit import Desk, Need
 
+NUMBER_MAX = 2**31 - 1
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{8,128}")
 
 
@@ -103,8 +104,11 @@ class Call:
         return given.removeprefix('"').removesuffix('"')
 
     def number(self, name: str) -> int:
-        """A number of the address."""
-        return int(self.request.path_params[name])
+        """A number of the address; one that is too large to be anything's does not exist. Raises ``Problem``."""
+        number = int(self.request.path_params[name])
+        if number > NUMBER_MAX:
+            raise Problem(Code.NOT_FOUND)
+        return number
 
     def text(self, name: str) -> str:
         """A part of the address."""

@@ -13,7 +13,9 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -107,10 +109,13 @@ class Problem(Exception):
         return Response(orjson.dumps(body | self.more), status, self.headers, media_type=PROBLEM_TYPE)
 
 
-def unknown_operation(status: HTTPStatus) -> Response:
-    """For an address of the API that is none, or a method that it does not take."""
-    code = Code.METHOD_NOT_ALLOWED if status is HTTPStatus.METHOD_NOT_ALLOWED else Code.NOT_FOUND
-    return Problem(code).answer()
+def unknown_operation(request: Request) -> Response:
+    """For an address of the API that is none, or a method that it does not take (RFC 9110 section 15.5.6)."""
+    fitting = (one for one in request.app.routes if one.matches(request.scope)[0] is not Match.NONE)
+    methods = sorted({method for one in fitting for method in one.methods})
+    if not methods:
+        return Problem(Code.NOT_FOUND).answer()
+    return Problem(Code.METHOD_NOT_ALLOWED, headers={"allow": ", ".join(methods)}).answer()
 
 
 def is_of_api(path: str) -> bool:

@@ -27,7 +27,7 @@ from edge.store.rulesets import (
     publish_draft,
 )
 from edge.store.rulesets import roll_back as publish_again
-from publisher_dashboard.api.operations import Answer, Call
+from publisher_dashboard.api.operations import NUMBER_MAX, Answer, Call
 from publisher_dashboard.api.problems import Code, Problem
 from publisher_dashboard.api.rules import moved_on, of_version, tag_of
 from publisher_dashboard.api.values import Done, Model, Nothing
@@ -35,7 +35,9 @@ from publisher_dashboard.edition import edition_of
 from publisher_dashboard.rendering import at
 
 Note = Annotated[str, Field(max_length=NOTE_CHARACTERS_MAX)]
-Live = Annotated[int, Field(ge=0, description="The live version that was looked at; 0 before the first.")]
+Live = Annotated[
+    int, Field(ge=0, le=NUMBER_MAX, description="The live version that was looked at; 0 before the first.")
+]
 
 
 class Publication(Model):
@@ -80,8 +82,6 @@ def publish(call: Call, asked: Nothing, body: Publication) -> Answer:
 def roll_back(call: Call, asked: Nothing, body: Publication) -> Answer:
     """Publish an old version's rules again, as a new version; an open draft stays."""
     number = call.number("version")
-    if number >= 2**31:
-        raise Problem(Code.NOT_FOUND)
     key = call.once_key(number, body.live_version)
     return _publish(
         call,

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from edge.core.money import Money
+from edge.core.money import AMOUNT_MICROS_MAX, Money
 from edge.store.problems import UnknownName
 from publisher_dashboard.acts import REASON_LENGTH_MAX, read_reason
 from publisher_dashboard.api.charges import ChargeTold, find_own_charge, told
@@ -24,7 +24,7 @@ from publisher_dashboard.refunds import left_of, write_refund
 class Refund(Model):
     """How much, in millionths of the charge's currency; null is all that was not given back yet."""
 
-    amount_micros: Annotated[int, Field(gt=0)] | None = None
+    amount_micros: Annotated[int, Field(gt=0, le=AMOUNT_MICROS_MAX)] | None = None
     reason: Annotated[str, Field(min_length=1, max_length=REASON_LENGTH_MAX)]
 
 

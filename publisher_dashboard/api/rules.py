@@ -29,7 +29,6 @@ from publisher_dashboard.forms import sentence
 from publisher_dashboard.rendering import at
 
 VERSIONS_SHOWN = 25
-_VERSION_MAX = 2**31 - 1
 
 
 class Rules(Model):
@@ -174,7 +173,7 @@ def get_version(call: Call, asked: Nothing) -> VersionShown:
     """One version with its rules."""
     number = call.number("version")
     with call.desk.database.read() as connection:
-        found = find_version(connection, call.place.site_id, number) if number <= _VERSION_MAX else None
+        found = find_version(connection, call.place.site_id, number)
     if found is None:
         raise Problem(Code.NOT_FOUND)
     return of_version(found)

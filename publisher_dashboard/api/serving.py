@@ -19,7 +19,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from edge import __version__
 from edge.core.ledger import LedgerUnavailable
 from edge.core.money import InvalidPrice
 from edge.store.passwords import Busy
@@ -30,7 +29,7 @@ from publisher_dashboard.api.openapi import openapi_document
 from publisher_dashboard.api.operations import Answer, Call, Operation, refusal_of
 from publisher_dashboard.api.problems import Code, Problem
 from publisher_dashboard.api.rates import Rates
-from publisher_dashboard.api.values import Model
+from publisher_dashboard.api.values import VERSION, Model
 from publisher_dashboard.auth import Turned
 from publisher_dashboard.forms import sentence
 from publisher_dashboard.visit import SCOPE_GRANTS, Desk, Need
@@ -55,7 +54,7 @@ def api_endpoint(desk: Desk, operation: Operation, rates: Rates) -> Callable[[Re
 
 def description_endpoint(desk: Desk, operations: tuple[Operation, ...]) -> Callable[[Request], Awaitable[Response]]:
     """The description of the API; it holds nothing of anybody, so it takes no token."""
-    text = orjson.dumps(openapi_document(operations, __version__, desk.address.public_url or "/"))
+    text = orjson.dumps(openapi_document(operations, VERSION, desk.address.public_url or "/"))
 
     async def answer(request: Request) -> Response:
         if not desk.address.answers_to(request.headers.get("host", "")):
@@ -92,6 +91,8 @@ def _serve(desk: Desk, operation: Operation, rates: Rates, request: Request, bod
 
 def _admit(desk: Desk, operation: Operation, rates: Rates, request: Request) -> Call:
     """Let a request in, or raise ``Problem``."""
+    if "\0" in unquote(str(request.url)):
+        raise Problem(Code.UNREADABLE, "This contains a character that is no text.")
     now_micros = int(desk.clock() * 1_000_000)
     token = _token(desk, request, now_micros)
     wait = rates.take(token.token_id, now_micros / 1_000_000)
@@ -142,8 +143,6 @@ def _site(desk: Desk, token: PublisherToken, request: Request) -> Site | None:
 
 def _read_query(operation: Operation, request: Request) -> Model:
     pairs = parse_qsl(request.url.query, keep_blank_values=True)
-    if "\0" in unquote(str(request.url)):
-        raise Problem(Code.UNREADABLE, "This contains a character that is no text.")
     values: dict[str, str] = {}
     for name, value in pairs:
         if name in values:

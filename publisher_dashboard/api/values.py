@@ -17,6 +17,8 @@ from edge.core.money import Money, format_signed
 from publisher_dashboard.rendering import at
 
 ROOT = "/api/v1"
+VERSION = "1.0.0"
+"""Of the API: the first number is the one in its addresses."""
 
 
 class Model(BaseModel):

@@ -78,7 +78,9 @@ def test_a_token_of_sites_opens_those_and_nothing_about_all(quick_house: House) 
 
 def test_an_unknown_address_and_a_wrong_method_are_problems(reader: ApiClient) -> None:
     problem(reader.get("/api/v1/nothing"), 404, "not_found")
-    problem(reader.client.post("/api/v1/sites"), 405, "method_not_allowed")
+    answer = reader.send("POST", f"{SITE}/draft")
+    problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == "DELETE, GET, HEAD, PUT"
 
 
 def test_an_unknown_parameter_is_refused_and_so_is_one_given_twice(reader: ApiClient) -> None:
@@ -87,6 +89,19 @@ def test_an_unknown_parameter_is_refused_and_so_is_one_given_twice(reader: ApiCl
     problem(reader.get("/api/v1/charges?site=a&site=b"), 422, "invalid")
     problem(reader.get("/api/v1/charges?from=2026-11-20&to=2026-11-19"), 422, "invalid")
     problem(reader.get("/api/v1/charges?after=x"), 422, "invalid")
+
+
+def test_what_no_id_can_be_does_not_exist(reader: ApiClient) -> None:
+    large = "9" * 30
+    for path in (
+        f"{SITE}/versions/{large}",
+        f"/api/v1/tokens/{large}",
+        f"/api/v1/webhooks/{large}",
+        f"{SITE}/activity/{large}-1",
+    ):
+        problem(reader.get(path), 404, "not_found")
+    problem(reader.get("/api/v1/charges/ch_%00"), 400, "unreadable")
+    problem(reader.get("/api/v1/sites/a%00b"), 400, "unreadable")
 
 
 def test_a_token_that_asks_too_often_waits(quick_house: House, reader: ApiClient) -> None:

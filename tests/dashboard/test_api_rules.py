@@ -113,6 +113,8 @@ def test_publishing_asks_for_a_key_and_for_what_was_looked_at(editor: ApiClient)
     problem(editor.send("POST", f"{SITE}/publish", now, idempotency_key=KEY), 428, "precondition_missing")
     old = {"live_version": draft["live_version"] - 1}
     problem(editor.send("POST", f"{SITE}/publish", old, if_match=tag, idempotency_key=KEY), 412, "moved_on")
+    huge = {"live_version": 2**63}
+    problem(editor.send("POST", f"{SITE}/publish", huge, if_match=tag, idempotency_key=KEY), 422, "invalid")
     answer = editor.send("POST", f"{SITE}/publish", now, if_match='"version-4"', idempotency_key=KEY)
     problem(answer, 412, "moved_on")
 
