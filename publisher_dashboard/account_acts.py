@@ -283,6 +283,8 @@ def remove_from_team(visit: Visit, known: Crawler, back: str) -> Response:
                 why = "They are the last owner; make somebody else an owner first."
                 raise Turned(HTTPStatus.CONFLICT, why, back)
             leave_team(connection, members[email].person_id, known.crawler_id)
+            # A link that they were given, or made for themselves, would let them in again.
+            withdraw_invitations(connection, known.crawler_id, email, visit.now_micros)
         elif email in invited:
             withdraw_invitations(connection, known.crawler_id, email, visit.now_micros)
         else:

@@ -13,13 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, delete, select
 
 from edge.store.audit_events import Action, record
 from edge.store.people import LastOwner, Role, grant, withdraw
 from edge.store.planned import stop_plans_of
 from edge.store.problems import UnknownName
-from edge.store.tables import membership, person, publisher
+from edge.store.tables import invitation, membership, person, publisher
 
 PUBLISHING = frozenset({Role.OWNER, Role.EDITOR})
 """The roles that publish prices; a test holds them to the dashboard's table of needs."""
@@ -83,6 +83,9 @@ def remove_member(connection: Connection, publisher_id: int, person_id: int, *, 
     if found.role is Role.OWNER:
         _refuse_last_owner(connection, publisher_id, person_id)
     withdraw(connection, person_id, publisher_id)
+    # A link that waits for them would let them in again.
+    mine = (invitation.c.publisher_id == publisher_id) & (invitation.c.email == found.email)
+    connection.execute(delete(invitation).where(mine))
     stop_plans_of(connection, publisher_id, found.email, "whoever planned it is not in the team any more")
     action = Action.MEMBER_LEFT if found.email == author else Action.MEMBER_REMOVED
     record(

@@ -1,4 +1,8 @@
-"""Who and what works for the publisher: people, invitations, tokens, and the log of what was changed."""
+"""Who and what works for the publisher: people, invitations, tokens, and the log of what was changed.
+
+Rule of this file: a program neither makes nor changes owners. Who holds a token with the scope ``team`` could otherwise
+have themselves made an owner, and so do everything that the token may not.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from edge.store.audit_events import AuditFilter
-from edge.store.invitations import Invitation, invite, renew_invitation, revoke_invitation
+from edge.store.invitations import Invitation, find_invitation, invite, renew_invitation, revoke_invitation
 from edge.store.people import LastOwner, Role
 from edge.store.publisher_tokens import Scope, revoke_publisher_token
 from edge.store.team import remove_member, set_role
@@ -123,7 +127,8 @@ def get_team(call: Call, asked: Nothing) -> TeamShown:
 
 
 def add_invitation(call: Call, asked: Nothing, body: NewInvitation) -> Answer:
-    """Ask somebody to join; the link is in this answer and nowhere afterwards."""
+    """Ask somebody to join, not as an owner; the link is in this answer and nowhere afterwards."""
+    _refuse_owner(body.role)
     with call.desk.database.write() as connection:
         made, token = invite(
             connection, call.publisher_id, body.email, body.role, author=call.author, now_micros=call.now_micros
@@ -135,6 +140,7 @@ def renew_link(call: Call, asked: Nothing) -> InvitationShown:
     """Another link for somebody who was asked; the one before opens nothing any more."""
     number = call.number("invitation_id")
     with call.desk.database.write() as connection:
+        _refuse_owner(find_invitation(connection, call.publisher_id, number).role)
         found, token = renew_invitation(
             connection, call.publisher_id, number, author=call.author, now_micros=call.now_micros
         )
@@ -154,7 +160,9 @@ def put_role(call: Call, asked: Nothing, body: RoleChange) -> MemberShown:
     number = call.number("member_id")
     try:
         with call.desk.database.write() as connection:
-            member_shown(connection, call.publisher_id, number)  # of this publisher, or it does not exist
+            # Of this publisher, or it does not exist.
+            _refuse_owner(member_shown(connection, call.publisher_id, number).member.role)
+            _refuse_owner(body.role)
             found = set_role(
                 connection, call.publisher_id, number, body.role, author=call.author, now_micros=call.now_micros
             )
@@ -168,10 +176,16 @@ def delete_member(call: Call, asked: Nothing) -> Done:
     number = call.number("member_id")
     try:
         with call.desk.database.write() as connection:
+            _refuse_owner(member_shown(connection, call.publisher_id, number).member.role)
             remove_member(connection, call.publisher_id, number, author=call.author, now_micros=call.now_micros)
     except LastOwner as last:
         raise Problem(Code.NOT_POSSIBLE, sentence(str(last))) from None
     return Done(changed=True)
+
+
+def _refuse_owner(role: Role) -> None:
+    if role is Role.OWNER:
+        raise Problem(Code.NOT_POSSIBLE, "Owners are made, changed and removed by owners, in the dashboard.")
 
 
 def list_tokens(call: Call, asked: Nothing) -> TokenListShown:

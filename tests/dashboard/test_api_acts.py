@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from edge.store.people import Role, add_person
 from edge.store.publisher_tokens import Scope
+from edge.store.team import set_role
 from tests.dashboard.api_client import ApiClient, new_client, new_token
 from tests.dashboard.conftest import House
 from tests.dashboard.test_api import SITE, problem
@@ -129,6 +131,37 @@ def test_roles_change_and_the_last_owner_stays(owner: ApiClient) -> None:
     last = f"/api/v1/team/members/{people['owner']}"
     problem(owner.send("PUT", last, {"role": "viewer"}), 409, "not_possible")
     problem(owner.send("DELETE", last), 409, "not_possible")
+
+
+def test_a_program_neither_makes_nor_changes_owners(quick_house: House) -> None:
+    client, root = new_client(quick_house, Scope.TEAM), "/api/v1/team"
+    problem(
+        client.send("POST", f"{root}/invitations", {"email": "me@evil.example", "role": "owner"}), 409, "not_possible"
+    )
+    assert "me@evil.example" not in client.get(root).text
+    quick_house.signed_in().post("/publishers/1/team", {"email": "heir@harbour.example", "role": "owner"})
+    invited = next(one for one in client.get(root).json()["invitations"] if one["role"] == "owner")
+    problem(client.send("POST", f"{root}/invitations/{invited['id']}/renew"), 409, "not_possible")
+    people = {one["role"]: one["id"] for one in client.get(root).json()["members"]}
+    problem(client.send("PUT", f"{root}/members/{people['viewer']}", {"role": "owner"}), 409, "not_possible")
+    with quick_house.database.write() as connection:
+        publisher_id = quick_house.newsroom.publisher_id
+        second = add_person(connection, "second@harbour.example", "-", 0).person_id
+        set_role(connection, publisher_id, second, Role.OWNER, author="operator", now_micros=0)
+    problem(client.send("PUT", f"{root}/members/{people['owner']}", {"role": "viewer"}), 409, "not_possible")
+    problem(client.send("DELETE", f"{root}/members/{second}"), 409, "not_possible")
+
+
+@pytest.mark.parametrize("number", ["2147483648", "9" * 30])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "tokens/{}"), ("DELETE", "tokens/{}"), ("DELETE", "team/members/{}"), ("GET", "webhooks/{}"),
+        ("DELETE", "team/invitations/{}"), ("GET", "sites/harbour.example/versions/{}"),
+    ],
+)  # fmt: skip
+def test_a_number_that_nothing_has_is_not_found(owner: ApiClient, method: str, path: str, number: str) -> None:
+    problem(owner.send(method, f"/api/v1/{path.format(number)}"), 404, "not_found")
 
 
 def test_a_token_takes_a_token_back_and_makes_none(quick_house: House, owner: ApiClient) -> None:

@@ -236,6 +236,17 @@ def test_the_last_owner_of_a_team_stays_and_who_left_sees_nothing(quick_house: H
         assert not leave_team(connection, 4711, MINE)
 
 
+@pytest.mark.parametrize("role", list(TeamRole), ids=str)
+def test_who_was_taken_out_of_a_team_has_no_link_back(quick_house: House, role: TeamRole) -> None:
+    browser, other = member(quick_house), member(quick_house, role, name="other")
+    email = "other@example-ai.example"
+    with quick_house.database.write() as connection:
+        link = invite(connection, MINE, email, TeamRole.OWNER, author=email, now_micros=now(quick_house))
+    browser.post(f"/portal/{MINE}/team/remove", {"email": email})
+    other.post(f"/portal/join/{link}/accept")
+    assert other.get(f"/portal/{MINE}").status_code == 404
+
+
 def test_prices_are_those_that_the_edge_would_ask_of_this_crawler(quick_house: House) -> None:
     browser = member(quick_house)
     page = browser.get(f"/portal/{MINE}/prices?path=/archive/2019/x").text

@@ -82,6 +82,16 @@ def test_a_member_who_uses_an_invitation_keeps_the_role(database: Database, team
         assert {one.role for one in memberships(connection, team[2])} == {Role.OWNER}
 
 
+def test_who_was_removed_has_no_link_back(database: Database, team: tuple[int, int, int]) -> None:
+    token = ask(database, team[0], "second@news.example", Role.OWNER)
+    with database.write() as connection:
+        second = add_person(connection, "second@news.example", "hash", NOW).person_id
+        set_role(connection, team[0], second, Role.VIEWER, author="operator", now_micros=NOW)
+        remove_member(connection, team[0], second, author=OWNER, now_micros=NOW)
+        assert accept_invitation(connection, token, NOW) is None
+        assert memberships(connection, second) == ()
+
+
 def test_a_link_ends_after_a_week_and_when_a_new_one_is_made(database: Database, team: tuple[int, int, int]) -> None:
     token = ask(database, team[0])
     with database.write() as connection:
