@@ -17,6 +17,7 @@ class RefusalTexts:
 
     translations: Mapping[str, Mapping[str, tuple[str, str]]]
     notices: Mapping[str, str]
+    ways: Mapping[str, tuple[str, str]]
 
     @classmethod
     def load(cls) -> RefusalTexts:
@@ -30,7 +31,11 @@ class RefusalTexts:
             missing = {code.value for code in RefusalCode} - set(texts) if language != "en" else set()
             if missing:
                 raise ValueError(f"refusal_texts.json: {language} lacks {', '.join(sorted(missing))}")
-        return cls(translations, {language: entry["person"] for language, entry in document.items()})
+        return cls(
+            translations,
+            {language: entry["person"] for language, entry in document.items()},
+            {language: (entry["help"], entry["prices"]) for language, entry in document.items()},
+        )
 
     @property
     def languages(self) -> frozenset[str]:
@@ -45,3 +50,7 @@ class RefusalTexts:
     def person(self, language: str) -> str:
         """The sentence for a person who got a refusal by mistake."""
         return self.notices.get(language) or self.notices["en"]
+
+    def ways_on(self, language: str) -> tuple[str, str]:
+        """What the links to the page of help and to the page of prices are called."""
+        return self.ways.get(language) or self.ways["en"]

@@ -32,7 +32,7 @@ from edge.core.request import CrawlRequest
 from edge.core.signals.published import HELP_PAGE, PATHS, PRICES_PAGE, Signal
 from edge.core.values import per_request
 from edge.proxy.negotiation import BodyForm, Negotiator
-from edge.proxy.refusal_page import refusal_page
+from edge.proxy.refusal_page import PageWords, refusal_page
 
 REMEMBERED_MAX = 2048
 _INSTANCE = "\x00instance\x00"
@@ -158,9 +158,9 @@ class Refusals:
             case BodyForm.TEXT:
                 body = f"{problem['title']}: {problem['detail']} [{_INSTANCE}]\n".encode()
             case BodyForm.HTML:
-                notice = self._texts.person(language)
+                words = PageWords(language, self._texts.person(language), *self._texts.ways_on(language))
                 contact = self._contact_of(refusal.site)
-                body = refusal_page(problem, contact, self._operator, language, notice, _INSTANCE).encode()
+                body = refusal_page(problem, contact, self._operator, words, _INSTANCE).encode()
             case _:
                 assert_never(form)
         before, _, after = body.partition(_INSTANCE.encode())

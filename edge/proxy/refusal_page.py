@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from edge.core.refusal_fields import contact_link
 
@@ -16,21 +17,41 @@ _STYLE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class PageWords:
+    """What a refusal's page says in a reader's language beside the problem itself."""
+
+    language: str
+    notice: str
+    help: str
+    prices: str
+
+
 def refusal_page(
-    problem: Mapping[str, object], contact: str | None, operator: str, language: str, notice: str, request_id: str
+    problem: Mapping[str, object], contact: str | None, operator: str, words: PageWords, request_id: str
 ) -> str:
     """Write the page for one problem; every part that is not ours is escaped."""
     title, detail = html.escape(str(problem["title"])), html.escape(str(problem["detail"]))
     price = problem.get("price")
     asked = f'<p class="price">{html.escape(str(price["display"]))}</p>' if isinstance(price, dict) else ""
     return (
-        f'<!doctype html>\n<html lang="{language}"><meta charset="utf-8">'
+        f'<!doctype html>\n<html lang="{words.language}"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">'
         f'<title>{title}</title><style>{_STYLE}</style>\n<main><p class="status">{problem["status"]}</p>'
-        f"<h1>{title}</h1>{asked}<p>{detail}</p><p>{html.escape(notice)}</p>{_contact(contact)}"
-        f'<p class="id">{html.escape(str(problem["code"]))} &middot; {request_id} &middot; '
+        f"<h1>{title}</h1>{asked}<p>{detail}</p><p>{html.escape(words.notice)}</p>{_ways_on(problem, words)}"
+        f'{_contact(contact)}<p class="id">{html.escape(str(problem["code"]))} &middot; {request_id} &middot; '
         f"{html.escape(operator)}</p></main></html>\n"
     )
+
+
+def _ways_on(problem: Mapping[str, object], words: PageWords) -> str:
+    """Links to the site's own pages of help and prices, as far as the problem names them."""
+    links = problem.get("links")
+    if not isinstance(links, dict):
+        return ""
+    named = (("guide", words.help), ("prices", words.prices))
+    ways = (f'<a href="{html.escape(links[name])}">{html.escape(text)}</a>' for name, text in named if name in links)
+    return f"<p>{' &middot; '.join(ways)}</p>"
 
 
 def _contact(contact: str | None) -> str:

@@ -64,6 +64,12 @@ def test_each_language_has_its_own_sentence_for_a_person() -> None:
     assert all(sentences)
 
 
+def test_each_language_has_its_own_words_for_the_ways_on() -> None:
+    words = [word for language in LANGUAGES for word in TEXTS.ways_on(language)]
+    assert len(set(words)) == len(words) == 2 * len(LANGUAGES)
+    assert TEXTS.ways_on("xx") == TEXTS.ways_on("en")
+
+
 @pytest.mark.parametrize("code", list(RefusalCode), ids=str)
 def test_a_language_that_is_not_there_gets_english(code: RefusalCode) -> None:
     assert TEXTS.of(code, "xx") == (REFUSALS[code].title, REFUSALS[code].detail)

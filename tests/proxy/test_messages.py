@@ -20,6 +20,7 @@ from edge.core.refusals import REFUSALS, RefusalCode
 from edge.core.request import CrawlRequest
 from edge.core.rule_index import Match, compile_rules
 from edge.core.rules import Action, Rule, RuleSet, everything_else
+from edge.core.signals.published import HELP_PAGE
 from edge.core.target import read_target
 from edge.proxy.messages import REMEMBERED_MAX, Answer, Refusal, Refusals
 
@@ -256,7 +257,7 @@ def test_the_page_has_request_id_contact_price_and_a_plain_sentence() -> None:
     asked = refusal(RefusalCode.PAYMENT_REQUIRED, site(contact="https://news.example/crawlers"))
     page = Page(refusals(operator="Example Edge").answer(asked, request("text/html", "fr")).body)
     assert page.language == "fr"
-    assert page.links == ["https://news.example/crawlers"]
+    assert page.links == [HELP_PAGE, "https://news.example/crawlers"]
     for part in (REQUEST_ID, "USD 0.005", "402", "Example Edge", "payment_required", TEXTS.person("fr")):
         assert part in page.text
 
@@ -264,7 +265,7 @@ def test_the_page_has_request_id_contact_price_and_a_plain_sentence() -> None:
 def test_a_mail_address_is_a_link_on_the_page() -> None:
     blocked = refusal(RefusalCode.CRAWLER_BLOCKED, site())
     page = Page(refusals(contact="ops@edge.example").answer(blocked, request("text/html", "en")).body)
-    assert page.links == ["mailto:ops@edge.example"]
+    assert page.links == [HELP_PAGE, "mailto:ops@edge.example"]
 
 
 def test_everything_on_the_page_is_escaped() -> None:
@@ -273,7 +274,7 @@ def test_everything_on_the_page_is_escaped() -> None:
     answer = refusals(operator=markup).answer(asked, request("text/html"))
     page = Page(answer.body)
     assert {"script", "img"}.isdisjoint(page.tags)
-    assert page.links == [f"https://x/{markup}"]
+    assert page.links == [HELP_PAGE, f"https://x/{markup}"]
     assert page.text.count(markup) == 3, "detail, contact and operator, each as text"
 
 
@@ -281,7 +282,7 @@ def test_everything_on_the_page_is_escaped() -> None:
 def test_only_web_and_mail_addresses_become_links(contact: str) -> None:
     asked = refusal(RefusalCode.CRAWLER_BLOCKED, site(contact=contact))
     page = Page(refusals().answer(asked, request("text/html")).body)
-    assert page.links == []
+    assert page.links == [HELP_PAGE]
     assert contact in page.text
 
 
