@@ -85,7 +85,7 @@ SCOPE_GRANTS: Mapping[Scope, frozenset[Need]] = {
 """What each scope of a publisher's API token covers, in the same words; a token covers what any of its scopes does."""
 
 NOTICES: Mapping[str, str] = {
-    "added": "The rule was added to the draft.",
+    "added": "The rule was added to the draft. The rules above it decide first; move it up where it should win.",
     "changed": "The rule was changed in the draft.",
     "moved": "The rule was moved in the draft.",
     "switched": "The rule was switched in the draft.",

@@ -8,14 +8,16 @@ Rules of this file
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from edge.core.path_table import path_key
 from edge.core.rule_shadow import shadowed
-from edge.core.rules import ANYONE, EVERYWHERE, Rule, RuleSet, audience
+from edge.core.rules import ANYONE, EVERYWHERE, Action, Rule, RuleSet, audience, everything_else
 from edge.core.where import parse_where
 
+UNDERCUT_RULES_MAX = 60  # every pair is compared
 _EVERY_PAGE = (EVERYWHERE, "/*")
 
 
@@ -62,6 +64,64 @@ def lint(rule_set: RuleSet, *, case_sensitive: bool = False) -> tuple[Finding, .
     if taker is not None:
         found.append(Finding(Doubt.NOTHING_LEFT, len(rule_set.rules), taker))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Undercut:
+    """The rule at ``position`` is dearer than the one at ``by_position``, which sells its pages to some before it."""
+
+    position: int
+    by_position: int
+
+
+def undercut(rule_set: RuleSet, *, case_sensitive: bool = False) -> tuple[Undercut, ...]:
+    """Rules for a part of the pages that a cheaper, earlier rule for some of the crawlers takes away; the first each.
+
+    That may be meant, so it is no doubt. Nothing is said of more than ``UNDERCUT_RULES_MAX`` rules.
+    """
+    if len(rule_set.rules) > UNDERCUT_RULES_MAX:
+        return ()
+    priced = [
+        (place, rule) for place, rule in enumerate(rule_set.rules) if rule.enabled and rule.action is Action.CHARGE
+    ]
+    found = []
+    for number, (position, rule) in enumerate(priced):
+        for by_position, earlier in priced[:number]:
+            if _is_cheaper(earlier, rule) and _begins(earlier, rule) and _takes_a_part(earlier, rule, case_sensitive):
+                found.append(Undercut(position, by_position))
+                break
+    return tuple(found)
+
+
+def _is_cheaper(earlier: Rule, rule: Rule) -> bool:
+    return (
+        earlier.price is not None and rule.price is not None and earlier.price.amount_micros < rule.price.amount_micros
+    )
+
+
+def _begins(earlier: Rule, rule: Rule) -> bool:
+    """Whether the addresses begin alike: what is cheap to ask, before rules are compared."""
+    certain = re.split(r"[*:]", earlier.where, maxsplit=1)[0]
+    if earlier.who == rule.who or earlier.where == rule.where:
+        return False
+    return rule.where.casefold().startswith(certain.casefold())
+
+
+def _takes_a_part(earlier: Rule, rule: Rule, case_sensitive: bool) -> bool:
+    """Whether ``earlier`` is for fewer crawlers, all of them the later rule's, and for more pages, all of its among."""
+
+    def covers(one: Rule, other: Rule) -> bool:
+        pair = RuleSet((replace(one, name="one"), replace(other, name="other")), everything_else(Action.ALLOW))
+        return bool(shadowed(pair, case_sensitive=case_sensitive))
+
+    def everywhere(one: Rule) -> Rule:
+        return replace(one, where=EVERYWHERE, query=None, when=None)
+
+    def to_all(one: Rule) -> Rule:
+        return replace(one, who=ANYONE)
+
+    fewer = covers(everywhere(rule), everywhere(earlier)) and not covers(everywhere(earlier), everywhere(rule))
+    return fewer and covers(to_all(earlier), to_all(rule)) and not covers(to_all(rule), to_all(earlier))
 
 
 def taker_of_all(rules: RuleSet) -> int | None:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
+from edge.core.rule_lint import undercut
 from edge.core.rule_shadow import shadowed
 from edge.store.crawlers import list_crawlers
 from edge.store.planned import Plan, cancel_plan, find_plan, plan_publication
@@ -124,6 +125,8 @@ def _page(visit: Visit, form: dict[str, str], errors: dict[str, str]) -> Respons
     edition, cased, days = look(visit), visit.place.case_sensitive_paths, _days(visit)
     names = [rule.name for rule in edition.rules.rules]
     hidden = {names[one.position]: names[one.by_position] for one in shadowed(edition.rules, case_sensitive=cased)}
+    pairs = undercut(edition.rules, case_sensitive=cased)
+    cheaper = {names[one.position]: edition.rules.rules[one.by_position] for one in pairs}
     job = backtest_draft(visit.desk, visit.place, edition, days, visit.now_micros)
     with visit.desk.database.read() as connection:
         plan = find_plan(connection, visit.place.site_id)
@@ -137,6 +140,7 @@ def _page(visit: Visit, form: dict[str, str], errors: dict[str, str]) -> Respons
         edition=edition,
         changes=edition.changes,
         hidden=hidden,
+        cheaper=cheaper,
         form={"note": "", "at": "", **form},
         errors=errors,
         moved_on=edition.draft is not None and edition.draft.base_version != edition.live_number,

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from starlette.responses import Response
 
 from edge.core.money import InvalidPrice, Money
-from edge.core.rule_lint import Doubt, lint
+from edge.core.rule_lint import Doubt, lint, undercut
 from edge.core.rules import Action, RuleSet
 from edge.store.earnings import WEEK_MICROS, Period, earned_by_rule
 from edge.store.planned import find_plan
@@ -43,6 +43,7 @@ def show(visit: Visit) -> Response:
         changes=edition.changes,
         changed={change.after.name: change for change in edition.changes if change.after is not None},
         doubts={one.position: one for one in found if one.doubt is not Doubt.NOTHING_LEFT},
+        cheaper={one.position: one.by_position for one in undercut(edition.rules, case_sensitive=cased)},
         taker=next((one.by_position for one in found if one.doubt is Doubt.NOTHING_LEFT), None),
         sums=sums,
         matched=_matched(traffic),

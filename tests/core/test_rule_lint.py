@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from edge.core.identity import CrawlerKind
 from edge.core.money import Money
-from edge.core.rule_lint import Doubt, finding_text, lint
+from edge.core.rule_lint import UNDERCUT_RULES_MAX, Doubt, finding_text, lint, undercut
 from edge.core.rules import Action, Rule, RuleSet, Who, Window, everything_else
 
 CENT = Money(10_000, "USD")
@@ -61,3 +61,32 @@ def test_that_everything_else_is_never_reached_is_said() -> None:
 def test_each_finding_is_a_sentence_with_both_rules() -> None:
     rules = RuleSet((READS, replace(READS, name="again")), everything_else(Action.ALLOW))
     assert finding_text(lint(rules)[0], rules) == "Rule 2 (again) repeats rule 1 (reads); remove it."
+
+
+def undercuts(*rules: Rule) -> list[tuple[int, int]]:
+    found = undercut(RuleSet(rules, everything_else(Action.ALLOW)))
+    return [(one.position, one.by_position) for one in found]
+
+
+def test_a_dearer_rule_for_a_part_of_the_pages_is_undercut_by_a_cheaper_one_for_some_crawlers_before_it() -> None:
+    opinion = Rule("opinion", where="/articles/opinion/*", action=Action.CHARGE, price=Money(20_000, "USD"))
+    assert undercuts(READS, opinion) == [(1, 0)]
+    assert undercuts(opinion, READS) == []
+    assert undercuts(replace(READS, enabled=False), opinion) == []
+    assert undercuts(READS, replace(opinion, enabled=False)) == []
+
+
+def test_a_cheaper_part_another_part_and_the_same_pages_for_all_others_are_not_undercut() -> None:
+    opinion = Rule("opinion", where="/articles/opinion/*", action=Action.CHARGE, price=Money(20_000, "USD"))
+    assert undercuts(READS, replace(opinion, price=Money(1_000, "USD"))) == []
+    assert undercuts(READS, replace(opinion, where="/archive/*")) == []
+    assert undercuts(READS, replace(opinion, where=READS.where)) == []
+    assert undercuts(READS, replace(opinion, who=Who(kind=CrawlerKind.SEARCH))) == []
+    assert undercuts(READS, replace(opinion, who=READS.who)) == []  # it is hidden, which is said
+
+
+def test_of_a_very_long_list_nothing_is_said_about_undercutting() -> None:
+    opinion = Rule("opinion", where="/articles/opinion/*", action=Action.CHARGE, price=Money(20_000, "USD"))
+    others = [replace(READS, name=f"reads {number}") for number in range(UNDERCUT_RULES_MAX)]
+    assert undercuts(*others[1:], opinion) != []
+    assert undercuts(*others, opinion) == []

@@ -73,6 +73,23 @@ def test_a_rule_that_never_matches_is_marked_with_the_one_that_hides_it(editor: 
     assert 'never matches: <a href="#rule-3">rule 3</a>, “Long reads”, takes it before' in row
 
 
+def test_a_dearer_part_that_a_cheaper_rule_sells_before_to_some_is_marked_in_the_list_and_in_the_review(
+    editor: Browser,
+) -> None:
+    form = {
+        "name": "Obituaries",
+        "where": "starts",
+        "address": "/articles/obituaries/",
+        "action": "charge",
+        "price": "1",
+    }
+    editor.post(f"{RULES}/new", {**form, "edition": editor.edition()})
+    row = row_of(editor.get(RULES).text, "Obituaries")
+    assert 'not for everyone: <a href="#rule-3">rule 3</a>, “Long reads”, sells these pages before at $0.008' in row
+    review = editor.get(RULES.replace("/rules", "/review")).text
+    assert "not for everyone: “Long reads” sells these pages before at $0.008" in review
+
+
 def test_a_rule_for_the_same_requests_as_an_earlier_one_is_marked_as_contradicting_it(editor: Browser) -> None:
     form = {"name": "Dear archive", "where": "pattern", "address": "/archive/:year/*", "action": "charge", "price": "1"}
     editor.post(f"{RULES}/new", {**form, "edition": editor.edition()})
@@ -82,8 +99,8 @@ def test_a_rule_for_the_same_requests_as_an_earlier_one_is_marked_as_contradicti
 
 def test_each_rule_says_how_many_requests_it_decided_in_a_week(editor: Browser) -> None:
     page = editor.get(RULES).text
-    assert re.search(r'data-label="matched 7 days">61<', row_of(page, "Members"))
-    assert 'data-label="matched 7 days">0<' in row_of(page, "Partners")
+    assert re.search(r'data-label="matched 7 d">61<', row_of(page, "Members"))
+    assert 'data-label="matched 7 d">0<' in row_of(page, "Partners")
 
 
 def test_a_price_for_everything_else_with_an_action_that_has_none_is_said_at_its_field(editor: Browser) -> None:
