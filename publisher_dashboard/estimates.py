@@ -4,13 +4,15 @@ Rules of this file
 - A job belongs to a site and is found by its id and that site alone.
 - The log is closed, and so gone, when its job ends; a result holds sums only, and is forgotten after ``KEPT_SECONDS``
   unless somebody has it kept.
-- It is bounded: ``PLACES`` logs wait or are read at once, ``RESULTS_MAX`` results are remembered. One process knows its
+- It is bounded: ``PLACES`` logs wait or are read at once, of one publisher ``PUBLISHER_PLACES``, so that nobody who
+  sends slowly keeps the others out; ``RESULTS_MAX`` results are remembered. One process knows its
   own jobs; where several serve the dashboard, a job is where its log went.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from threading import Lock, Thread
@@ -28,6 +30,7 @@ from edge.core.rule_index import compile_rules
 from edge.core.rules import RuleSet
 
 PLACES = 4
+PUBLISHER_PLACES = 2
 RESULTS_MAX = 50
 KEPT_SECONDS = 3_600
 CHUNK_BYTES = 256 * 1024
@@ -58,6 +61,7 @@ class Job:
     """One estimate as it stands. ``problem`` is why it ended without a ``result``; both None while it is worked on."""
 
     job_id: str
+    publisher_id: int
     site_id: int
     log_name: str
     log_bytes: int
@@ -85,20 +89,21 @@ class Estimates:
         self._clock = clock
         self._jobs: dict[str, Job] = {}
         self._lock = Lock()
-        self._taken = 0
+        self._taken = Counter[int]()
         self._turn = Lock()
 
-    def take_place(self) -> None:
+    def take_place(self, publisher_id: int) -> None:
         """Take room for one log, before it is read; raises ``NoRoom``. ``begin`` or ``give_back`` ends it."""
         with self._lock:
-            if self._taken >= PLACES:
+            if self._taken.total() >= PLACES or self._taken[publisher_id] >= PUBLISHER_PLACES:
                 raise NoRoom
-            self._taken += 1
+            self._taken[publisher_id] += 1
 
-    def give_back(self) -> None:
+    def give_back(self, publisher_id: int) -> None:
         """Nothing came of a place that was taken."""
         with self._lock:
-            self._taken -= 1
+            self._taken[publisher_id] -= 1
+            assert self._taken[publisher_id] >= 0, "a place is given back once"
 
     def begin(self, job: Job, task: Task, log: BinaryIO) -> None:
         """Work on a log whose place was taken; it is closed when that is over."""
@@ -106,7 +111,7 @@ class Estimates:
             self._forget_old()
             self._jobs[job.job_id] = job
         # Nobody waits for it: who stops the server does not want to hear what a log would have earned.
-        Thread(target=self._work, args=(job.job_id, task, log), name="estimate", daemon=True).start()
+        Thread(target=self._work, args=(job, task, log), name="estimate", daemon=True).start()
 
     def find(self, job_id: str, site_id: int) -> Job | None:
         """A site's job, as it stands."""
@@ -129,7 +134,8 @@ class Estimates:
             if job is not None and job.site_id == site_id and job.is_done:
                 del self._jobs[job_id]
 
-    def _work(self, job_id: str, task: Task, log: BinaryIO) -> None:
+    def _work(self, job: Job, task: Task, log: BinaryIO) -> None:
+        job_id = job.job_id
         try:
             with self._turn, log:
                 result = self._run(task, log, lambda read: self._change(job_id, read_bytes=read))
@@ -143,7 +149,7 @@ class Estimates:
                 job_id, problem="Something broke while the log was read; it was written down. Nothing was kept."
             )
         finally:
-            self.give_back()
+            self.give_back(job.publisher_id)
 
     def _change(self, job_id: str, **values: object) -> None:
         with self._lock:

@@ -67,15 +67,15 @@ class _Taking:
             admit, self._desk, self._request, self._need, form.fields, now_of(self._desk)
         )
         try:
-            self._desk.estimates.take_place()
+            self._desk.estimates.take_place(self.visit.place.publisher_id)
         except NoRoom:
             raise Turned(HTTPStatus.SERVICE_UNAVAILABLE, _BUSY) from None
         self._has_place = True
 
     def give_back(self) -> None:
         """Nothing comes of this one."""
-        if self._has_place:
-            self._desk.estimates.give_back()
+        if self._has_place and self.visit is not None:
+            self._desk.estimates.give_back(self.visit.place.publisher_id)
 
 
 def _raise(why: Exception) -> Callable[[], Response]:

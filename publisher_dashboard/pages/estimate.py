@@ -104,7 +104,7 @@ def _begin(visit: Visit, upload: Upload | None) -> Response | tuple[Job, Task, U
         unpacked_bytes_max=UNPACKED_TIMES * visit.desk.estimate_log_bytes,
     )
     name = upload.name.replace("\\", "/").rpartition("/")[2][:200] or "log"
-    job = Job(new_job_id(), place.site_id, name, upload.size, chosen[0], visit.now_micros)
+    job = Job(new_job_id(), place.publisher_id, place.site_id, name, upload.size, chosen[0], visit.now_micros)
     return job, task, upload
 
 
@@ -112,7 +112,7 @@ def _let_go(visit: Visit) -> None:
     """Nothing is read: the file goes, and so does the place that it had."""
     if visit.sent is not None:
         visit.sent.close()
-        visit.desk.estimates.give_back()
+        visit.desk.estimates.give_back(visit.place.publisher_id)
 
 
 def keep(visit: Visit) -> Response:

@@ -22,10 +22,10 @@ from edge.core.log_reading import UnreadableLog
 from edge.core.log_result import LogEstimate
 from edge.store.database import Database
 from publisher_dashboard.app import create_app
-from publisher_dashboard.estimates import PLACES, Progress, Task, estimate_here
+from publisher_dashboard.estimates import PLACES, PUBLISHER_PLACES, Progress, Task, estimate_here
 from publisher_dashboard.uploads import FIELD_BYTES_MAX, BadUpload, UploadForm, read_upload
 from tests.dashboard.conftest import FROM_HERE, ORIGIN, Browser, Clock, House
-from tests.support.newsroom import quick_passwords
+from tests.support.newsroom import CANARY, quick_passwords
 
 PAGE = "/sites/harbour.example/estimate"
 PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
@@ -90,10 +90,10 @@ def desk(sqlite_newsroom_url: str, catalogue: Catalogue) -> Iterator[Desk]:
     made.close()
 
 
-def send(browser: Browser, log: bytes = LOG, *, name: str = "access.log", **fields: str) -> Response:
+def send(browser: Browser, log: bytes = LOG, *, name: str = "access.log", page: str = PAGE, **fields: str) -> Response:
     values = {"token": browser.csrf, "rules": "live", "price": "0.005", "unit": "page", **fields}
     files: Any = {"log": (name, log)}
-    answer: Response = browser.client.post(PAGE, data=values, files=files, headers=FROM_HERE, follow_redirects=False)
+    answer: Response = browser.client.post(page, data=values, files=files, headers=FROM_HERE, follow_redirects=False)
     return answer
 
 
@@ -331,8 +331,12 @@ def test_a_result_of_another_site_is_not_found(desk: Desk) -> None:
 def test_only_so_many_logs_wait_at_once(desk: Desk) -> None:
     browser = desk.signed_in()
     desk.reader.may_read.clear()
-    answers = [send(browser) for _ in range(PLACES)]
+    answers = [send(browser) for _ in range(PUBLISHER_PLACES)]
     assert send(browser).status_code == 503
+    assert PUBLISHER_PLACES < PLACES, "another publisher's log still has room"
+    other = desk.signed_in(f"editor@{CANARY}.example")
+    theirs = send(other, page=f"/sites/{CANARY}.example/estimate")
+    assert theirs.status_code == 303
     desk.reader.may_read.set()
     for answer in answers:
         finished(browser, answer)
