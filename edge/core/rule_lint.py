@@ -127,7 +127,7 @@ def _takes_a_part(earlier: Rule, rule: Rule, case_sensitive: bool) -> bool:
 def taker_of_all(rules: RuleSet) -> int | None:
     """The position of the first rule that leaves nothing for the last row: every bot, every page, always."""
     for position, rule in enumerate(rules.rules):
-        if rule.enabled and rule == replace(rule, who=ANYONE, when=None, query=None) and rule.where in _EVERY_PAGE:
+        if rule.enabled and rule.where in _EVERY_PAGE and rule == replace(rule, who=ANYONE, when=None, query=None):
             return position
     return None
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from urlpattern import URLPattern
@@ -85,6 +86,8 @@ class Where:
         return last.text if len(self.parts) > 1 and last.kind is PartKind.LITERAL else ""
 
 
+# What looks at a list of rules asks for the pattern of one several times in a row; a long list is read half as often.
+@lru_cache(maxsize=64)
 def parse_where(text: str) -> Where:
     """Read an address pattern. Raises ``InvalidWhere`` with a sentence for the person who wrote it."""
     if not text or len(text) > WHERE_CHARACTERS_MAX:

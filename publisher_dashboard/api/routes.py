@@ -131,7 +131,7 @@ OPERATIONS: tuple[Operation, ...] = (
         gives=Done, if_match=True, pages=(f"GET {_S}/discard", f"POST {_S}/discard"),
     ),
     Operation(
-        "POST", f"{_SITE}/rules/check", Need.SEE, rules.check_rules, "Check rules without saving",
+        "POST", f"{_SITE}/rules/check", Need.EDIT, rules.check_rules, "Check rules without saving",
         takes=rules.Rules, gives=rules.RulesShown, example=_RULES,
     ),
     Operation(

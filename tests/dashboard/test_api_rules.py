@@ -89,6 +89,12 @@ def test_rules_are_checked_without_saving(editor: ApiClient) -> None:
     assert draft_of(editor) == before
 
 
+def test_whoever_only_reads_has_no_long_list_read_for_them(quick_house: House) -> None:
+    reader = new_client(quick_house, Scope.READ)
+    rules = {"rule": [NEW_RULE], "default": {"action": "allow"}}
+    problem(reader.send("POST", f"{SITE}/rules/check", rules), 403, "scope_missing")
+
+
 def test_a_draft_is_published_once_however_often_it_is_sent(quick_house: House, editor: ApiClient) -> None:
     tag, draft = draft_of(editor)
     wanted = {"live_version": draft["live_version"], "note": "by a program"}
