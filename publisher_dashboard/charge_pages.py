@@ -58,7 +58,7 @@ DELIVERIES: Mapping[Evidence, str] = {
 }
 CSV_COLUMNS = (
     "charged_at", "charge_id", "state", "site", "target", "crawler", "rule", "rule_version", "licence", "offer",
-    "currency", "price", "earned", "earned_micros", "request_id",
+    "currency", "price", "earned", "earned_micros", "request_id", "credited_micros",
 )  # fmt: skip
 CURSOR = re.compile(r"[0-9]{1,18}-[0-9]{1,9}-[0-9]{1,18}")
 NOBODY = -1
@@ -231,8 +231,8 @@ def _csv_rows(visit: Visit, narrowed: ChargeFilter) -> Iterator[list[str | int]]
 
 
 def _csv_row(charge: ChargeView) -> list[str | int]:
-    """One charge; ``earned`` is its price while it is live, else nothing: the column sums to what the screen says."""
-    earned = charge.amount.amount_micros if charge.state is Phase.LIVE else 0
+    """One charge; ``earned`` is what of its price stands: the column sums to what the screen says."""
+    earned = charge.earned_micros
     names = (charge.site, charge.target, charge.crawler, charge.rule)
     return [
         at(charge.opened_at_micros).isoformat(timespec="microseconds"),
@@ -247,6 +247,7 @@ def _csv_row(charge: ChargeView) -> list[str | int]:
         format_micros(earned),
         earned,
         safe_cell(charge.request_id),
+        charge.credited_micros,
     ]
 
 

@@ -30,7 +30,6 @@ from edge.cli.terminal import (
 from edge.cli.times import read_time
 from edge.cli.workplace import opened, reading, settings_here
 from edge.core.ledger import key_of_charge_id
-from edge.core.ledger_state import Phase
 from edge.core.money import InvalidPrice, format_micros, parse_price
 from edge.core.report_files import safe_cell
 from edge.store.accounts import refund as refund_charge
@@ -66,6 +65,7 @@ _CSV_COLUMNS = (
     "earned_micros",
     *("status", "evidence", "delivery", "request_id", "reason", "author", "suspended_at", "released_at"),
     "grant",
+    "credited_micros",
 )
 _MADE_BY_STRANGERS = (
     *("publisher", "site", "target", "crawler", "rule", "licence", "offer", "request_id", "reason", "author"),
@@ -191,7 +191,8 @@ def _row(charge: ChargeView) -> dict[str, Any]:
         "currency": charge.amount.currency,
         "amount": format_micros(charge.amount.amount_micros),
         "amount_micros": charge.amount.amount_micros,
-        "earned_micros": charge.amount.amount_micros if charge.state is Phase.LIVE else 0,
+        "earned_micros": charge.earned_micros,
+        "credited_micros": charge.credited_micros,
         "status": charge.status,
         "evidence": charge.evidence,
         "delivery": None if charge.delivery is None else charge.delivery.value,

@@ -10,13 +10,14 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, literal_column, select, union_all
 
 from edge.core.ledger import EntryKind
+from edge.store.charge_notes import credited_by_charge, opened_at
 from edge.store.earned_days import DAY_MICROS, summed_until
-from edge.store.entries import ChargeFilter, charges_query, filter_conditions
+from edge.store.entries import ChargeFilter, charges_query, filter_conditions, without_time
 from edge.store.tables import entry, opened_day
 
 _AT_ONCE = (EntryKind.POST.value, EntryKind.GRANT.value)
@@ -34,7 +35,8 @@ class ChargeSum:
     """What the charges of a filter come to in one currency: live ones alone count, those given back are named.
 
     A page that is held is not earned yet, one that was reversed is not earned any more, and nobody knows of one that
-    is in suspense. ``free`` pages are not among those that were paid.
+    is in suspense. ``free`` pages are not among those that were paid. ``credited_micros`` is what credit notes gave
+    back of pages that stand: it is not in ``amount_micros`` any more.
     """
 
     currency: str
@@ -43,6 +45,7 @@ class ChargeSum:
     amount_micros: int
     in_suspense: int = 0
     free: int = 0
+    credited_micros: int = 0
 
 
 _NUMBERS = tuple(field.name for field in fields(ChargeSum) if field.name != "currency")
@@ -60,9 +63,10 @@ def sum_charges(connection: Connection, narrowed: ChargeFilter) -> list[ChargeSu
     for part in _outside_days(connection, narrowed):
         _add(sums, _as_opened(connection, narrowed, part & entry.c.kind.in_(_AT_ONCE)))
     few = followed & and_(*_in_time(narrowed))
-    _add(sums, _as_opened(connection, _without_time(narrowed), few), -1)
+    _add(sums, _as_opened(connection, without_time(narrowed), few), -1)
     _add(sums, _as_they_stand(connection, narrowed, followed))
     _add(sums, _as_they_stand(connection, narrowed, _IS_HOLD))
+    _add(sums, _credited(connection, narrowed))
     return [ChargeSum(currency, **numbers) for currency, numbers in sorted(sums.items())]
 
 
@@ -119,7 +123,7 @@ def _as_they_stand(
     connection: Connection, narrowed: ChargeFilter, which: ColumnElement[bool]
 ) -> Iterator[tuple[str, dict[str, int]]]:
     """Charges with all that followed."""
-    found = charges_query(_without_time(narrowed)).where(which, *_in_time(narrowed)).subquery()
+    found = charges_query(without_time(narrowed)).where(which, *_in_time(narrowed)).subquery()
     given_back = found.c.reversed_at.is_not(None)
     waits = ~given_back & found.c.suspended_at.is_not(None) & found.c.released_at.is_(None)
     paid = (found.c.kind == EntryKind.POST.value) | (found.c.resolved_as == EntryKind.SETTLE.value)
@@ -137,8 +141,15 @@ def _as_they_stand(
         yield currency, {name: int(number) for name, number in zip(numbers, sums, strict=True)}
 
 
-def _without_time(narrowed: ChargeFilter) -> ChargeFilter:
-    return replace(narrowed, since_micros=None, until_micros=None)
+def _credited(connection: Connection, narrowed: ChargeFilter) -> Iterator[tuple[str, dict[str, int]]]:
+    """What credit notes, whenever they were written, gave back of charges that were opened in the filter's time."""
+    notes = credited_by_charge(connection, filter_conditions(without_time(narrowed)))
+    first, last = narrowed.since_micros or 0, narrowed.until_micros
+    is_bounded = bool(notes) and (first > 0 or last is not None)
+    opened = opened_at(connection, notes) if is_bounded else dict.fromkeys(notes, first)
+    for charge, (currency, micros) in notes.items():
+        if first <= opened[charge] and (last is None or opened[charge] < last):
+            yield currency, {"amount_micros": -micros, "credited_micros": micros}
 
 
 def _in_time(narrowed: ChargeFilter) -> Iterator[ColumnElement[bool]]:

@@ -30,6 +30,7 @@ AMOUNT = func.sum(
         else_=0,
     )
 )
+CREDITED = func.sum(case((_CREDIT_NOTE, entry.c.amount_micros), (_DEBIT_NOTE, -entry.c.amount_micros), else_=0))
 PAGES = func.sum(case((_EARNS, 1), (_WAITS, -1), else_=0))
 REVERSED = func.sum(case((_GIVES_BACK, 1), else_=0))
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, case, select, tup
 from edge.core.ledger import BROKEN_OFF, NOBODY_WAITED, EntryKind, Step, charge_id, key_of_charge_id
 from edge.core.ledger_state import Phase
 from edge.core.money import Money
+from edge.store.charge_notes import credited_by_charge, credited_of
 from edge.store.database import Database
 from edge.store.deliveries import covering_mark
 from edge.store.tables import crawler, entry, publisher, site
@@ -43,7 +44,7 @@ class ChargeView:
 
     ``state`` is the phase it is in; ``position`` the entry that paid, else the one that opened it; ``delivery`` what
     became of the answer, None of one that was not paid. ``evidence`` says whose word that is. ``grant`` is the term
-    that made it free, None of what was charged.
+    that made it free, None of what was charged. ``credited_micros`` is what credit notes gave back of it.
     """
 
     charge_id: str
@@ -75,6 +76,12 @@ class ChargeView:
     position: tuple[int, int]
     opening: tuple[int, int]
     grant: str | None = None
+    credited_micros: int = 0
+
+    @property
+    def earned_micros(self) -> int:
+        """What the publisher has of it, and the crawler spent on it: nothing unless it stands."""
+        return self.amount.amount_micros - self.credited_micros if self.state is Phase.LIVE else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +117,7 @@ def charge_by_id(
         return None
     query = charges_query(ChargeFilter(publisher_ids, crawler_id=crawler_id)).where(entry.c.key == key)
     row = connection.execute(query.order_by(entry.c.attempt.desc()).limit(1)).one_or_none()
-    return None if row is None else _view(row)
+    return None if row is None else _with_notes(connection, [_view(row)])[0]
 
 
 def was_charged(database: Database, key: bytes) -> bool:
@@ -148,7 +155,7 @@ def list_charges(
     if after is not None:
         query = query.where(tuple_(*place) < tuple_(*after))
     rows = connection.execute(query).all()
-    charges = tuple(_view(row) for row in rows[:limit])
+    charges = _with_notes(connection, [_view(row) for row in rows[:limit]])
     if len(rows) <= limit:
         return ChargePage(charges, None)
     last = charges[-1]
@@ -157,9 +164,24 @@ def list_charges(
 
 def stream_charges(connection: Connection, narrowed: ChargeFilter) -> Iterator[ChargeView]:
     """All charges of a filter, oldest first, for exports of any length; the connection is busy until the end."""
+    # Notes are written by people: there are few. They are read first, because the connection is busy then.
+    credited = credited_by_charge(connection, filter_conditions(without_time(narrowed)))
     query = charges_query(narrowed).order_by(entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
     with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
-        yield from map(_view, rows)
+        for one in map(_view, rows):
+            noted = credited.get(one.charge_id) if one.state is Phase.LIVE else None
+            yield one if noted is None else replace(one, credited_micros=noted[1])
+
+
+def _with_notes(connection: Connection, charges: list[ChargeView]) -> tuple[ChargeView, ...]:
+    """The same charges with what credit notes gave back; a charge that has one stands."""
+    credited = credited_of(connection, [one.charge_id for one in charges if one.state is Phase.LIVE])
+    return tuple(
+        replace(one, credited_micros=credited[one.charge_id])
+        if one.state is Phase.LIVE and one.charge_id in credited
+        else one
+        for one in charges
+    )
 
 
 def with_names() -> Any:
@@ -242,6 +264,11 @@ def filter_conditions(narrowed: ChargeFilter) -> Iterator[ColumnElement[bool]]:
         yield entry.c.recorded_at_micros >= narrowed.since_micros
     if narrowed.until_micros is not None:
         yield entry.c.recorded_at_micros < narrowed.until_micros
+
+
+def without_time(narrowed: ChargeFilter) -> ChargeFilter:
+    """The same filter for any time."""
+    return replace(narrowed, since_micros=None, until_micros=None)
 
 
 def _phase(row: Row[Any]) -> Phase:

@@ -27,12 +27,16 @@ class ChargeQuestion(Days):
 
 
 class ChargeShown(Model):
-    """One charge. ``state`` is its phase; ``free_because`` the term that made it free; ``delivery`` what is known."""
+    """One charge. ``state`` is its phase; ``credited`` what credit notes gave back of its price.
+
+    ``free_because`` is the term that made it free; ``delivery`` what is known.
+    """
 
     id: str
     attempt: int
     state: str
     price: Amount
+    credited: Amount
     site: str | None
     target: str
     crawler: str | None
@@ -50,9 +54,10 @@ class ChargeShown(Model):
 
 
 class ChargeSumShown(Model):
-    """What the charges of the filter come to in one currency."""
+    """What the charges of the filter come to in one currency; ``earned`` is without what credit notes gave back."""
 
     earned: Amount
+    credited: Amount
     pages: int
     given_back: int
     in_suspense: int
@@ -99,6 +104,7 @@ def list_own_charges(call: Call, asked: ChargeQuestion) -> ChargeList:
         sums=tuple(
             ChargeSumShown(
                 earned=amount(one.amount_micros, one.currency),
+                credited=amount(one.credited_micros, one.currency),
                 pages=one.pages,
                 given_back=one.given_back,
                 in_suspense=one.in_suspense,
@@ -152,6 +158,7 @@ def shown(charge: ChargeView) -> ChargeShown:
         attempt=charge.attempt,
         state=charge.state.value,
         price=amount(charge.amount.amount_micros, charge.amount.currency),
+        credited=amount(charge.credited_micros, charge.amount.currency),
         site=charge.site,
         target=charge.target,
         crawler=charge.crawler,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
 from edge.core.ledger_state import Phase
@@ -9,6 +12,7 @@ from edge.store.accounts import show as accounts_of
 from edge.store.charge_story import charge_entries
 from edge.store.entries import ChargeFilter, ChargeView, charge_by_id, list_charges
 from publisher_dashboard.charge_pages import credited
+from publisher_dashboard.rendering import money
 from tests.dashboard.conftest import Browser, House, hidden_in
 from tests.support.newsroom import sell_a_free_page
 
@@ -73,6 +77,23 @@ def test_a_part_is_a_credit_note_that_a_double_click_writes_once(house: House) -
     assert said(browser.post(path, rest)) == "given-back"
     assert again(house, charge) == (Phase.LIVE, charge.amount.amount_micros, before + charge.amount.amount_micros)
     assert "/refund" not in browser.get(f"/publishers/1/charges/{charge.charge_id}").text
+
+
+def test_a_part_that_was_given_back_is_in_no_sum_of_charges_any_more(house: House) -> None:
+    browser, charge = house.signed_in(), latest(house)
+    path = f"/publishers/1/charges/{charge.charge_id}/refund"
+
+    def in_the_file() -> int:
+        rows = csv.DictReader(io.StringIO(browser.get("/publishers/1/charges.csv").text, newline=""))
+        return sum(int(row["earned_micros"]) for row in rows)
+
+    before = in_the_file()
+    browser.post(path, form_of(browser, path, how="part", amount="0.0004", sure="yes"))
+    assert in_the_file() == before - 400
+    page = browser.get("/publishers/1/charges").text
+    assert f"<b>{money(before - 400, 'USD')}</b> from" in page
+    assert "$0.0004 of them given back in part" in page
+    assert "<small>$0.0004 given back</small>" in page
 
 
 @pytest.mark.parametrize(

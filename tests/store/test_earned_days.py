@@ -48,12 +48,12 @@ def every_sum(database: Database, period: Period) -> dict[str, Any]:
     return found
 
 
-def as_listed(database: Database, narrowed: ChargeFilter) -> dict[str, tuple[int, int, int, int, int]]:
-    """What the list itself adds up to, by currency: pages, given back, amount, in suspense, free."""
+def as_listed(database: Database, narrowed: ChargeFilter) -> dict[str, tuple[int, ...]]:
+    """What the list itself adds up to, by currency: pages, given back, amount, in suspense, free, credited."""
     found: dict[str, list[int]] = {}
     with database.read() as connection:
         for one in stream_charges(connection, narrowed):
-            total = found.setdefault(one.amount.currency, [0, 0, 0, 0, 0])
+            total = found.setdefault(one.amount.currency, [0, 0, 0, 0, 0, 0])
             given_back = one.state in (Phase.REVERSED, Phase.REDELIVERED)
             if one.grant is not None:
                 total[4] += not given_back
@@ -61,15 +61,16 @@ def as_listed(database: Database, narrowed: ChargeFilter) -> dict[str, tuple[int
             live = one.state is Phase.LIVE
             total[0] += live
             total[1] += given_back
-            total[2] += one.amount.amount_micros * live
+            total[2] += one.earned_micros
+            total[5] += one.credited_micros
             total[3] += one.state is Phase.SUSPENDED
-    return {currency: (a, b, c, d, e) for currency, (a, b, c, d, e) in found.items()}
+    return {currency: tuple(numbers) for currency, numbers in found.items()}
 
 
-def as_summed(database: Database, narrowed: ChargeFilter) -> dict[str, tuple[int, int, int, int, int]]:
+def as_summed(database: Database, narrowed: ChargeFilter) -> dict[str, tuple[int, ...]]:
     with database.read() as connection:
         return {
-            one.currency: (one.pages, one.given_back, one.amount_micros, one.in_suspense, one.free)
+            one.currency: (one.pages, one.given_back, one.amount_micros, one.in_suspense, one.free, one.credited_micros)
             for one in sum_charges(connection, narrowed)
         }
 
@@ -101,6 +102,21 @@ def test_the_sum_of_any_filter_is_what_its_list_adds_up_to(database: Database) -
         sum_days(database, now_micros)
         for narrowed, sums in wanted.items():
             assert as_summed(database, narrowed) == sums, narrowed
+
+
+def test_the_sum_of_all_charges_is_what_the_overview_says_was_earned(database: Database) -> None:
+    """Credit notes take the same from the list of charges as from what was earned."""
+    generated_month(database, 8)
+    credited = 0
+    with database.read() as connection:
+        for publisher_id in (1, 2, 3):
+            earned = earned_by_currency(connection, publisher_id, Period(0, 2**62))
+            sums = {one.currency: one for one in sum_charges(connection, ChargeFilter(frozenset({publisher_id})))}
+            assert {code: one.amount_micros for code, one in earned.items()} == {
+                code: one.amount_micros for code, one in sums.items()
+            }
+            credited += sum(one.credited_micros for one in sums.values())
+    assert credited > 0
 
 
 def periods(seed: int) -> list[Period]:
