@@ -39,9 +39,11 @@ def put(rules: RuleSet, name: str, changed: Rule) -> RuleSet:
     return _with(rules, (*rules.rules[:position], changed, *rules.rules[position + 1 :]))
 
 
-def insert(rules: RuleSet, added: Rule, after: str | None) -> RuleSet:
-    """Add a rule behind the one named, or at the end, before everything else. Raises ``InvalidRule``."""
-    position = len(rules.rules) if after is None else find_rule(rules, after)[0] + 1
+def insert(rules: RuleSet, added: Rule, after: str | None, before: str | None = None) -> RuleSet:
+    """Add a rule behind or else before the one named, or at the end, before everything else. Raises ``InvalidRule``."""
+    position = len(rules.rules) if before is None else find_rule(rules, before)[0]
+    if after is not None:
+        position = find_rule(rules, after)[0] + 1
     return _with(rules, (*rules.rules[:position], added, *rules.rules[position:]))
 
 

@@ -221,9 +221,9 @@ def _test_query(visit: Visit, story: ActivityStory) -> dict[str, str]:
 
 
 def _rule_query(row: Activity) -> dict[str, str]:
-    """A new rule for whoever asked, where it asked: everything that lies in the same place."""
+    """A new rule for whoever asked, where it asked: all that lies in the same place, above the rule that decided."""
     path = row.target.partition("?")[0]
     place = path[: path.rfind("/") + 1] or "/"
     who = {"crawler": row.crawler} if row.crawler else {"kind": row.kind}
     name = f"{row.crawler or KINDS.get(row.kind, row.kind)} on {place}"[:100].strip()
-    return who | {"name": name, "where": "starts", "address": place, "action": "charge"}
+    return who | {"name": name, "where": "starts", "address": place, "action": "charge", "before": row.rule}

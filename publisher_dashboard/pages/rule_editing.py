@@ -41,17 +41,20 @@ def show_new(visit: Visit) -> Response:
     if copied:
         rule = _find(edition.rules, copied)
         form, days, after = rule_form(rule) | {"name": copy_name(edition.rules, rule.name)}, rule_days(rule), rule.name
-    return _page(visit, edition, form | {"after": after}, days, {}, title="New rule")
+    places = {"after": after, "before": _present(edition.rules, visit.query("before")) or ""}
+    return _page(visit, edition, form | places, days, {}, title="New rule")
 
 
 def add(visit: Visit) -> Response:
-    """Put a new rule into the draft, behind the one named or last."""
-    edition, after = look(visit), visit.form.get("after", "")
+    """Put a new rule into the draft, behind or before the one named, or last."""
+    edition, after, before = look(visit), visit.form.get("after", ""), visit.form.get("before", "")
     try:
         rule = read_rule(visit.form, visit.lists, visit.place.currency)
         wanted = Wanted(f"add “{rule.name}”", rule.name, rule)
         # The rule that it was to follow may be gone by the time a conflict is solved: then it goes to the end.
-        return save(visit, lambda rules: insert(rules, rule, _present(rules, after)), wanted, "added")
+        return save(
+            visit, lambda rules: insert(rules, rule, _present(rules, after), _present(rules, before)), wanted, "added"
+        )
     except (Mistakes, InvalidRule) as wrong:
         return _page(visit, edition, visit.form, visit.lists.get("days", []), _errors(wrong), title="New rule")
 

@@ -162,7 +162,18 @@ def test_a_rule_is_made_from_a_request(quick_house: House) -> None:
     form = browser.get(link[1].replace("&amp;", "&")).text
     assert 'name="crawler" type="text" value="GPTBot"' in form
     assert 'name="address" type="text" value="/articles/"' in form
+    assert 'name="before" value="Long reads"' in form
     assert "Make a rule" not in quick_house.signed_in("viewer@harbour.example").get(f"{PATH}/{micros(NOW)}-1").text
+
+
+def test_a_rule_made_from_a_request_stands_above_the_one_that_decided_it(quick_house: House) -> None:
+    browser = quick_house.signed_in("editor@harbour.example")
+    rule = {"name": "Mine", "crawler": "GPTBot", "where": "starts", "address": "/articles/", "action": "charge"}
+    form = {**rule, "price": "0.01", "before": "Long reads", "edition": browser.edition()}
+    browser.post("/sites/harbour.example/rules/new", form)
+    page = browser.get("/sites/harbour.example/rules").text
+    assert page.index(">Mine</a>") < page.index(">Long reads</a>")
+    assert "never matches" not in page[page.index(">Mine</a>") : page.index(">Long reads</a>")]
 
 
 def test_every_outcome_is_said_in_words() -> None:
