@@ -111,7 +111,7 @@ def put_plan(call: Call, asked: Nothing, body: PlannedPublication) -> PlanShown:
         note=body.note,
         planned_by=call.author,
         planned_at_micros=call.now_micros,
-        due_micros=int(body.at.astimezone(UTC).timestamp()) * 1_000_000,
+        due_micros=_micros_of(body.at),
     )
     try:
         with call.desk.database.write() as connection:
@@ -146,6 +146,14 @@ def _revision(call: Call) -> int:
         now = tag_of(edition_of(call.desk.database, call.place.site_id))
         raise Problem(Code.MOVED_ON, f"Only a draft is published; the edition is {now} now.")
     return int(number)
+
+
+def _micros_of(time: datetime) -> int:
+    """Microseconds since the epoch; raises ``Problem`` for a time at the very ends of the calendar."""
+    try:
+        return int(time.astimezone(UTC).timestamp()) * 1_000_000
+    except OverflowError:
+        raise Problem(Code.INVALID, fields={"at": "Choose a time that is still to come, within a year."}) from None
 
 
 def _plan(plan: Plan) -> PlanShown:

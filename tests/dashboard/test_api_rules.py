@@ -146,8 +146,9 @@ def test_a_publication_is_planned_seen_and_given_up(editor: ApiClient) -> None:
     planned = editor.send("PUT", f"{SITE}/plan", wanted, if_match=tag).json()
     assert (planned["at"], planned["failed_because"]) == ("2026-12-01T06:00:00Z", None)
     assert editor.get(f"{SITE}/plan").json() == planned
-    past = {**wanted, "at": "2020-01-01T00:00:00Z"}
-    assert problem(editor.send("PUT", f"{SITE}/plan", past, if_match=tag), 422, "invalid")["fields"]
+    for never in ("2020-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        refused = editor.send("PUT", f"{SITE}/plan", {**wanted, "at": never}, if_match=tag)
+        assert problem(refused, 422, "invalid")["fields"]
     assert editor.send("DELETE", f"{SITE}/plan").json() == {"changed": True}
     assert editor.send("DELETE", f"{SITE}/plan").json() == {"changed": False}
 
