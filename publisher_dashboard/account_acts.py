@@ -20,6 +20,7 @@ from edge.store.crawler_tokens import NewToken, add_token, find_token, list_toke
 from edge.store.crawlers import Crawler
 from edge.store.once import give_back, take
 from edge.store.problems import InvalidValue, StoreProblem, UnknownName
+from edge.store.sample_site import real_sites
 from edge.store.sites import list_sites
 from edge.store.subscriptions import NewSubscription, begin_subscription, end_subscription, list_subscriptions
 from publisher_dashboard.acts import Act, Field, key_of, read_choice, read_money, refuse, show_act
@@ -51,7 +52,7 @@ def account_choice(visit: Visit, known: Crawler) -> Field:
 def set_own_budget(visit: Visit, known: Crawler, back: str) -> Response:
     """Set a budget, or change its limit."""
     with visit.desk.database.read() as connection:
-        sites = {one.host: one.site_id for one in list_sites(connection)}
+        sites = {one.host: one.site_id for one in real_sites(connection)}
     act = Act(
         f"A budget for {known.name}",
         "What does not fit into a budget is refused until it resets, at midnight UTC of the next day or month.",
@@ -111,7 +112,7 @@ def remove_own_budget(visit: Visit, known: Crawler, back: str) -> Response:
 def make_token(visit: Visit, known: Crawler, back: str) -> Response:
     """Make an API token; it is shown once, on the page that answers."""
     with visit.desk.database.read() as connection:
-        hosts = [one.host for one in list_sites(connection)]
+        hosts = [one.host for one in real_sites(connection)]
         held = [one for one in list_tokens(connection, known.name) if one.state_at(visit.now_micros) == "in force"]
     replaced = tuple((str(one.token_id), f"{one.hint}… {one.note}".strip()) for one in held)
     act = Act(
@@ -175,7 +176,7 @@ def revoke_own_token(visit: Visit, known: Crawler, back: str) -> Response:
 def begin_subscription_of(visit: Visit, known: Crawler, back: str) -> Response:
     """Begin a subscription to a site's pages."""
     with visit.desk.database.read() as connection:
-        sites = {one.host: one for one in list_sites(connection)}
+        sites = {one.host: one for one in real_sites(connection)}
     act = Act(
         f"A subscription for {known.name}",
         "So many pages a month at one site are free from now on, then they have their price. Its fee is invoiced "

@@ -39,6 +39,7 @@ from publisher_dashboard.auth import NOT_HERE, Turned
 from publisher_dashboard.csv_stream import csv_answer
 from publisher_dashboard.day_range import read_days
 from publisher_dashboard.rendering import at
+from publisher_dashboard.sample import is_sample
 from publisher_dashboard.visit import Visit
 
 STATES: Mapping[Phase, str] = {
@@ -128,7 +129,7 @@ def show_list(visit: Visit, reach: Reach) -> Response:
         errors=narrowing.errors,
         filters=query,
         states=STATES,
-        site_options=[(one.host, one.host) for one in sites],
+        site_options=[(one.host, one.host) for one in sites if not is_sample(one)],
         crawler_options=[(name, name) for name in crawlers],
         known_rules=_rule_names(live.rules for live in lives if live is not None),
         next_page=f"{path}?{'&'.join(part for part in (query, following) if part)}" if following else None,

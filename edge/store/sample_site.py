@@ -54,6 +54,11 @@ def sample_host(publisher_id: int) -> str:
     return f"publisher-{publisher_id}{SUFFIX}"
 
 
+def real_sites(connection: Connection) -> list[Site]:
+    """The sites of every publisher that a crawler can buy from: a sample is for its publisher's eyes alone."""
+    return [one for one in list_sites(connection) if not is_sample_host(one.host)]
+
+
 def find_sample(connection: Connection, publisher_id: int) -> Site | None:
     """A publisher's sample, if there is one."""
     return next((one for one in list_sites(connection, publisher_id) if is_sample_host(one.host)), None)

@@ -19,6 +19,7 @@ from edge.store.month_reading import Names, Part
 from edge.store.month_sums import Reading, account_months, entry_sums, read_month
 from edge.store.particulars import read_particulars
 from edge.store.reader_counts import count_readers
+from edge.store.sample_site import SUFFIX
 from edge.store.tables import crawler, publisher, site
 
 RECEIPTS_PATH = "/.well-known/receipts/"
@@ -67,8 +68,12 @@ def fold_statement(
 
 
 def receipts_at(connection: Connection, part: Part) -> str | None:
-    """Where the receipts of a part's charges are served: every site has those of all, so the first one is named."""
-    query = select(site.c.scheme, site.c.host).where(site.c.active).order_by(site.c.id).limit(1)
+    """Where the receipts of a part's charges are served.
+
+    Every site has those of all, so the first one is named; never a sample, which is served to nobody.
+    """
+    real = site.c.active & site.c.host.not_like(f"%{SUFFIX}")
+    query = select(site.c.scheme, site.c.host).where(real).order_by(site.c.id).limit(1)
     if part.publisher_id is not None:
         query = query.where(site.c.publisher_id == part.publisher_id)
     found = connection.execute(query).one_or_none()

@@ -18,7 +18,7 @@ from edge.store.crawlers import Crawler, crawler_by_id
 from edge.store.month_reading import Part
 from edge.store.month_totals import first_entry_at
 from edge.store.policy import load_policy
-from edge.store.sites import list_sites
+from edge.store.sample_site import real_sites
 from publisher_dashboard.account_acts import (
     invite_into_team,
     make_token,
@@ -165,7 +165,7 @@ def prices(visit: Visit) -> Response:
     """What each site would ask of this crawler for a page, by the rules that are live."""
     known, asked = _crawler(visit), visit.query("path")
     with visit.desk.database.read() as connection:
-        hosts = [one.host for one in list_sites(connection)]
+        hosts = [one.host for one in real_sites(connection)]
     found, error, target = None, None, ""
     if asked:
         host = next((one for one in hosts if f"//{one}/" in f"{asked}/" or asked.startswith(f"{one}/")), None)

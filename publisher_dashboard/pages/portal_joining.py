@@ -15,7 +15,7 @@ from edge.store.crawler_people import Invitation, accept_as, accept_as_new, find
 from edge.store.once import take
 from edge.store.people import EmailTaken, find_person
 from edge.store.problems import InvalidValue
-from edge.store.sites import list_sites
+from edge.store.sample_site import real_sites
 from publisher_dashboard.auth import NOT_HERE, Turned, begin_session, find_current, give_cookie
 from publisher_dashboard.forms import sentence
 from publisher_dashboard.key_checks import KeysAnswer, look_key
@@ -53,7 +53,7 @@ def _register_page(
     visit: Visit, answer: KeysAnswer | None, form: Mapping[str, str], errors: Mapping[str, str]
 ) -> Response:
     with visit.desk.database.read() as connection:
-        hosts = [one.host for one in list_sites(connection)]
+        hosts = [one.host for one in real_sites(connection)]
     return visit.render(
         "portal_register.html",
         HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK,

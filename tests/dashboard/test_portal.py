@@ -13,8 +13,9 @@ from sqlalchemy import func, select
 
 from edge.client.reconciling import statement_rows
 from edge.core.ledger_state import Phase
-from edge.core.money import format_micros
+from edge.core.money import Money, format_micros
 from edge.core.month import Month
+from edge.core.rules import Action, RuleSet, everything_else
 from edge.store.accounts import refund
 from edge.store.budgets import show_budgets
 from edge.store.charge_sums import sum_charges
@@ -25,6 +26,7 @@ from edge.store.entries import ChargeFilter, list_charges
 from edge.store.month_reading import Part
 from edge.store.month_totals import months_of, totals_of_entries
 from edge.store.people import add_person, find_person
+from edge.store.sample_site import add_sample
 from edge.store.tables import budget, crawler_invitation, crawler_token
 from publisher_dashboard.app import ROUTES, Route
 from publisher_dashboard.rendering import money
@@ -283,3 +285,21 @@ def test_no_file_of_the_portal_names_who_gave_something_back(quick_house: House)
     assert "a stub" in browser.get(f"/portal/{MINE}/months/{this}/files/charges").text
     archive = zipfile.ZipFile(io.BytesIO(browser.get(f"/portal/{MINE}/months/{this}/files/zip").content))
     assert not [name for name in archive.namelist() if b"owner@harbour.example" in archive.read(name)]
+
+
+def test_a_crawlers_team_is_never_shown_a_publishers_sample(house: House) -> None:
+    watched = RuleSet((), everything_else(Action.MONITOR, Money(5_000, "USD")))
+    with house.database.write() as connection:
+        sample = add_sample(connection, 1, watched, "USD", "owner@tide.example", now(house))
+    browser = member(house)
+    for path in ("charges", "prices?path=/articles/one", "budget", "token"):
+        page = browser.get(f"/portal/{MINE}/{path}").text
+        assert "harbour.example" in page
+        assert sample.host not in page
+    assert "sample.invalid" not in browser.get("/portal/register").text
+
+
+def test_the_portal_names_what_its_commands_need(house: House) -> None:
+    page = member(house).get(f"/portal/{MINE}/keys").text
+    [command] = re.findall(r"farebox-crawl doctor [^\n<]+", page)
+    assert re.findall(r"--[a-z]+", command) == ["--key", "--agent", "--edge"]

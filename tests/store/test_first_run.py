@@ -13,6 +13,7 @@ from edge.store.arrivals import arrivals_of, sites_seen, strangers_hosts
 from edge.store.database import Database
 from edge.store.first_steps import are_dismissed, dismiss_first_steps
 from edge.store.log_estimates import KEPT_MAX, delete_estimate, find_estimate, keep_estimate, list_estimates
+from edge.store.month_reading import Part
 from edge.store.policy import load_policy
 from edge.store.problems import InvalidValue, NameTaken, UnknownName
 from edge.store.publishers import add_publisher
@@ -28,6 +29,7 @@ from edge.store.site_claims import (
 )
 from edge.store.site_values import EdgeAddresses
 from edge.store.sites import SiteOptions, add_site, list_sites
+from edge.store.statements import receipts_at
 from edge.store.tables import activity, traffic, traffic_day, traffic_minute
 from edge.store.traffic import DAY_MICROS, MINUTE_MICROS, TrafficKey, flush_traffic
 from tests.support.kept_log import estimate_of
@@ -93,6 +95,19 @@ def test_a_publisher_has_so_many_claims_at_most(database: Database, publishers: 
         with pytest.raises(InvalidValue):
             claim_site(connection, publishers[0], "more.example", WANTED, EDGE, AUTHOR, NOW)
         claim_site(connection, publishers[1], "more.example", WANTED, EDGE, AUTHOR, NOW)
+
+
+def test_a_statement_never_sends_anybody_to_a_sample_for_receipts(
+    database: Database, publishers: tuple[int, int]
+) -> None:
+    ours, _ = publishers
+    parts = (Part(publisher_id=ours), Part(crawler_id=1))
+    with database.write() as connection:
+        add_sample(connection, ours, WATCHED, "USD", AUTHOR, NOW)
+        assert [receipts_at(connection, part) for part in parts] == [None, None]
+        add_site(connection, "shop.example", ours, WANTED, EDGE, NOW)
+        for part in parts:
+            assert receipts_at(connection, part) == "https://shop.example/.well-known/receipts/"
 
 
 def test_a_sample_comes_and_goes_with_all_its_traffic(database: Database, publishers: tuple[int, int]) -> None:
