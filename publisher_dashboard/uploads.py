@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ async def read_upload(content_type: str, chunks: AsyncIterator[bytes], limit: in
                 break
         if not asked:
             await let_in(reader.form)
-    except (MultipartParseError, UnicodeDecodeError) as why:
+    except (FormParserError, UnicodeDecodeError) as why:
         reader.form.close()
         raise BadUpload("This form cannot be read.") from why
     except BaseException:

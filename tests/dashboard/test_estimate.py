@@ -349,6 +349,7 @@ def test_only_so_many_logs_wait_at_once(desk: Desk) -> None:
         ("multipart/form-data", b"x"),
         ("multipart/form-data; boundary=b", b"nonsense"),
         ("multipart/mixed; boundary=b", b"--b--"),
+        (f"multipart/form-data; boundary={'b' * 3_000}", b"--b"),
         (
             "multipart/form-data; boundary=b",
             b'--b\r\nContent-Disposition: form-data; name="token"\r\n\r\n\xff\r\n--b--',
