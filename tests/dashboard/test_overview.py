@@ -61,6 +61,19 @@ def test_refused_is_only_who_was_turned_away_not_people_served_pages_or_failures
         assert word not in page
 
 
+def test_a_crawlers_row_says_the_numbers_that_its_acceptance_is_made_of(quick_house: House) -> None:
+    """Crawls of all currencies are asked and paid; what was earned is in one."""
+    page = quick_house.signed_in().get("/publishers/1?range=30d").text
+    cell = r'class="{} n"[^>]*>([0-9,.]+)'
+    table = page.split('class="cards top-crawlers"')[1].split("</table>")[0]
+    found = [[re.search(cell.format(name), row) for name in ("asked", "paid", "rate")] for row in table.split("<tr")]
+    rows = [[one[1] for one in row if one] for row in found if all(row)]
+    assert rows
+    for asked, paid, rate in rows:
+        part = 100 * int(paid.replace(",", "")) / int(asked.replace(",", ""))
+        assert abs(part - float(rate)) <= 0.5, (asked, paid, rate)
+
+
 def test_acceptance_is_what_paid_of_what_was_asked(quick_house: House) -> None:
     page = quick_house.signed_in().get("/publishers/1").text
     assert f"<dt>Acceptance</dt><dd>{percent(310 / (310 + 1204 + 841 + 96))}</dd>" in page
@@ -184,4 +197,8 @@ def test_with_several_sites_rules_and_tests_begin_with_a_choice_of_site(quick_ho
 @pytest.mark.parametrize("currency", ["EUR", "nonsense", ""])
 def test_a_currency_that_there_is_none_of_shows_the_one_there_is(quick_house: House, currency: str) -> None:
     page = quick_house.signed_in().get(f"/publishers/1?currency={currency}").text
-    assert f"<dd>{money(74_000, 'USD')}</dd>" in page
+    with quick_house.database.read() as connection:
+        month = Month(2026, 11)
+        earned = earned_by_currency(connection, 1, Period(month.start_micros, month.end_micros))
+    assert list(earned) == ["USD"]
+    assert f"<dd>{money(earned['USD'].amount_micros, 'USD')}</dd>" in page
