@@ -106,7 +106,7 @@ def show_statement(visit: Visit, part: Part, template: str, **more: Any) -> Resp
         closed = find_closed(connection, month)
         closing = closed is None and has_begun(connection, month)
         try:
-            statement = _read(visit.desk, connection, month, part)
+            statement = _read(visit.desk, connection, month, part, by_days=True)
         except ReportMismatch as wrong:
             if part != WHOLE:
                 raise Turned(HTTPStatus.SERVICE_UNAVAILABLE, DISAGREES) from wrong
@@ -181,9 +181,9 @@ def folder_of(desk: Desk, month: Month, part: Part) -> Response:
     return _answer(parts, _file_name(made, "zip"), "application/zip")
 
 
-def _read(desk: Desk, connection: Connection, month: Month, part: Part) -> Statement:
+def _read(desk: Desk, connection: Connection, month: Month, part: Part, *, by_days: bool = False) -> Statement:
     """The statement as its reader may have it: a crawler's team is not told which person gave something back."""
-    made = read_statement(connection, month, part, operator=desk.operator_party)
+    made = read_statement(connection, month, part, operator=desk.operator_party, by_days=by_days)
     if part.crawler_id is None:
         return made
     listed = made.particulars.corrections

@@ -16,8 +16,9 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, literal_colu
 
 from edge.core.ledger import EntryKind
 from edge.store.charge_notes import credited_by_charge, opened_at
-from edge.store.earned_days import DAY_MICROS, summed_until
+from edge.store.earned_days import DAY_MICROS
 from edge.store.entries import ChargeFilter, charges_query, filter_conditions, without_time
+from edge.store.moved_days import summed_until
 from edge.store.tables import entry, opened_day
 
 _AT_ONCE = (EntryKind.POST.value, EntryKind.GRANT.value)

@@ -19,7 +19,8 @@ from edge.core.ledger import EntryKind
 from edge.store.database import Database
 from edge.store.earned_sums import AMOUNT, COUNTED, PAGES, REVERSED, path_of
 from edge.store.insertion import insert_new
-from edge.store.tables import earned_day, earned_page_day, earned_until, entry, opened_day
+from edge.store.moved_days import read_day, summed_until
+from edge.store.tables import earned_day, earned_page_day, earned_until, entry, moved_day, opened_day
 
 DAY_MICROS = 86_400_000_000
 MARGIN_MICROS = 3_600_000_000
@@ -34,12 +35,7 @@ class _Day:
     earned: list[dict[str, Any]]
     pages: list[dict[str, Any]]
     opened: list[dict[str, Any]]
-
-
-def summed_until(connection: Connection) -> int:
-    """Every day before this time is summed (microseconds since the epoch); 0 where none is."""
-    found: int | None = connection.execute(select(earned_until.c.until_micros)).scalar_one_or_none()
-    return found or 0
+    moved: list[dict[str, Any]]
 
 
 def sum_next_day(database: Database, now_micros: int) -> bool:
@@ -52,7 +48,7 @@ def sum_next_day(database: Database, now_micros: int) -> bool:
         # Days in which nothing was recorded need no reading of their own.
         day = max(day, _first_day(connection, day) or now_micros // DAY_MICROS * DAY_MICROS)
         if day + DAY_MICROS + MARGIN_MICROS > now_micros:
-            rows, until = _Day([], [], []), (now_micros - MARGIN_MICROS) // DAY_MICROS * DAY_MICROS
+            rows, until = _Day([], [], [], []), (now_micros - MARGIN_MICROS) // DAY_MICROS * DAY_MICROS
         else:
             rows, until = _read(connection, day), day + DAY_MICROS
     with database.write() as connection:
@@ -79,7 +75,7 @@ def _read(connection: Connection, day: int) -> _Day:
     by_page = select(*place, path, *sums).group_by("publisher_id", "place", "currency", "path")
     earned = [_row(earned_day.columns.keys(), day, row) for row in connection.execute(by_rule.where(of_day))]
     pages = [_row(earned_page_day.columns.keys(), day, row) for row in connection.execute(by_page.where(of_day))]
-    return _Day(earned, _cut(pages), _opened(connection, day))
+    return _Day(earned, _cut(pages), _opened(connection, day), read_day(connection, day))
 
 
 def _opened(connection: Connection, day: int) -> list[dict[str, Any]]:
@@ -121,7 +117,11 @@ def _write(connection: Connection, rows: _Day, seen: int, until: int) -> bool:
     here = (earned_until.c.id == 1) & (earned_until.c.until_micros == seen)
     if connection.execute(update(earned_until).where(here).values(until_micros=until)).rowcount != 1:
         return False  # another process has just written it
-    for table, values in ((earned_day, rows.earned), (earned_page_day, rows.pages), (opened_day, rows.opened)):
+    written = (
+        *((earned_day, rows.earned), (earned_page_day, rows.pages), (opened_day, rows.opened)),
+        (moved_day, rows.moved),
+    )
+    for table, values in written:
         if values:
             connection.execute(insert(table), values)
     return True

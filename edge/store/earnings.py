@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select
 
-from edge.store.earned_days import OTHER_PAGES, summed_until
+from edge.store.earned_days import OTHER_PAGES
 from edge.store.earned_sums import AMOUNT, COUNTED, GIVEN, PAGES, REVERSED, path_of
+from edge.store.moved_days import summed_until
 from edge.store.tables import crawler, earned_day, earned_page_day, entry, site
 
 DAY_MICROS = 86_400_000_000

@@ -9,20 +9,21 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, select
+from sqlalchemy.sql.expression import FromClause
 
 from edge.core.ledger import EntryKind, Step, key_of_charge_id
 from edge.core.month import Month
 from edge.core.month_rows import DayCharges, DayTransfers, EntryDetail
 from edge.core.report import EFFECTS, EntryRow, Pocket, ReportMismatch
-from edge.store.sliced_sums import summed
+from edge.store.moved_days import MOVE, Bounds, summed_by_days, summed_entries
+from edge.store.sliced_sums import DAY_MICROS, summed
 from edge.store.tables import account, crawler, entry, publisher, site
 
-DAY_MICROS = 86_400_000_000
 STREAM_CHUNK = 2_000
 
 
@@ -33,13 +34,13 @@ class Part:
     publisher_id: int | None = None
     crawler_id: int | None = None
 
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """What an entry of this part fulfils."""
+    def conditions(self, rows: FromClause = entry) -> list[ColumnElement[bool]]:
+        """What an entry of this part fulfils, or a row of days."""
         bounds: list[ColumnElement[bool]] = []
         if self.publisher_id is not None:
-            bounds.append(entry.c.publisher_id == self.publisher_id)
+            bounds.append(rows.c.publisher_id == self.publisher_id)
         if self.crawler_id is not None:
-            bounds.append(entry.c.crawler_id == self.crawler_id)
+            bounds.append(rows.c.crawler_id == self.crawler_id)
         return bounds
 
 
@@ -129,17 +130,11 @@ class Move:
         )
 
 
-_MOVE = (
-    *(entry.c.kind, entry.c.currency, entry.c.debit_account, entry.c.credit_account, entry.c.publisher_id),
-    *(entry.c.site_id, entry.c.crawler_id, entry.c.rule, entry.c.licence),
-)
-
-
 def moves(
-    connection: Connection, conditions: Iterable[ColumnElement[bool]], since_micros: int, until_micros: int | None
+    connection: Connection, bounds: Bounds, since_micros: int, until_micros: int | None, *, by_days: bool
 ) -> list[Move]:
     """What was recorded in a time, summed as far as a report can tell it apart."""
-    found = summed(connection, _MOVE, conditions, since_micros, until_micros)
+    found = (summed_by_days if by_days else summed_entries)(connection, MOVE, bounds, since_micros, until_micros)
     return [_move(key, *sums) for key, sums in found.items()]
 
 

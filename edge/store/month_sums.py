@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, cast, exists, func, or_, select
+from sqlalchemy.sql.expression import FromClause
 
 from edge.core.ledger import EntryKind, Step
 from edge.core.ledger_corrections import fee_key
@@ -39,12 +40,22 @@ class Reading:
     since: list[Move]
 
 
-def read_month(connection: Connection, names: Names, month: Month, part: Part = WHOLE) -> Reading:
-    """Sum a month in one pass; raises ``ReportMismatch`` when groups were lost on the way."""
-    either = [or_(*_sides(part))] if part != WHOLE else []
-    found = moves(connection, either, month.start_micros, month.end_micros)
-    _count_again(connection, month, either, found)
-    since = [move for move in moves(connection, either, month.end_micros, None) if _touches(move, names, part)]
+def read_month(
+    connection: Connection, names: Names, month: Month, part: Part = WHOLE, *, by_days: bool = False
+) -> Reading:
+    """Sum a month in one pass; raises ``ReportMismatch`` when groups were lost on the way.
+
+    ``by_days`` is for screens: whole days as they were summed, and held against their entries, when they were over.
+    """
+
+    def either(rows: FromClause) -> Iterable[ColumnElement[bool]]:
+        return [or_(*_sides(part, rows))] if part != WHOLE else []
+
+    found = moves(connection, either, month.start_micros, month.end_micros, by_days=by_days)
+    if not by_days:
+        _count_again(connection, month, either(entry), found)
+    after = moves(connection, either, month.end_micros, None, by_days=by_days)
+    since = [move for move in after if _touches(move, names, part)]
     named = [move for move in found if part.publisher_id in (None, move.publisher_id)]
     return Reading(
         [move for move in named if move.kind is not EntryKind.FEE],
@@ -55,7 +66,7 @@ def read_month(connection: Connection, names: Names, month: Month, part: Part = 
 
 
 def _count_again(
-    connection: Connection, month: Month, bounds: list[ColumnElement[bool]], found: Iterable[Move]
+    connection: Connection, month: Month, bounds: Iterable[ColumnElement[bool]], found: Iterable[Move]
 ) -> None:
     """Count and add without groups or slices: what was summed in parts must come to the same."""
     whole = select(func.count(), cast(func.sum(entry.c.amount_micros), BigInteger))
@@ -145,12 +156,12 @@ def _fees(connection: Connection, keys: list[bytes]) -> Iterator[Move]:
         yield Move(EntryKind.FEE, currency, debit, credit, publisher_id, None, None, None, None, 1, amount)
 
 
-def _sides(part: Part) -> Iterator[ColumnElement[bool]]:
+def _sides(part: Part, rows: FromClause) -> Iterator[ColumnElement[bool]]:
     """What names the part's reader, or moves its accounts."""
-    yield from part.conditions()
+    yield from part.conditions(rows)
     if part.publisher_id is not None:
         own = select(account.c.id).where(account.c.owner_kind == "publisher", account.c.owner_id == part.publisher_id)
-        yield or_(entry.c.debit_account.in_(own), entry.c.credit_account.in_(own))
+        yield or_(rows.c.debit_account.in_(own), rows.c.credit_account.in_(own))
 
 
 def _touches(move: Move, names: Names, part: Part) -> bool:

@@ -1,7 +1,7 @@
 """What months come to by currency, without their lines: from the entries, and for one reader as its statements say.
 
 A list of months says what each statement says: a closed month's sums are those of the lines that were kept, an open
-one's those of its entries.
+one's those of its entries, whole days of which were summed when they were over.
 """
 
 from __future__ import annotations
@@ -19,19 +19,25 @@ from edge.core.statement import Reader
 from edge.store.closed_months import closed_labels
 from edge.store.month_reading import WHOLE, Names, Part
 from edge.store.month_sums import month_fees
-from edge.store.sliced_sums import summed
+from edge.store.moved_days import summed_by_days, summed_entries
 from edge.store.tables import entry, month_line, month_statement
 
-_KEYS = (entry.c.kind, entry.c.currency, entry.c.debit_account, entry.c.publisher_id)
+_KEYS = ("kind", "currency", "debit_account", "publisher_id")
 _SUMMED = tuple(
     field.name for field in fields(CurrencyTotal) if field.name in month_line.c and field.name != "currency"
 )
 
 
-def totals_of_entries(connection: Connection, month: Month, part: Part = WHOLE) -> tuple[CurrencyTotal, ...]:
-    """What the entries of a month come to, by currency; a fee counts in the month that it names."""
+def totals_of_entries(
+    connection: Connection, month: Month, part: Part = WHOLE, *, by_days: bool = False
+) -> tuple[CurrencyTotal, ...]:
+    """What the entries of a month come to, by currency; a fee counts in the month that it names.
+
+    ``by_days`` is for lists: whole days as they were summed when they were over.
+    """
     names, sums = Names.read(connection), dict[str, dict[str, int]]()
-    found = summed(connection, _KEYS, part.conditions(), month.start_micros, month.end_micros)
+    read = summed_by_days if by_days else summed_entries
+    found = read(connection, _KEYS, part.conditions, month.start_micros, month.end_micros)
     for (kind, currency, debit, publisher_id), (entries, amount) in found.items():
         if kind == EntryKind.FEE:
             continue
@@ -55,7 +61,7 @@ def months_of(
         if month.label in closed:
             yield month, True, tuple(kept.get(month.label, ()))
         else:
-            yield month, False, totals_of_entries(connection, month, part)
+            yield month, False, totals_of_entries(connection, month, part, by_days=True)
 
 
 def publisher_months(

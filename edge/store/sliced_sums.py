@@ -15,6 +15,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, select
 from edge.store.tables import entry
 
 SLICE_MICROS = 6 * 3_600 * 1_000_000
+DAY_MICROS = 4 * SLICE_MICROS
 Sums = dict[tuple[Any, ...], tuple[int, int]]
 
 

@@ -26,26 +26,40 @@ RECEIPTS_PATH = "/.well-known/receipts/"
 
 
 def read_statement(
-    connection: Connection, month: Month, part: Part, *, operator: Party, names: Names | None = None
+    connection: Connection,
+    month: Month,
+    part: Part,
+    *,
+    operator: Party,
+    names: Names | None = None,
+    by_days: bool = False,
 ) -> Statement:
     """A month as it was closed, else as it stands; raises ``ReportMismatch``.
 
     ``operator`` is whom an open month names; a closed one says what it said then. The connection must read one snapshot
-    (``Database.read``).
+    (``Database.read``). ``by_days`` is for screens, which shall not add up a million entries: of an open month, whole
+    days are read as they were summed when they were over.
     """
     reader, party = _party(connection, part)
     known = names or names_in(connection, month, Names.read(connection))
     made = closed_statement(connection, month, reader, party)
     if made is None:
-        made, _ = fold_statement(connection, month, part, operator=operator, draft=True, names=known)
+        made, _ = fold_statement(connection, month, part, operator=operator, draft=True, names=known, by_days=by_days)
     return replace(made, particulars=read_particulars(connection, made, part, known))
 
 
 def fold_statement(
-    connection: Connection, month: Month, part: Part, *, operator: Party, draft: bool, names: Names
+    connection: Connection,
+    month: Month,
+    part: Part,
+    *,
+    operator: Party,
+    draft: bool,
+    names: Names,
+    by_days: bool = False,
 ) -> tuple[Statement, Reading]:
     """Add a month up from its entries and hold it against what the accounts moved; raises ``ReportMismatch``."""
-    reading = read_month(connection, names, month, part)
+    reading = read_month(connection, names, month, part, by_days=by_days)
     rows = (move.row(names, month) for move in (*reading.named, *reading.fees))
     report = fold(month, rows, draft=draft)
     check(report, entry_sums(reading.moved, reading.fees, names))

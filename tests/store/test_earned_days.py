@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select
 from edge.core.ledger_state import Phase
 from edge.store.charge_sums import sum_charges
 from edge.store.database import Database
-from edge.store.earned_days import DAY_MICROS, MARGIN_MICROS, OTHER_PAGES, PAGES_MAX, sum_next_day, summed_until
+from edge.store.earned_days import DAY_MICROS, MARGIN_MICROS, OTHER_PAGES, PAGES_MAX, sum_next_day
 from edge.store.earnings import (
     Period,
     earned_by_crawler,
@@ -22,6 +22,7 @@ from edge.store.earnings import (
     earned_by_rule,
 )
 from edge.store.entries import ChargeFilter, stream_charges
+from edge.store.moved_days import summed_until
 from edge.store.tables import entry
 from tests.support.generated_month import EARLIER, GENERATED, generated_month
 

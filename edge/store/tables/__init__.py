@@ -35,7 +35,7 @@ from edge.store.tables.people import membership, person, session, setup_link, si
 from edge.store.tables.publisher_tokens import publisher_token
 from edge.store.tables.registrations import registration
 from edge.store.tables.robots import robots_day, robots_file
-from edge.store.tables.rollups import content_day, earned_day, earned_page_day, earned_until, opened_day
+from edge.store.tables.rollups import content_day, earned_day, earned_page_day, earned_until, moved_day, opened_day
 from edge.store.tables.second_factors import code_app, passkey, recovery_code, sign_in_step
 from edge.store.tables.traffic import activity, traffic, traffic_day, traffic_minute, user_agent
 from edge.store.tables.webhooks import (
@@ -89,6 +89,7 @@ __all__ = [
     "month_line",
     "month_share",
     "month_statement",
+    "moved_day",
     "opened_day",
     "operator_token",
     "passkey",

@@ -72,6 +72,26 @@ earned_page_day = Table(
     sqlite_with_rowid=False,
 )
 
+moved_day = Table(
+    "moved_day",
+    metadata,
+    Column("day_micros", BigInteger, nullable=False, comment="start of the day, UTC"),
+    Column("position", Integer, nullable=False, comment="0, 1, ... within the day"),
+    Column("kind", String(16), nullable=False, comment="of the entries, as all that follows"),
+    Column("currency", String(3), nullable=False, comment="of the amount"),
+    Column("debit_account", Integer, nullable=False, comment="where the money came from"),
+    Column("credit_account", Integer, nullable=False, comment="where it went"),
+    Column("publisher_id", Integer, comment="who earned; null where entries name nobody"),
+    Column("site_id", Integer, comment="where; null for top-ups and the like"),
+    Column("crawler_id", Integer, comment="who paid; null for fees"),
+    Column("rule", Text, comment="the rule that named the price"),
+    Column("licence", Text, comment="what was licensed, if the rule says so"),
+    Column("entries", BigInteger, nullable=False, comment="how many agree in all of this"),
+    Column("amount_micros", BigInteger, nullable=False, comment="their sum"),
+    PrimaryKeyConstraint("day_micros", "position"),
+    sqlite_with_rowid=False,
+)
+
 earned_until = Table(
     "earned_until",
     metadata,
