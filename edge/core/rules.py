@@ -82,7 +82,7 @@ class Who:
 
     def __post_init__(self) -> None:
         for name in (self.crawler, self.operator):
-            if name is not None and not _is_name(name):
+            if name is not None and not is_name(name):
                 raise InvalidRule("who", f"{name!r} is not a name of 1 to {NAME_CHARACTERS_MAX} visible characters")
         if self.least is not None and self.most is not None and self.least > self.most:
             raise InvalidRule("who", f"least {self.least.label} is above most {self.most.label}: nobody is both")
@@ -152,7 +152,7 @@ class Rule:
     rate: Rate | None = None
 
     def __post_init__(self) -> None:
-        if not _is_name(self.name):
+        if not is_name(self.name):
             raise InvalidRule("name", f"give the rule a name of 1 to {NAME_CHARACTERS_MAX} visible characters")
         if _SURELY_VALID.fullmatch(self.where) is None:
             _check_where(self.where)
@@ -241,7 +241,8 @@ def everything_else(action: Action, price: Money | None = None, name: str = EVER
     return Rule(name=name, action=action, price=price)
 
 
-def _is_name(text: str) -> bool:
+def is_name(text: str) -> bool:
+    """Whether a rule can bear this name, or name a crawler or an operator by it."""
     return len(text) <= NAME_CHARACTERS_MAX and text == text.strip() and _NAME.fullmatch(text) is not None
 
 

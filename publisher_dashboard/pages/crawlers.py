@@ -11,7 +11,7 @@ from starlette.responses import Response
 from edge.core.identity import CrawlerKind, Rung
 from edge.core.money import InvalidPrice, Money, format_micros
 from edge.core.outcomes import OutcomeGroup, group_of
-from edge.core.rules import Action, InvalidRule, RuleSet
+from edge.core.rules import Action, InvalidRule, RuleSet, is_name
 from publisher_dashboard.auth import NOT_HERE, Turned
 from publisher_dashboard.crawler_choice import CHOICES, INHERIT, Choice, choice_of, choose, who_is
 from publisher_dashboard.edition import Edition, Wanted, look, save
@@ -69,9 +69,10 @@ def show_one(visit: Visit) -> Response:
     story = _story(visit, visit.query("name"))
     line = story.line
     form: dict[str, str] = {}
-    for field, who in (("crawler", who_is(crawler=line.name)), ("kind", who_is(kind=line.kind))):
-        if field == "crawler" and not line.name:
-            continue
+    whom = {"kind": who_is(kind=line.kind)}
+    if can_be_named(line):
+        whom["crawler"] = who_is(crawler=line.name)
+    for field, who in whom.items():
         now = choice_of(edition.rules, who)
         form |= {field: now.word, f"{field}_price": format_micros(now.price.amount_micros) if now.price else ""}
     return _page(visit, edition, story, form, {})
@@ -82,7 +83,7 @@ def decide(visit: Visit) -> Response:
     edition, story = look(visit), _story(visit, visit.form.get("name", ""))
     line, errors = story.line, dict[str, str]()
     targets = [("kind", who_is(kind=line.kind), KINDS[line.kind.value])]
-    if line.name:
+    if can_be_named(line):
         targets.insert(0, ("crawler", who_is(crawler=line.name), line.name))
     wishes = [(who, _read_choice(visit, field, errors), title) for field, who, title in targets]
     if errors:
@@ -146,6 +147,7 @@ def _page(
         edition=edition,
         story=story,
         line=line,
+        can_be_named=can_be_named(line),
         name=line.name or NAMELESS,
         query=_query(line),
         chart=draw_counts(tuple(zip(story.starts, line.days, strict=True))),
@@ -166,9 +168,14 @@ def _query(line: CrawlerLine) -> str:
     return urlencode({"name": line.name or NAMELESS})
 
 
+def can_be_named(line: CrawlerLine) -> bool:
+    """Whether a rule can be for this crawler alone: nameless bots and very long names are met by their kind only."""
+    return is_name(line.name)
+
+
 def _chosen(rules: RuleSet, line: CrawlerLine) -> str:
     """What is chosen for this crawler, else for its kind; empty where the other rules decide."""
-    own = choice_of(rules, who_is(crawler=line.name)).word if line.name else INHERIT
+    own = choice_of(rules, who_is(crawler=line.name)).word if can_be_named(line) else INHERIT
     word = own if own != INHERIT else choice_of(rules, who_is(kind=line.kind)).word
     return "" if word == INHERIT else word
 
