@@ -181,7 +181,8 @@ def _band(
     if rule is None or rule.action is not Action.CHARGE or asker.method != "GET" or price is None:
         return None
     if outcome == CHARGED:
-        return Band.OFFERED
+        # Whether an empty account can pay a lower price, only the ledger knows: nothing to count on.
+        return Band.ABLE if asker.outcome in _NO_FUNDS else Band.OFFERED
     if outcome in _PASSED or outcome in _NEVER_EARNS or outcome in ("broken_off", RefusalCode.RATE_EXCEEDED.value):
         return None
     return Band.ABLE if _can_pay(identity, site, policy) else Band.UNABLE

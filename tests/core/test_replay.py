@@ -53,7 +53,8 @@ def test_an_empty_account_stays_empty_for_the_same_price_or_a_higher_one() -> No
     empty = replace(SIGNED, outcome="insufficient_credits", price_micros=5_000, status=402)
     assert (answer(empty).outcome, answer(empty).band) == ("insufficient_credits", Band.ABLE)
     assert answer(replace(empty, outcome="budget_exceeded")).outcome == "budget_exceeded"
-    assert answer(empty, charge(Money(4_000, "USD"))).outcome == "charged"
+    lower = answer(empty, charge(Money(4_000, "USD")))
+    assert (lower.outcome, lower.band) == ("charged", Band.ABLE), "nobody knows whether it can pay that"
 
 
 def test_what_was_paid_before_is_had_again_for_nothing() -> None:
