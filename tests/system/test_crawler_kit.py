@@ -17,7 +17,6 @@ from edge.client.aiohttp_middleware import PayingMiddleware
 from edge.client.cli import run
 from edge.client.doctor import edge_findings
 from edge.client.errors import CapReached, PriceRose
-from edge.client.fetching import Quote
 from edge.client.requests_adapter import PayingAdapter
 from edge.core.keys import new_private_key
 from edge.core.money import parse_price
@@ -170,8 +169,11 @@ def test_a_crawler_with_a_token_pays_once_and_agrees_with_the_ledger(site: Local
     wallet = Wallet(identity, SpendPolicy(per_request="USD 0.05"), tmp_path / "spend.db")
 
     def is_known() -> bool:
-        answer = beside(site, lambda: client.try_quote(site.url("/small/free-to-ask")))
-        return isinstance(answer, Quote)
+        # One that is not known is 400, whatever it offers; too low an offer of one that is known is 402.
+        asking = {"authorization": f"Bearer {token}", "crawler-max-price": "USD 0.001"}
+        return (
+            beside(site, lambda: requests.get(site.url("/small/token"), headers=asking, timeout=120)).status_code == 402
+        )
 
     with PaidClient(wallet, timeout=PATIENCE_SECONDS) as client:
         site.stage.wait_until(is_known)
