@@ -48,6 +48,8 @@ class Who:
         """The condition that finds this person's rows at a place; None where they cannot have any."""
         if place.mark.finds is Finds.PERSON_ID:
             return None if self.person_id is None else place.column == self.person_id
+        if place.mark.finds is Finds.EMAIL_OR_THING and "@" not in self.name:
+            return None
         spellings = (self.name, COMMAND_LINE.format(self.name))
         # That it is not null is said too, because the index of the entries' authors asks for it.
         return place.column.is_not(None) & func.lower(place.column).in_(spellings)

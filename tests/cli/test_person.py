@@ -21,7 +21,7 @@ def test_export_prints_what_is_kept(news: Farebox) -> None:
     add(news)
     exported = news("person", "export", EMAIL.upper()).json
     assert exported["name"] == EMAIL
-    assert set(exported["kept"]) == {"person.email", "membership.person_id"}
+    assert set(exported["kept"]) == {"person.email", "membership.person_id", "audit_event.subject"}
     assert exported["kept"]["person.email"]["when_erased"] == "row deleted"
     assert exported["kept"]["membership.person_id"]["rows"][0]["role"] == "owner"
 
@@ -38,7 +38,7 @@ def test_the_last_owner_is_not_erased_without_yes(news: Farebox) -> None:
     assert (refused.code, refused.out) == (1, "")
     assert "last owner of Example News" in refused.err
     erased = news("person", "erase", EMAIL, "--yes", "--json").json
-    assert erased["changed"] == {"membership.person_id": 1, "person.email": 1}
+    assert erased["changed"] == {"membership.person_id": 1, "person.email": 1, "audit_event.subject": 1}
     assert news("person", "export", EMAIL).code == 1
 
 

@@ -34,7 +34,7 @@ audit_event = Table(
         String(320),
         nullable=False,
         comment="what or who was changed; of a person's own log the person",
-        info=personal(OnErase.RENAMED, Finds.EMAIL, beside=_BESIDE),
+        info=personal(OnErase.RENAMED, Finds.EMAIL_OR_THING, beside=_BESIDE),
     ),
     Column("details", Text, nullable=False, comment="what exactly, a JSON object; never a secret, never a person"),
     Index("ix_audit_event_publisher", "publisher_id", "id"),

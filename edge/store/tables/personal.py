@@ -18,6 +18,9 @@ class Finds(StrEnum):
     """What a column holds of a person, so that their rows can be found by it."""
 
     EMAIL = "email"
+    EMAIL_OR_THING = "email, or what a thing is called"
+    """A person by their address alone: a site or a rule may be called what somebody's commands are."""
+
     PERSON_ID = "person id"
     NOTHING = "nothing"
     """Free text, a hash, or something else of a row that another column finds."""
