@@ -72,24 +72,6 @@ def earned_by_currency(connection: Connection, publisher_id: int, period: Period
     return {currency: Earned(currency, *sums) for (currency,), sums in sorted(found.items())}
 
 
-def earned_by_day(connection: Connection, publisher_id: int, currency: str, period: Period) -> dict[int, Earned]:
-    """A publisher's sums by day, counted from 0 at the period's start; days without any are left out."""
-    assert period.since_micros % DAY_MICROS == 0, "days are counted from a day's start"
-    length: ColumnElement[int] = literal_column(str(DAY_MICROS))
-    begins: ColumnElement[int] = literal_column(str(period.since_micros))
-    found = _fold(
-        connection,
-        period,
-        select(((entry.c.recorded_at_micros - begins) // length).label("day"), *_SUMS)
-        .where(entry.c.publisher_id == publisher_id, entry.c.currency == currency)
-        .group_by("day"),
-        select(((_days.day_micros - begins) // length).label("day"), *_DAY_SUMS)
-        .where(_days.publisher_id == publisher_id, _days.currency == currency)
-        .group_by("day"),
-    )
-    return {int(day): Earned(currency, *sums) for (day,), sums in found.items()}
-
-
 def earned_by_crawler(
     connection: Connection, publisher_id: int, currency: str, period: Period, limit: int
 ) -> list[CrawlerEarned]:

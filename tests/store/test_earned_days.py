@@ -16,7 +16,7 @@ from edge.store.earnings import (
     earned_by_crawler,
     earned_by_crawler_on_site,
     earned_by_currency,
-    earned_by_day,
+    earned_by_day_and_crawler,
     earned_by_page,
     earned_by_path,
     earned_by_rule,
@@ -34,12 +34,12 @@ def every_sum(database: Database, period: Period) -> dict[str, Any]:
     with database.read() as connection:
         for publisher_id in (1, 2, 3):
             found[f"{publisher_id}"] = earned_by_currency(connection, publisher_id, period)
+            if period.since_micros % DAY_MICROS == 0:
+                found[f"{publisher_id} days"] = earned_by_day_and_crawler(connection, publisher_id, period)
             for currency in ("USD", "EUR"):
                 place = (publisher_id, currency, period)
                 found[f"{publisher_id} {currency} crawlers"] = earned_by_crawler(connection, *place, 99)
                 found[f"{publisher_id} {currency} pages"] = earned_by_page(connection, *place, 10_000)
-                if period.since_micros % DAY_MICROS == 0:
-                    found[f"{publisher_id} {currency} days"] = earned_by_day(connection, *place)
         for site_id in (1, 2, 3):
             for currency in ("USD", "EUR"):
                 at = (site_id, currency, period)

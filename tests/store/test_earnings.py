@@ -14,7 +14,7 @@ from edge.store.earnings import (
     Period,
     earned_by_crawler,
     earned_by_currency,
-    earned_by_day,
+    earned_by_day_and_crawler,
     earned_by_page,
     earned_by_rule,
     first_page_at,
@@ -39,7 +39,7 @@ def test_every_sum_of_a_month_is_the_reports(database: Database, newsroom: Newsr
             own = frozenset({publisher_id})
             [total] = fold(MONTH, stream_month(connection, MONTH, publisher_ids=own)).totals
             summed = earned_by_currency(connection, publisher_id, WHOLE)["USD"]
-            days = earned_by_day(connection, publisher_id, "USD", WHOLE)
+            days = earned_by_day_and_crawler(connection, publisher_id, WHOLE)
             crawlers = earned_by_crawler(connection, publisher_id, "USD", WHOLE, 99)
             pages = earned_by_page(connection, publisher_id, "USD", WHOLE, 99)
         assert (summed.pages, summed.reversed_pages, summed.amount_micros) == (
@@ -50,7 +50,8 @@ def test_every_sum_of_a_month_is_the_reports(database: Database, newsroom: Newsr
         for parts in (days.values(), [one.earned for one in crawlers], [one.earned for one in pages]):
             assert sum(one.amount_micros for one in parts) == total.amount_micros
             assert sum(one.pages for one in parts) == total.pages
-        assert set(days) <= set(range(30))
+        assert {currency for currency, _, _ in days} == {"USD"}
+        assert {day for _, day, _ in days} <= set(range(30))
         assert [one.earned.amount_micros for one in crawlers] == sorted(
             (one.earned.amount_micros for one in crawlers), reverse=True
         )
@@ -63,7 +64,6 @@ def test_one_publishers_sums_hold_nothing_of_another(database: Database, newsroo
         theirs = earned_by_rule(connection, newsroom.other_site.site_id, "USD", EVER)
         assert earned_by_rule(connection, newsroom.second_site.site_id, "USD", EVER) == {}
         assert earned_by_currency(connection, 99, EVER) == {}
-        assert earned_by_day(connection, newsroom.publisher_id, "EUR", EVER) == {}
     assert not [one for one in pages if CANARY in one.path or CANARY in one.host]
     assert set(rules) == {"Long reads", "Archive", "everything else"}
     assert set(theirs) == {f"{CANARY} rule"}
@@ -88,8 +88,9 @@ def test_a_period_begins_with_its_start_and_ends_before_its_end(database: Databa
         assert sum(one.pages for one in earned_by_currency(connection, 1, Period(at, at + 1)).values()) == 1
         assert earned_by_currency(connection, 1, Period(at + 1, at + 2)) == {}
         day = (at - WHOLE.since_micros) // DAY_MICROS
-        assert earned_by_day(connection, 1, "USD", Period(at, at + 1)).keys() == {0}
-        assert day in earned_by_day(connection, 1, "USD", WHOLE)
+        begins = WHOLE.since_micros + day * DAY_MICROS
+        assert ("USD", day) in {key[:2] for key in earned_by_day_and_crawler(connection, 1, WHOLE)}
+        assert {key[1] for key in earned_by_day_and_crawler(connection, 1, Period(begins, at + 1))} == {0}
         first = first_page_at(connection, newsroom.publisher_id)
         assert first == min(one.opened_at_micros for one in live)
         assert first_page_at(connection, 99) is None
