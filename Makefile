@@ -2,7 +2,7 @@
 # Wanted on the machine: Python 3.11 or newer with pip, and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test run check bench bench-books bench-pages bench-backtest screenshots api-docs setup setup-dev lock clean python
+.PHONY: help demo test run check bench bench-edge bench-books bench-pages bench-backtest screenshots api-docs setup setup-dev lock clean python
 MAKEFLAGS += --no-print-directory
 # Tests start hundreds of processes: none of them should compile the sources again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -22,7 +22,7 @@ help:
 	@echo "make test    run the whole test suite, with PostgreSQL and a browser"
 	@echo "make run     serve: edge on 127.0.0.1:8402, dashboard on 127.0.0.1:8403"
 	@echo "make check   ruff, mypy and the house rules"
-	@echo "make bench   measure the edge beside its peers"
+	@echo "make bench   measure the edge beside its peers, then what bench-backtest and bench-pages do"
 	@echo "make bench-pages   measure every page of the dashboard over 10 million requests and a million charges"
 	@echo "make bench-backtest   measure a backtest over a million recorded requests"
 	@echo "make bench-books   measure what reads all of the books: report, close, verify of 10 million charges"
@@ -56,7 +56,10 @@ check: setup-dev
 	@echo "check: house rules"
 	@$(BIN)/python -m pytest -q tests/house
 
-bench: setup-dev
+# Arguments are for the edge's measures: with any, nothing else is measured.
+bench: bench-edge $(if $(BENCH_ARGS),,bench-backtest bench-pages)
+
+bench-edge: setup-dev
 	@echo "bench: the edge and its peers, each peer in an environment of its own"
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 

@@ -11,11 +11,14 @@ worst what it met. Nothing here runs in the suite but ``make_rows``.
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks import machine
 from benchmarks.contenders import ROOT
 from edge.core.backtest_result import Span
 from edge.core.identity import CrawlerKind, Rung
@@ -31,7 +34,10 @@ from edge.store.site_values import EdgeAddresses
 from edge.store.sites import SiteOptions, add_site
 from edge.store.tables import activity
 
+ROWS, ADDRESSES = 1_000_000, 200_000
+TARGET_SECONDS = 3
 KEPT = ROOT / "build" / "benchmarks" / "backtest"
+RESULT = ROOT / "benchmarks" / "results" / "backtest.md"
 BEGAN = 1_790_000_000_000_000
 STEP_MICROS = 600_000
 ROUNDS = 3
@@ -110,23 +116,47 @@ def measure(database: Database) -> tuple[int, float, float]:
     return result.requests, time.perf_counter() - began, time.process_time() - used
 
 
+def page(rows: int, addresses: int, rounds: Sequence[tuple[float, float]], now: datetime) -> str:
+    """The figures as Markdown; ``rounds`` are seconds by the clock and of the processor."""
+    lines = [
+        "# A backtest over recorded requests",
+        "",
+        f"Taken {now.isoformat(timespec='seconds')} at commit `{machine.commit(ROOT)}` by `make bench-backtest`:"
+        f" {rows:,} recorded requests with {addresses:,} addresses, SQLite, decided by the live rules and by a draft."
+        f" Load of the machine at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.",
+        "",
+        f"The target is {TARGET_SECONDS} seconds for a million.",
+        "",
+        "| round | by the clock | processor |",
+        "|--:|--:|--:|",
+    ]
+    lines += [f"| {number} | {one[0]:.2f} s | {one[1]:.2f} s |" for number, one in enumerate(rounds, 1)]
+    return "\n".join([*lines, ""])
+
+
 def main() -> None:
-    """Write the activity unless it is there, and run the backtest over it."""
+    """Write the activity unless it is there, run the backtest over it, and write the figures down."""
     parser = argparse.ArgumentParser(prog="benchmarks.backtest")
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--addresses", type=int, default=200_000)
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--addresses", type=int, default=ADDRESSES)
+    parser.add_argument("--out", type=Path, help="a full run goes to benchmarks/results, any other to build/")
     asked = parser.parse_args()
     KEPT.mkdir(parents=True, exist_ok=True)
-    path: Path = KEPT / f"{asked.rows}-{asked.addresses}.db"
+    # Another version's shape is another file.
+    path: Path = KEPT / f"{asked.rows}-{asked.addresses}-{schema.wanted()}.db"
     is_new = not path.exists()
     database = Database.open(f"sqlite:///{path}")
     if is_new:
         print(f"bench-backtest: writing {asked.rows:,} requests", flush=True)
         write(database, asked.rows, asked.addresses)
-    for number in range(ROUNDS):
-        requests, clock, processor = measure(database)
-        print(f"round {number + 1}: {requests:,} requests in {clock:.2f} s, {processor:.2f} s of one processor")
+    rounds = [measure(database) for _ in range(ROUNDS)]
     database.close()
+    assert {requests for requests, _, _ in rounds} == {asked.rows}, "each round decides every request"
+    whole = (asked.rows, asked.addresses) == (ROWS, ADDRESSES)
+    out = asked.out or (RESULT if whole else KEPT / "backtest.md")
+    times = [(clock, processor) for _, clock, processor in rounds]
+    out.write_text(page(asked.rows, asked.addresses, times, datetime.now(UTC)), encoding="utf-8")
+    print(out.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":
