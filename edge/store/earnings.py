@@ -10,10 +10,11 @@ Rules of this file
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select, union_all
 
 from edge.store.earned_days import OTHER_PAGES
 from edge.store.earned_sums import AMOUNT, COUNTED, GIVEN, PAGES, REVERSED, path_of
@@ -125,18 +126,29 @@ def earned_by_page(
     connection: Connection, publisher_id: int, currency: str, period: Period, limit: int
 ) -> list[PageEarned]:
     """The pages that earned most; what differs in its query alone is one page."""
-    found = _by_page(connection, publisher_id, None, currency, period)
-    hosts: dict[int, str] = {row.id: row.host for row in connection.execute(select(site.c.id, site.c.host))}
-    known = [(hosts[key], path, sums) for (key, path), sums in found.items() if key in hosts and path != OTHER_PAGES]
-    known.sort(key=lambda one: (-one[2].amount_micros, one[0], one[1]))
-    return [PageEarned(host, path or "/", Earned(currency, *sums)) for host, path, sums in known[:limit]]
+    statements = _by_page(connection, publisher_id, None, currency, period)
+    if not statements:
+        return []
+    parts = union_all(*statements).subquery().c
+    sums = [func.sum(parts[name]).label(name) for name in _Sums._fields]
+    first = (
+        select(site.c.host, parts.path, *sums)
+        .join_from(site, parts.path.table, parts.place == site.c.id)
+        .where(parts.path != OTHER_PAGES)
+        .group_by(site.c.host, parts.path)
+        .order_by(sums[-1].desc(), site.c.host, parts.path)
+    )
+    rows = connection.execute(first.limit(limit))
+    return [PageEarned(host, path or "/", Earned(currency, *_whole(counts))) for host, path, *counts in rows]
 
 
 def earned_by_path(
-    connection: Connection, publisher_id: int, site_id: int, currency: str, period: Period
+    connection: Connection, publisher_id: int, site_id: int, currency: str, period: Period, prefix: str = ""
 ) -> dict[str, Earned]:
-    """A site's sums by path; under ``*`` what pages earned that were not among a day's first (``earned_days``)."""
-    found = _by_page(connection, publisher_id, site_id, currency, period)
+    """A site's sums by path, of those that begin so; ``*`` is the path of what pages earned that were not among a day's
+    first (``earned_days``).
+    """
+    found = _added(connection, _by_page(connection, publisher_id, site_id, currency, period, prefix))
     return {path: Earned(currency, *sums) for (_, path), sums in found.items()}
 
 
@@ -251,29 +263,37 @@ _DAY_SUMS = (func.sum(_days.pages), func.sum(_days.reversed_pages), func.sum(_da
 
 
 def _by_page(
-    connection: Connection, publisher_id: int, site_id: int | None, currency: str, period: Period
-) -> dict[tuple[Any, ...], _Sums]:
+    connection: Connection, publisher_id: int, site_id: int | None, currency: str, period: Period, prefix: str = ""
+) -> list[_Statement]:
+    """Statements that together have every sum by ``place`` (a site's id) and ``path``, each of them once or more."""
     page = earned_page_day.c
     place = func.coalesce(entry.c.site_id, literal_column("0")).label("place")
-    of_entries = select(place, path_of(connection).label("path"), *_SUMS).group_by("place", "path")
+    path = path_of(connection)
+    sums = (sum_.label(name) for sum_, name in zip(_SUMS, _Sums._fields, strict=True))
+    of_entries = select(place, path.label("path"), *sums).group_by("place", "path")
     of_entries = of_entries.where(entry.c.publisher_id == publisher_id, entry.c.currency == currency)
-    of_days = select(page.site_id, page.path, *(func.sum(page[name]) for name in _Sums._fields))
+    day_sums = (func.sum(page[name]).label(name) for name in _Sums._fields)
+    of_days = select(page.site_id.label("place"), page.path, *day_sums).group_by(page.site_id, page.path)
     of_days = of_days.where(page.publisher_id == publisher_id, page.currency == currency)
     if site_id is not None:
         of_entries, of_days = of_entries.where(entry.c.site_id == site_id), of_days.where(page.site_id == site_id)
-    return _fold(connection, period, of_entries, of_days.group_by(page.site_id, page.path), page.day_micros)
+    if prefix:
+        of_entries = of_entries.where(func.substr(path, 1, len(prefix)) == prefix)
+        of_days = of_days.where(func.substr(page.path, 1, len(prefix)) == prefix)
+    return _parts(connection, period, of_entries, of_days, page.day_micros)
 
 
 def _fold(
-    connection: Connection,
-    period: Period,
-    of_entries: _Statement,
-    of_days: _Statement,
-    day: ColumnElement[int] = _days.day_micros,
+    connection: Connection, period: Period, of_entries: _Statement, of_days: _Statement
 ) -> dict[tuple[Any, ...], _Sums]:
-    """The sums of a period by what stands before them in both statements: whole days from the days, the rest from
-    the entries. Keys of either may be None for nothing: they come out as an empty text.
-    """
+    """The sums of a period by what stands before them in both statements."""
+    return _added(connection, _parts(connection, period, of_entries, of_days, _days.day_micros))
+
+
+def _parts(
+    connection: Connection, period: Period, of_entries: _Statement, of_days: _Statement, day: ColumnElement[int]
+) -> list[_Statement]:
+    """The statements that make a period: whole days from the days, the rest from the entries."""
     first = -(-period.since_micros // DAY_MICROS) * DAY_MICROS
     last = min(period.until_micros // DAY_MICROS * DAY_MICROS, summed_until(connection))
     recorded = entry.c.recorded_at_micros
@@ -287,13 +307,22 @@ def _fold(
         if since < until:
             counted = entry.c.kind.in_(COUNTED) & entry.c.publisher_id.is_not(None)
             statements.append(of_entries.where(recorded >= since, recorded < until, counted))
+    return statements
+
+
+def _added(connection: Connection, statements: Iterable[_Statement]) -> dict[tuple[Any, ...], _Sums]:
+    """The rows of all of them, added up by their keys; a key that is None for nothing comes out as an empty text."""
     found: dict[tuple[Any, ...], _Sums] = {}
     for statement in statements:
-        for row in connection.execute(statement):
-            *keys, pages, reversed_pages, amount = row
+        for *keys, pages, reversed_pages, amount in connection.execute(statement):
             key = tuple("" if one is None else one for one in keys)
             before = found.get(key, _Sums(0, 0, 0))
-            # PostgreSQL sums bigints into numerics; they are whole numbers all the same.
-            more = (int(str(pages)), int(str(reversed_pages)), int(str(amount)))
-            found[key] = _Sums(*(old + new for old, new in zip(before, more, strict=True)))
+            found[key] = _Sums(
+                *(old + new for old, new in zip(before, _whole((pages, reversed_pages, amount)), strict=True))
+            )
     return found
+
+
+def _whole(counts: Iterable[Any]) -> tuple[int, ...]:
+    """PostgreSQL sums bigints into numerics; they are whole numbers all the same."""
+    return tuple(int(str(one)) for one in counts)

@@ -56,7 +56,8 @@ def list_content(
     sums = read_content(connection, site.site_id, under, period.since_micros, period.until_micros)
     counted = {one.step: one for one in sums}
     earned: dict[str, int] = {}
-    paths = earned_by_path(connection, site.publisher_id, site.site_id, site.currency, period)
+    below = "" if under == "/" else under
+    paths = earned_by_path(connection, site.publisher_id, site.site_id, site.currency, period, below)
     for path, its in paths.items():
         # Pages beyond a day's first thousand have no path any more: at the top they are among the others.
         step = (OTHERS if under == "/" else None) if path == OTHER_PAGES else child_of(path, under)

@@ -184,3 +184,16 @@ def test_what_is_beyond_a_days_first_pages_is_counted_together(database: Databas
     assert sums[OTHER_PAGES].pages == 20
     assert sums[OTHER_PAGES].amount_micros == sum(10 + number for number in range(1, 21))
     assert pages[0].path == f"/p/{PAGES_MAX + 20}"
+
+
+def test_paths_that_begin_so_are_those_of_all_that_do(database: Database) -> None:
+    generated_month(database, 8)
+    period = Period(FIRST, END)
+    for _ in range(2):
+        with database.read() as connection:
+            every = earned_by_path(connection, 1, 1, "USD", period)
+            letters = {path[:length] for path in every for length in (1, 2, 5)} | {"/%", "/_", "/ARTICLES", ""}
+            found = {prefix: earned_by_path(connection, 1, 1, "USD", period, prefix) for prefix in sorted(letters)}
+        for prefix, some in found.items():
+            assert some == {path: sums for path, sums in every.items() if path.startswith(prefix)}, prefix
+        sum_days(database, END + 90 * DAY_MICROS)
