@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge.store.earnings import Earned
+from publisher_dashboard.grid import GridLine, make_grid
 
 WIDTH, HEIGHT = 720, 190
 _BOTTOM, _TOP, _LEFT = 24, 10, 56
@@ -26,14 +27,6 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the grid and the amount at it."""
-
-    y: float
-    amount_micros: int
-
-
-@dataclass(frozen=True, slots=True)
 class Chart:
     """All that the picture needs; ``best`` is the day with the highest bar, None when nothing was earned."""
 
@@ -41,33 +34,20 @@ class Chart:
     height: int
     left: int
     bars: tuple[Bar, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[GridLine, ...]
     best: Bar | None
 
 
 def draw(earned: Mapping[int, Earned], currency: str, days: int, today: int) -> Chart:
     """Draw ``days`` bars, counted from 0; ``today`` is still under way."""
     most = max((one.amount_micros for one in earned.values()), default=0)
-    step = _step(most)
-    top = max(-(-most // step) * step, step)
+    grid = make_grid(most, HEIGHT - _BOTTOM, HEIGHT - _BOTTOM - _TOP)
     slot = (WIDTH - _LEFT) / days
-    room = HEIGHT - _BOTTOM - _TOP
     bars = []
     for day in range(days):
         one = earned.get(day, Earned(currency, 0, 0, 0))
-        tall = room * max(one.amount_micros, 0) / top
+        tall = grid.height(max(one.amount_micros, 0))
         x = _LEFT + day * slot + _GAP / 2
-        bars.append(Bar(day + 1, x, HEIGHT - _BOTTOM - tall, slot - _GAP, tall, one, day == today))
-    lines = tuple(Line(HEIGHT - _BOTTOM - room * amount / top, amount) for amount in range(0, top + 1, step))
+        bars.append(Bar(day + 1, x, grid.foot - tall, slot - _GAP, tall, one, day == today))
     best = max(bars, key=lambda bar: bar.earned.amount_micros) if most > 0 else None
-    return Chart(WIDTH, HEIGHT, _LEFT, tuple(bars), lines, best)
-
-
-def _step(most: int) -> int:
-    """A round distance between two to four lines: 1, 2 or 5 times a power of ten micro-units."""
-    power = 1
-    while True:
-        for factor in (1, 2, 5):
-            if most <= 4 * factor * power:
-                return factor * power
-        power *= 10
+    return Chart(WIDTH, HEIGHT, _LEFT, tuple(bars), grid.lines, best)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from publisher_dashboard.grid import GridLine, make_grid
+
 SPARK_WIDTH, SPARK_HEIGHT = 84, 22
 WIDTH, HEIGHT = 720, 170
 _BOTTOM, _TOP, _LEFT, _GAP = 24, 10, 56, 4
@@ -23,14 +25,6 @@ class CountBar:
 
 
 @dataclass(frozen=True, slots=True)
-class CountLine:
-    """One line of the grid and the count at it."""
-
-    y: float
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
 class CountChart:
     """All that the picture needs; ``best`` is the day with the highest bar, None when nothing came."""
 
@@ -38,7 +32,7 @@ class CountChart:
     height: int
     left: int
     bars: tuple[CountBar, ...]
-    lines: tuple[CountLine, ...]
+    lines: tuple[GridLine, ...]
     best: CountBar | None
 
 
@@ -55,23 +49,11 @@ def spark_points(counts: Sequence[int]) -> str:
 def draw_counts(counts: Sequence[tuple[int, int]]) -> CountChart:
     """Draw a bar for each day, given as its start and its count."""
     most = max((count for _, count in counts), default=0)
-    step = round_step(most)
-    top = max(-(-most // step) * step, step)
-    slot, room = (WIDTH - _LEFT) / max(len(counts), 1), HEIGHT - _BOTTOM - _TOP
+    grid = make_grid(most, HEIGHT - _BOTTOM, HEIGHT - _BOTTOM - _TOP)
+    slot = (WIDTH - _LEFT) / max(len(counts), 1)
     bars = []
     for index, (start, count) in enumerate(counts):
-        tall = room * count / top
-        bars.append(CountBar(start, count, _LEFT + index * slot + _GAP / 2, HEIGHT - _BOTTOM - tall, slot - _GAP, tall))
-    lines = tuple(CountLine(HEIGHT - _BOTTOM - room * count / top, count) for count in range(0, top + 1, step))
+        tall = grid.height(count)
+        bars.append(CountBar(start, count, _LEFT + index * slot + _GAP / 2, grid.foot - tall, slot - _GAP, tall))
     best = max(bars, key=lambda bar: bar.count) if most else None
-    return CountChart(WIDTH, HEIGHT, _LEFT, tuple(bars), lines, best)
-
-
-def round_step(most: int) -> int:
-    """A round distance between two to four lines: 1, 2 or 5 times a power of ten."""
-    power = 1
-    while True:
-        for factor in (1, 2, 5):
-            if most <= 4 * factor * power:
-                return factor * power
-        power *= 10
+    return CountChart(WIDTH, HEIGHT, _LEFT, tuple(bars), grid.lines, best)

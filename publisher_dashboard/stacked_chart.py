@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from publisher_dashboard.grid import GridLine, make_grid
+
 WIDTH, HEIGHT = 720, 222
 _BOTTOM, _TOP, _LEFT, _GAP = 24, 10, 52, 3
 _SEAM = 1
@@ -31,14 +33,6 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the grid and the count at it."""
-
-    y: float
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
 class StackedChart:
     """All that the picture needs. ``labelled`` are the days that have their date below them."""
 
@@ -46,37 +40,25 @@ class StackedChart:
     height: int
     left: int
     bars: tuple[Bar, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[GridLine, ...]
     labelled: frozenset[int]
 
 
 def stack(days: Sequence[Sequence[int]], series: Sequence[str]) -> StackedChart:
     """Draw a bar for each day; each day is one count for each of ``series``, the first at the foot."""
     most = max((sum(counts) for counts in days), default=0)
-    step = _step(most)
-    top = max(-(-most // step) * step, step)
-    slot, room = (WIDTH - _LEFT) / max(len(days), 1), HEIGHT - _BOTTOM - _TOP
+    grid = make_grid(most, HEIGHT - _BOTTOM, HEIGHT - _BOTTOM - _TOP)
+    slot = (WIDTH - _LEFT) / max(len(days), 1)
     gap = min(_GAP, slot / 4)
     bars = []
     for number, counts in enumerate(days):
-        parts, foot = [], float(HEIGHT - _BOTTOM)
+        parts, foot = [], grid.foot
         for name, count in zip(series, counts, strict=True):
-            tall = room * count / top
+            tall = grid.height(count)
             if count:
                 # A seam of paper between two parts, unless the part is no more than the seam.
                 parts.append(Part(name, foot - tall, max(tall - _SEAM, tall / 2)))
                 foot -= tall
         bars.append(Bar(number, _LEFT + number * slot + gap / 2, slot - gap, tuple(parts), sum(counts)))
-    lines = tuple(Line(HEIGHT - _BOTTOM - room * count / top, count) for count in range(0, top + 1, step))
     every = max(-(-len(days) // 7), 1)
-    return StackedChart(WIDTH, HEIGHT, _LEFT, tuple(bars), lines, frozenset(range(0, len(days), every)))
-
-
-def _step(most: int) -> int:
-    """A round distance between two to four lines: 1, 2 or 5 times a power of ten."""
-    power = 1
-    while True:
-        for factor in (1, 2, 5):
-            if most <= 4 * factor * power:
-                return factor * power
-        power *= 10
+    return StackedChart(WIDTH, HEIGHT, _LEFT, tuple(bars), grid.lines, frozenset(range(0, len(days), every)))

@@ -38,7 +38,7 @@ def test_every_bar_stays_in_the_frame_and_is_as_high_as_its_amount(amounts: dict
 @pytest.mark.parametrize("most", [0, 1, 7, 149_500, 10_000_000, 999_999_999_999])
 def test_lines_stand_at_round_amounts_above_the_highest_bar(most: int) -> None:
     chart = draw(earned({0: most}), "USD", 30, today=0)
-    amounts = [line.amount_micros for line in chart.lines]
+    amounts = [line.value for line in chart.lines]
     assert amounts[0] == 0
     assert amounts[-1] >= most
     step = amounts[1]

@@ -27,7 +27,7 @@ def test_parts_stand_on_each_other_inside_the_picture(days: list[tuple[int, ...]
         assert chart.left <= bar.x
         assert bar.x + bar.width <= WIDTH
     assert all(0 <= line.y <= HEIGHT for line in chart.lines)
-    assert chart.lines[-1].count >= max(map(sum, days))
+    assert chart.lines[-1].value >= max(map(sum, days))
     assert len(chart.labelled) <= 8
 
 
