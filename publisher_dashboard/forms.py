@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 
 from edge.core.grants import FreePeriod
 from edge.core.identity import CrawlerKind, Rung
-from edge.core.money import InvalidPrice, Money, format_micros, parse_price
+from edge.core.money import InvalidPrice, Money, parse_price
 from edge.core.rates import REQUESTS_MAX, InvalidRate, Rate, parse_rate
 from edge.core.rule_fields import clock_text, parse_clock
 from edge.core.rules import EVERYWHERE, Action, InvalidRule, LedgerErrorChoice, Rule, Who, Window
 from publisher_dashboard.browser_safety import split
+from publisher_dashboard.rendering import amount_text
 
 # In the order in which they stand in the form: a list of mistakes follows it.
 LABELS: Mapping[str, str] = {
@@ -254,7 +255,7 @@ def rule_form(rule: Rule) -> dict[str, str]:
         "from": clock_text(when.start_minute) if when else "",
         "to": clock_text(when.end_minute % (24 * 60)) if when else "",
         "action": rule.action.value,
-        "price": format_micros(rule.price.amount_micros) if rule.price else "",
+        "price": amount_text(rule.price),
         "unit": "page",
         "licence": rule.licence or "",
         "on_ledger_error": rule.on_ledger_error.value,

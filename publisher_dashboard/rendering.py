@@ -2,7 +2,8 @@
 
 Rules of this file
 - Everything that comes from outside is escaped (autoescape); nothing is marked safe but what is made here.
-- Money is written from integers, to the last micro-unit that is not zero: $0.0025, never $0.00.
+- Money is written from integers, to the last micro-unit that is not zero: $0.0025, never $0.00; and with no decimals
+  that its currency does not have: ¥5, never ¥5.00.
 - Times are UTC and say so.
 - A static file's name holds a hash of its bytes, so that a browser may keep it for ever and never keeps an old one.
 - Front-end libraries lie in ``static/vendor`` when the build put them there; pages do without those that are not.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,20 +22,21 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.numbers import format_currency, get_currency_symbol
+from babel.numbers import format_currency, get_currency_precision, get_currency_symbol
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from edge.core.money import Money, format_micros
 from edge.core.month import Month
-from edge.files.tables import Table
+from edge.files.tables import Table, TableRow
 from publisher_dashboard.browser_names import browser_name
 
 LOCALE = "en_US"
 _HERE = Path(__file__).resolve().parent
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DECIMALS_MIN = 2
+_DECIMALS_MAX = 6
 _MINUTE_MICROS = 60_000_000
+_CURRENCY = re.compile("[A-Z]{3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,11 @@ class Rendering:
             lstrip_blocks=True,
         )
         self._templates.globals.update(
-            static=urls.__getitem__, library=urls.get, decimals=decimals, table_decimals=table_decimals
+            static=urls.__getitem__,
+            library=urls.get,
+            decimals=decimals,
+            table_decimals=table_decimals,
+            row_currency=row_currency,
         )
         self._templates.filters.update(
             money=money, money_cell=money_cell, amount_cell=amount_cell,
@@ -87,14 +94,25 @@ def _static_file(path: Path) -> tuple[str, StaticFile]:
 
 
 def money(amount_micros: int, currency: str) -> str:
-    """Write an amount as people do: ``$1,234.50``, ``$0.0025``, ``-$3.00``, ``CHF 0.001``.
+    """Write an amount as people do: ``$1,234.50``, ``$0.0025``, ``-$3.00``, ``¥100``, ``¥0.5``, ``CHF 0.001``.
 
-    Two decimals at least and six at most whatever the currency, because a price per page is far below its unit.
+    At least the decimals of the currency and six at most, because a price per page is far below its unit.
     """
     space = "\u00a0" if get_currency_symbol(currency, LOCALE)[-1].isalpha() else ""
-    pattern = f"¤{space}#,##0.00####"
-    amount = Decimal(format_micros(amount_micros))
+    least = usual_decimals(currency)
+    point = "." if least or _decimals_of(amount_micros) else ""
+    pattern = f"¤{space}#,##0{point}{'0' * least}{'#' * (_DECIMALS_MAX - least) if point else ''}"
+    amount = Decimal(amount_micros).scaleb(-6)
     return format_currency(amount, currency, pattern, LOCALE, currency_digits=False)
+
+
+def amount_text(amount: Money | None) -> str:
+    """An amount as somebody would type it into a field beside which the currency stands; empty for none."""
+    if amount is None:
+        return ""
+    whole, _, fraction = format_micros(amount.amount_micros).partition(".")
+    fraction = fraction[: max(usual_decimals(amount.currency), _decimals_of(amount.amount_micros))]
+    return f"{whole}.{fraction}" if fraction else whole
 
 
 def price(amount: Money | None) -> str:
@@ -107,27 +125,57 @@ def per_thousand(amount: Money | None) -> str:
     return "–" if amount is None else money(amount.amount_micros * 1000, amount.currency)
 
 
-def decimals(amounts_micros: Iterable[int]) -> int:
-    """How many decimals the finest of these amounts needs; a column is set by it."""
-    return max((len(format_micros(amount).partition(".")[2]) for amount in amounts_micros), default=_DECIMALS_MIN)
+def usual_decimals(currency: str) -> int:
+    """How many decimals people write in a currency: 2 of dollars, none of yen (CLDR, "currency fractions")."""
+    return min(get_currency_precision(currency), _DECIMALS_MAX)
+
+
+def decimals(amounts_micros: Iterable[int], currencies: Iterable[str] = ()) -> int:
+    """How many decimals the finest of these amounts needs; a column is set by it.
+
+    A column of one currency has at least that one's own. Where several may stand in it they are named.
+    """
+    finest = max(map(_decimals_of, amounts_micros), default=0)
+    return max(finest, *map(usual_decimals, currencies), 0)
 
 
 def money_cell(amount_micros: int, currency: str, places: int) -> Markup:
     """An amount for a column: what is missing to ``places`` decimals stands there unseen, so that points align."""
-    missing = places - len(format_micros(amount_micros).partition(".")[2])
-    unseen = Markup('<span class="unseen" aria-hidden="true">{}</span>').format("0" * missing) if missing > 0 else ""
-    return Markup("{}{}").format(money(amount_micros, currency), unseen)
+    return Markup("{}{}").format(money(amount_micros, currency), _missing(amount_micros, currency, places))
 
 
-def amount_cell(amount_micros: int, places: int) -> str:
-    """An amount whose currency stands beside it, with all of ``places`` decimals."""
-    whole, _, fraction = format_micros(abs(amount_micros)).partition(".")
-    return f"{'-' if amount_micros < 0 else ''}{int(whole):,}.{fraction:0<{places}}"
+def amount_cell(amount_micros: int, currency: str, places: int) -> Markup:
+    """An amount whose currency stands beside it, set for a column of ``places`` decimals."""
+    written = money(amount_micros, currency).replace(get_currency_symbol(currency, LOCALE), "").replace("\u00a0", "")
+    return Markup("{}{}").format(written, _missing(amount_micros, currency, places))
 
 
 def table_decimals(table: Table) -> int:
     """How many decimals the finest amount of a statement's table needs."""
-    return decimals(cell for row in table.rows for cell in row.cells if isinstance(cell, int))
+    amounts = [cell for row in table.rows for cell in row.cells if isinstance(cell, int)]
+    return decimals(amounts, {row_currency(table, row) for row in table.rows})
+
+
+def row_currency(table: Table, row: TableRow) -> str:
+    """The currency of a row's amounts: it stands in a column of its own, or for all rows at the head of one."""
+    for column, cell in zip(table.columns, row.cells, strict=True):
+        if column.heading == "Currency":
+            return str(cell)
+    return next((column.heading for column in table.columns if _CURRENCY.fullmatch(column.heading)), "USD")
+
+
+def _decimals_of(amount_micros: int) -> int:
+    """How many decimals an amount needs, whatever its currency."""
+    return len(format_micros(amount_micros).partition(".")[2].rstrip("0"))
+
+
+def _missing(amount_micros: int, currency: str, places: int) -> Markup:
+    """What an amount in a column of ``places`` decimals lacks of them, unseen."""
+    least = usual_decimals(currency)
+    written, wanted = max(_decimals_of(amount_micros), least), max(places, least)
+    text = "0" * (wanted - written)
+    point = "." if text and not written else ""
+    return Markup('<span class="unseen" aria-hidden="true">{}{}</span>').format(point, text) if text else Markup("")
 
 
 def count(number: int) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from edge.core.identity import CrawlerKind, Rung
-from edge.core.money import InvalidPrice, Money, format_micros
+from edge.core.money import InvalidPrice, Money
 from edge.core.outcomes import OutcomeGroup, group_of
 from edge.core.rules import Action, InvalidRule, RuleSet, is_name
 from publisher_dashboard.auth import NOT_HERE, Turned
@@ -18,6 +18,7 @@ from publisher_dashboard.edition import Edition, Wanted, look, save
 from publisher_dashboard.forms import read_rule_price, sentence
 from publisher_dashboard.outcome_words import KINDS, PROOFS, ended
 from publisher_dashboard.pages.activity import NAMELESS
+from publisher_dashboard.rendering import amount_text
 from publisher_dashboard.spark import draw_counts, spark_points
 from publisher_dashboard.views.crawlers import DAYS, CrawlerLine, CrawlerStory, list_lines, tell_crawler
 from publisher_dashboard.visit import Visit
@@ -74,7 +75,7 @@ def show_one(visit: Visit) -> Response:
         whom["crawler"] = who_is(crawler=line.name)
     for field, who in whom.items():
         now = choice_of(edition.rules, who)
-        form |= {field: now.word, f"{field}_price": format_micros(now.price.amount_micros) if now.price else ""}
+        form |= {field: now.word, f"{field}_price": amount_text(now.price)}
     return _page(visit, edition, story, form, {})
 
 

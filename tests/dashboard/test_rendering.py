@@ -12,10 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.money import Money
+from edge.files.tables import Table, TableColumn, TableRow
 from publisher_dashboard.browser_names import browser_name
 from publisher_dashboard.rendering import (
     Rendering,
     ago,
+    amount_cell,
+    amount_text,
     breakable,
     count,
     decimals,
@@ -26,7 +29,9 @@ from publisher_dashboard.rendering import (
     per_thousand,
     plural,
     price,
+    row_currency,
     sentence,
+    table_decimals,
 )
 from publisher_dashboard.taste import Taste
 
@@ -41,7 +46,11 @@ from publisher_dashboard.taste import Taste
         (1_234_567_890_000, "USD", "$1,234,567.89"),
         (-3_500_000, "USD", "-$3.50"),
         (2_500, "EUR", "€0.0025"),
-        (100_000_000, "JPY", "¥100.00"),
+        (100_000_000, "JPY", "¥100"),
+        (500_000, "JPY", "¥0.5"),
+        (-1_234_567_000_000, "JPY", "-¥1,234,567"),
+        (0, "KRW", "₩0"),
+        (1_500_000, "KWD", "KWD 1.500"),
         (1_000, "CHF", "CHF 0.001"),
     ],
 )
@@ -49,23 +58,45 @@ def test_money_keeps_what_is_below_a_cent(micros: int, currency: str, text: str)
     assert money(micros, currency).replace("\xa0", " ") == text
 
 
-@given(st.integers(-(10**15), 10**15))
-def test_money_on_a_page_is_exactly_the_amount(micros: int) -> None:
-    text = money(micros, "USD").replace("$", "").replace(",", "")
+@given(st.integers(-(10**15), 10**15), st.sampled_from("$¥"))
+def test_money_on_a_page_is_exactly_the_amount(micros: int, symbol: str) -> None:
+    text = money(micros, {"$": "USD", "¥": "JPY"}[symbol]).replace(symbol, "").replace(",", "")
     assert Decimal(text) * 1_000_000 == micros
 
 
-@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=8))
-def test_points_stand_under_each_other_in_a_column(amounts: list[int]) -> None:
-    places = decimals(amounts)
-    seen = [re.sub("<[^>]*>", "", money_cell(amount, "USD", places)) for amount in amounts]
+WHOLE = st.integers(0, 10**6).map(lambda number: number * 10**6)
+AMOUNTS = st.tuples(WHOLE | st.integers(0, 10**12), st.sampled_from(["USD", "JPY"]))
+
+
+@given(st.lists(AMOUNTS, min_size=1, max_size=8))
+def test_points_stand_under_each_other_in_a_column(amounts: list[tuple[int, str]]) -> None:
+    places = decimals([amount for amount, _ in amounts], [currency for _, currency in amounts])
+    seen = [re.sub("<[^>]*>", "", money_cell(*amount, places)) for amount in amounts]
     assert {len(text.partition(".")[2]) for text in seen} == {places}
+    assert {"." in text for text in seen} == {places > 0}
+
+
+def test_a_table_of_a_statement_is_set_by_its_currency() -> None:
+    columns = (TableColumn("Publisher", 0.5), TableColumn("Currency", 0.1), TableColumn("Fee", 0.4, True))
+    yen = Table("Share", "Share", columns, (TableRow(("USD", "JPY", 5_000_000)), TableRow(("b", "JPY", 500_000))))
+    cells = [amount_cell(row.cells[2], row_currency(yen, row), table_decimals(yen)) for row in yen.rows]  # type: ignore[arg-type]
+    assert [re.sub("<[^>]*>", "", cell) for cell in cells] == ["5.0", "0.5"]
+    assert cells[0].startswith("5<")
+    heads = (TableColumn("Account publisher:1:JPY", 0.7), TableColumn("JPY", 0.3, True))
+    balance = Table("Balances", "JPY", heads, (TableRow(("Earned", 5_000_000)),))
+    assert amount_cell(5_000_000, row_currency(balance, balance.rows[0]), table_decimals(balance)) == "5"
+
+
+def test_a_price_stands_in_a_field_as_it_would_be_typed() -> None:
+    typed = [amount_text(one) for one in (Money(5_000, "USD"), Money(2_000_000, "USD"), Money(3_000_000, "JPY"), None)]
+    assert typed == ["0.005", "2.00", "3", ""]
 
 
 def test_what_only_fills_a_column_is_not_read_aloud() -> None:
     assert money_cell(2_000_000, "USD", 4) == '$2.00<span class="unseen" aria-hidden="true">00</span>'
     assert money_cell(2_500, "USD", 4) == "$0.0025"
-    assert decimals([]) == 2
+    assert money_cell(2_000_000, "JPY", 1) == '¥2<span class="unseen" aria-hidden="true">.0</span>'
+    assert decimals([]) == 0
 
 
 def test_a_price_stands_per_page_and_per_thousand() -> None:
@@ -131,7 +162,15 @@ def test_a_browser_is_named_as_its_owner_would(user_agent: str | None, name: str
 def test_a_page_loads_a_library_that_the_build_put_there_and_does_without_one_that_is_not(tmp_path: Path) -> None:
     static = tmp_path / "static"
     shutil.copytree(Path("publisher_dashboard/static"), static, ignore=shutil.ignore_patterns("vendor"))
-    context = {"taste": Taste(), "form": {}, "errors": {}, "why": "", "operator": "harbour", "session": None}
+    context = {
+        "taste": Taste(),
+        "form": {},
+        "errors": {},
+        "why": "",
+        "nobody_yet": False,
+        "operator": "harbour",
+        "session": None,
+    }
     assert "htmx" not in re.sub("<meta[^>]*>", "", Rendering(static).page("sign_in.html", context))
     (static / "vendor").mkdir()
     (static / "vendor" / "htmx.js").write_text("// a library")
