@@ -3,15 +3,21 @@
 Rules of this file
 - A question is a site, its draft's revision, the live version and a span; the answer to it is kept for a while, so that
   leaving the page and coming back, or a second person, costs nothing. New traffic is looked at when that is over.
-- Bounded: ``KEPT`` answers, the oldest go first; ``AT_ONCE`` run at the same time, the others wait for their turn.
+- Whoever asks waits a little for the answer, the first and those who come while it is under way alike.
+- Bounded: ``KEPT`` answers, the oldest go first; ``AT_ONCE`` run at the same time, each in a thread that goes on with
+  the next; what waits has no thread.
+- A newer edition of a site's rules replaces the questions about older ones: those that wait are dropped, one that runs
+  ends at its next sign of progress. So there are never more questions than spans for each site.
 - One process knows its own. Where several serve the dashboard, each would run a backtest for itself; nothing is lost.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from threading import BoundedSemaphore, Event, Lock
+from dataclasses import dataclass, field, replace
+from functools import partial
+from threading import Event, Lock
 
 import structlog
 
@@ -35,6 +41,11 @@ class Question:
     live_version: int
     days: int
 
+    def is_older_than(self, other: Question) -> bool:
+        """Whether it is about an edition of the same site's rules that the other one's has replaced."""
+        mine, theirs = (self.live_version, self.revision), (other.live_version, other.revision)
+        return self.site_id == other.site_id and mine < theirs
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -51,56 +62,89 @@ class Job:
         return self.result is not None or self.failed
 
 
+@dataclass(slots=True)
+class _Entry:
+    """A job with what does it. ``over`` is set when nothing more will come of it, also because it was replaced."""
+
+    job: Job
+    run: Run
+    over: Event = field(default_factory=Event)
+    replaced: bool = False
+
+
+class _ReplacedByNewer(Exception):
+    """Raised inside a run whose question is about an older edition now."""
+
+
 class BacktestJobs:
     """The backtests of one dashboard."""
 
     def __init__(self, later: Later) -> None:
         self._later = later
         self._lock = Lock()
-        self._turn = BoundedSemaphore(AT_ONCE)
-        self._jobs: dict[Question, Job] = {}
+        self._entries: dict[Question, _Entry] = {}
+        self._waiting: deque[_Entry] = deque()
+        self._workers = 0
 
     def ask(self, question: Question, now_micros: int, run: Run, patience_seconds: float) -> Job:
         """The job for a question, begun if there is none that is fresh; waited for as long as a page may."""
-        done = Event()
         with self._lock:
-            job = self._jobs.get(question)
-            is_new = job is None or (job.is_done and now_micros - job.begun_at_micros > FRESH_MICROS)
-            if is_new:
-                self._jobs.pop(question, None)
-                self._jobs[question] = Job(now_micros)
-                self._forget_old()
-        if is_new:
-            self._later(lambda: self._work(question, run, done))
-            done.wait(patience_seconds)
+            entry = self._entries.get(question)
+            needs_worker = False
+            if entry is None or (entry.job.is_done and now_micros - entry.job.begun_at_micros > FRESH_MICROS):
+                entry = self._begin(question, _Entry(Job(now_micros), run))
+                # Decided under the lock that a worker holds when it finds nothing left: none is missed, none too many.
+                needs_worker = self._workers < AT_ONCE
+                self._workers += needs_worker
+        if needs_worker:
+            self._later(self._work)
+        entry.over.wait(patience_seconds)
         with self._lock:
-            return self._jobs.get(question, Job(now_micros))
+            return entry.job
 
-    def forget(self, question: Question) -> None:
-        """Have it run again the next time that it is asked."""
+    def _begin(self, question: Question, entry: _Entry) -> _Entry:
+        """Called with the lock: have it wait for its turn, in place of what is about older editions."""
+        for older in [one for one in self._entries if one.is_older_than(question)]:
+            replaced = self._entries.pop(older)
+            replaced.replaced = True
+            replaced.over.set()
+        self._entries.pop(question, None)
+        self._entries[question] = entry
+        self._waiting.append(entry)
+        over = len(self._entries) - KEPT
+        for done in [one for one, its in self._entries.items() if its.job.is_done][: max(0, over)]:
+            del self._entries[done]
+        return entry
+
+    def _work(self) -> None:
+        """One thread's work: a question after the other, until none waits."""
+        while (entry := self._take()) is not None:
+            try:
+                result = entry.run(partial(self._go_on, entry))
+                self._change(entry, part=1.0, result=result)
+            except _ReplacedByNewer:
+                continue
+            except Exception:
+                structlog.get_logger("farebox.dashboard").exception("a backtest broke")
+                self._change(entry, failed=True)
+            finally:
+                entry.over.set()
+
+    def _take(self) -> _Entry | None:
+        """The next that waits; None ends the worker that asked."""
         with self._lock:
-            job = self._jobs.get(question)
-            if job is not None and job.is_done:
-                del self._jobs[question]
+            while self._waiting:
+                entry = self._waiting.popleft()
+                if not entry.replaced:
+                    return entry
+            self._workers -= 1
+            return None
 
-    def _work(self, question: Question, run: Run, done: Event) -> None:
-        try:
-            with self._turn:
-                result = run(lambda part: self._change(question, part=part))
-            self._change(question, part=1.0, result=result)
-        except Exception:
-            structlog.get_logger("farebox.dashboard").exception("a backtest broke")
-            self._change(question, failed=True)
-        finally:
-            done.set()
+    def _go_on(self, entry: _Entry, part: float) -> None:
+        self._change(entry, part=part)
+        if entry.replaced:
+            raise _ReplacedByNewer
 
-    def _change(self, question: Question, **values: object) -> None:
+    def _change(self, entry: _Entry, **values: object) -> None:
         with self._lock:
-            if question in self._jobs:
-                self._jobs[question] = replace(self._jobs[question], **values)  # type: ignore[arg-type]
-
-    def _forget_old(self) -> None:
-        """Called with the lock: those that are done go, the oldest first."""
-        over = len(self._jobs) - KEPT
-        for question in [one for one, job in self._jobs.items() if job.is_done][: max(0, over)]:
-            del self._jobs[question]
+            entry.job = replace(entry.job, **values)  # type: ignore[arg-type]

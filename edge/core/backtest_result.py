@@ -21,7 +21,7 @@ from edge.core.rules import Rule, RuleSet
 EXAMPLES_MAX = 50
 NAMES_MAX = 5
 PRICE_JUMP = 10
-_LET_IN = frozenset({Fate.FREE, Fate.WATCHED, Fate.SOLD})
+_LET_IN = frozenset({Fate.FREE, Fate.WATCHED, Fate.SOLD, Fate.BROKEN_OFF})
 _PRICED = frozenset({Fate.WATCHED, Fate.SOLD, Fate.TOO_DEAR, Fate.UNPAID})
 
 

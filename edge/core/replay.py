@@ -18,15 +18,15 @@ from edge.core.decision import Admit, AdmitReason, AskOrigin, Charge, Decision, 
 from edge.core.grants import SubscriptionPages
 from edge.core.identity import STRANGER, ClaimedCrawler, Crawler
 from edge.core.money import Money
+from edge.core.outcomes import BROKEN_OFF, CHARGED
 from edge.core.policy import Policy, SitePolicy
 from edge.core.recorded import Asker, identity_again, request_again
 from edge.core.refusals import RefusalCode
 from edge.core.rules import Action, Rule
 from edge.core.target import Target
 
-CHARGED = "charged"
 _PASSED = frozenset({*(reason.value for reason in AdmitReason), CHARGED, "granted", "collected", "not_billable"})
-_AS_BEFORE = frozenset({"collected", "broken_off", RefusalCode.IDEMPOTENCY_KEY_SPENT.value})
+_AS_BEFORE = frozenset({"collected", BROKEN_OFF, RefusalCode.IDEMPOTENCY_KEY_SPENT.value})
 _NO_FUNDS = frozenset({RefusalCode.INSUFFICIENT_CREDITS.value, RefusalCode.BUDGET_EXCEEDED.value})
 _NEVER_EARNS = frozenset(
     {
@@ -48,6 +48,8 @@ class Fate(StrEnum):
     UNPAID = "unpaid"
     REFUSED = "refused"
     BLOCKED = "blocked"
+    BROKEN_OFF = "broken off"
+    """Its delivery broke: nothing was sold, as the ledger has it."""
 
 
 class Band(StrEnum):
@@ -156,8 +158,10 @@ def _not_sold(charge: Charge, otherwise: Refuse | DemandPayment) -> str:
 def _fate(outcome: str, price: Money | None) -> Fate:
     if outcome == AdmitReason.MONITORED.value:
         return Fate.WATCHED
-    if outcome in (CHARGED, "broken_off"):
+    if outcome == CHARGED:
         return Fate.SOLD
+    if outcome == BROKEN_OFF:
+        return Fate.BROKEN_OFF
     if outcome in _PASSED:
         return Fate.FREE
     if outcome == RefusalCode.CRAWLER_BLOCKED.value:
@@ -183,7 +187,7 @@ def _band(
     if outcome == CHARGED:
         # Whether an empty account can pay a lower price, only the ledger knows: nothing to count on.
         return Band.ABLE if asker.outcome in _NO_FUNDS else Band.OFFERED
-    if outcome in _PASSED or outcome in _NEVER_EARNS or outcome in ("broken_off", RefusalCode.RATE_EXCEEDED.value):
+    if outcome in _PASSED or outcome in _NEVER_EARNS or outcome in (BROKEN_OFF, RefusalCode.RATE_EXCEEDED.value):
         return None
     return Band.ABLE if _can_pay(identity, site, policy) else Band.UNABLE
 

@@ -14,6 +14,7 @@ from edge.core.identity import Rung
 from edge.core.refusals import REFUSALS, RefusalCode
 from edge.core.replay import Fate
 from publisher_dashboard.changes import Change
+from publisher_dashboard.rendering import plural
 
 SPANS: Mapping[int, str] = {1: "the last 24 hours", 7: "the last 7 days", 30: "the last 30 days"}
 DAYS_USUAL = 7
@@ -27,6 +28,7 @@ _FATES = {
     Fate.UNPAID: ("monitor", "402, not paid"),
     Fate.REFUSED: ("block", "Refused"),
     Fate.BLOCKED: ("block", "Blocked"),
+    Fate.BROKEN_OFF: ("failed", "Broke off"),
 }
 
 
@@ -184,23 +186,24 @@ def _caveats(backtest: Backtest) -> list[Caveat]:
         told = f"Estimated from a sample: about 1 of {number} requests was recorded, and stands for as many."
         found.append(Caveat(told if backtest.sample_of > 1 else "Estimated: some requests stand for others.", False))
     if backtest.unsure.may_be_free:
-        told = f"{backtest.unsure.may_be_free:,} of the pages sold may be free by a rule’s terms or a subscription."
+        sold = plural(backtest.unsure.may_be_free, "page")
+        told = f"{sold} of those sold may be free by a rule’s terms or a subscription."
         found.append(Caveat(told, is_warning=False))
     if backtest.unsure.rated:
-        told = f"{backtest.unsure.rated:,} requests are under a rate; what comes too often is not replayed."
+        told = f"{plural(backtest.unsure.rated, 'request')} under a rate: what comes too often is not replayed."
         found.append(Caveat(told, is_warning=False))
     return found
 
 
 def _warning(warned: Warned) -> str:
-    names, requests = ", ".join(warned.names), f"{warned.requests:,}"
+    names, requests = ", ".join(warned.names), plural(warned.requests, "request")
     match warned.caution:
         case Caution.SEARCH:
-            return f"{requests} requests of search engines would not be let in any more: {names}."
+            return f"{requests} of search engines would not be let in any more: {names}."
         case Caution.ASSISTANT:
-            return f"{requests} requests of assistants that ask for a person would not be let in any more: {names}."
+            return f"{requests} of assistants that ask for a person would not be let in any more: {names}."
         case Caution.PRICE_JUMP:
-            return f"{requests} requests would cost ten times as much as now, or more: {names}."
+            return f"{requests} would cost ten times as much as now, or more: {names}."
         case Caution.ALL_REFUSED:
             return "Nobody who came in this time would be let in any more."
         case Caution.NEVER_MATCHES:

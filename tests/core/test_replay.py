@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from edge.core.backtest_result import state_of
 from edge.core.grants import Subscription
 from edge.core.identity import CrawlerKind, RegisteredCrawler
 from edge.core.money import Money
@@ -60,6 +61,14 @@ def test_an_empty_account_stays_empty_for_the_same_price_or_a_higher_one() -> No
 def test_what_was_paid_before_is_had_again_for_nothing() -> None:
     again = answer(replace(SIGNED, outcome="collected"))
     assert (again.outcome, again.band, again.fate) == ("collected", None, Fate.FREE)
+
+
+def test_a_page_whose_delivery_broke_off_was_not_sold_and_is_not_sold_at_another_price() -> None:
+    broken = replace(SIGNED, outcome="broken_off")
+    live, dearer = answer(broken), answer(broken, charge(price=Money(6_000, "USD")))
+    assert [(one.outcome, one.fate, one.band) for one in (live, dearer)] == [("broken_off", Fate.BROKEN_OFF, None)] * 2
+    assert state_of(live) == state_of(dearer)
+    assert answer(broken, Rule("r")).fate is Fate.FREE
 
 
 def test_what_a_term_gave_away_it_gives_again_and_what_it_may_give_is_said() -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from edge.store.crawlers import list_crawlers
 from edge.store.planned import find_plan
 from edge.store.rulesets import live_version
 from edge.store.tables import activity
-from publisher_dashboard.backtest_jobs import FRESH_MICROS, KEPT, BacktestJobs, Question
+from publisher_dashboard.backtest_jobs import FRESH_MICROS, KEPT, BacktestJobs, Job, Question
+from publisher_dashboard.books_work import in_a_thread
 from publisher_dashboard.changes import NOTHING_PUBLISHED
 from tests.dashboard.conftest import Browser, House, hidden_in, open_house
 from tests.support.newsroom import Newsroom
@@ -100,7 +102,7 @@ def test_shutting_a_search_engine_out_is_warned_of(house: House, editor: Browser
     }
     record(house, came(house, 1, "Googlebot", target="/x", **google), came(house, 2, requests=9))
     said = words(editor.get(f"{SITE}/review").text)
-    assert "1 requests of search engines would not be let in any more: Googlebot." in said
+    assert "1 request of search engines would not be let in any more: Googlebot." in said
     assert "Estimated from a sample: about 1 of 5 requests was recorded" in said
 
 
@@ -269,8 +271,54 @@ def test_no_more_answers_are_kept_than_there_is_room_for() -> None:
         return EMPTY
 
     for number in range(KEPT + 5):
-        jobs.ask(replace(QUESTION, revision=number), 0, run, 0)
-    jobs.ask(replace(QUESTION, revision=KEPT + 4), 0, run, 0)
+        jobs.ask(replace(QUESTION, site_id=number), 0, run, 0)
+    jobs.ask(replace(QUESTION, site_id=KEPT + 4), 0, run, 0)
     assert len(runs) == KEPT + 5
-    jobs.ask(replace(QUESTION, revision=0), 0, run, 0)
+    jobs.ask(replace(QUESTION, site_id=0), 0, run, 0)
     assert len(runs) == KEPT + 6
+
+
+def test_a_newer_edition_of_the_rules_replaces_what_was_asked_about_older_ones() -> None:
+    shelf, ran = Shelf(), list[str]()
+    jobs = BacktestJobs(shelf)
+
+    def named(name: str) -> Callable[[Callable[[float], None]], Backtest]:
+        def run(progress: Callable[[float], None]) -> Backtest:
+            ran.append(name)
+            if name == "first":
+                for revision in (2, 3, 4):  # somebody goes on editing, with the page open
+                    jobs.ask(replace(QUESTION, revision=revision), 0, named(f"revision {revision}"), 0)
+                jobs.ask(replace(QUESTION, revision=2, days=30), 0, named("late and old"), 0)
+            progress(0.5)
+            ran.append(f"{name} went on")
+            return EMPTY
+
+        return run
+
+    jobs.ask(QUESTION, 0, named("first"), 0)
+    jobs.ask(replace(QUESTION, site_id=2), 0, named("another site"), 0)
+    assert len(shelf.work) == 1, "what waits has no thread"
+    shelf.finish()
+    went_on = [name for name in ran if name.endswith(" went on")]
+    assert went_on == ["another site went on", "revision 4 went on", "late and old went on"]
+    assert "revision 2" not in ran
+    assert jobs.ask(replace(QUESTION, revision=4), 0, named("again"), 0).result is EMPTY
+    assert not jobs.ask(replace(QUESTION, live_version=2), 0, named("published"), 0).is_done
+
+
+def test_a_second_reader_waits_for_the_answer_that_the_first_asked_for() -> None:
+    begun, may_end, seen = Event(), Event(), list[Job]()
+    jobs = BacktestJobs(in_a_thread)
+
+    def run(progress: Callable[[float], None]) -> Backtest:
+        begun.set()
+        assert may_end.wait(60)
+        return EMPTY
+
+    assert not jobs.ask(QUESTION, 0, run, 0).is_done
+    assert begun.wait(60)
+    second = Thread(target=lambda: seen.append(jobs.ask(QUESTION, 0, run, 60)))
+    second.start()
+    may_end.set()
+    second.join()
+    assert [job.result for job in seen] == [EMPTY]
