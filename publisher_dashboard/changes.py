@@ -97,7 +97,9 @@ def _pair(live: RuleSet, draft: RuleSet) -> dict[int, tuple[int | None, Rule | N
     }
     pairs: dict[int, tuple[int | None, Rule | None]] = {}
     for position, rule in enumerate(draft.rules):
-        found = by_name.get(rule.name.casefold()) or nameless.pop(replace(rule, name="-"), None)
+        found = by_name.get(rule.name.casefold())
+        if found is None and nameless:
+            found = nameless.pop(replace(rule, name="-"), None)
         pairs[position] = found or (None, None)
     return pairs
 

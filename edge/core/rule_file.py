@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -21,7 +21,9 @@ from edge.core.rates import parse_rate
 from edge.core.rule_fields import Entry, listed, price_text, read_default, read_rule, rule_fields
 from edge.core.rules import (
     ANYONE,
+    ENGINE_PATTERNS_MAX,
     EVERYTHING_ELSE,
+    RULES_MAX,
     Action,
     InvalidRule,
     LedgerErrorChoice,
@@ -30,7 +32,9 @@ from edge.core.rules import (
     Who,
     Window,
     everything_else,
+    too_many_engine_patterns,
 )
+from edge.core.where import needs_engine
 
 DOCUMENT_FORMAT = 1
 
@@ -52,7 +56,7 @@ def parse_rules(text: str, format: Literal["toml", "json"], currency: str) -> Ru
         raise InvalidRuleFile('say what happens to everything else: add [default] with action = "allow"')
     try:
         return RuleSet(
-            tuple(_numbered_rule(number, entry, currency) for number, entry in enumerate(rules, 1)),
+            tuple(_numbered_rules(rules, currency)),
             _in_section("[default]", read_default, default, currency),
         )
     except InvalidRule as error:
@@ -104,6 +108,19 @@ def _load(text: str, format: Literal["toml", "json"]) -> dict[str, object]:
     if not isinstance(loaded, dict):
         raise InvalidRuleFile('the file must be an object with "rule" and "default"')
     return loaded
+
+
+def _numbered_rules(entries: list[object], currency: str) -> Iterator[Rule]:
+    """Read rule by rule; what is too much is refused before the rest is read."""
+    if len(entries) > RULES_MAX:
+        raise InvalidRuleFile(f"these are {len(entries)} rules; a site has at most {RULES_MAX}")
+    for_engine = 0
+    for number, entry in enumerate(entries, 1):
+        rule = _numbered_rule(number, entry, currency)
+        for_engine += needs_engine(rule.where)
+        if for_engine > ENGINE_PATTERNS_MAX:
+            raise InvalidRuleFile(f"rule {number} ({rule.name!r}), where: {too_many_engine_patterns().message}")
+        yield rule
 
 
 def _numbered_rule(number: int, entry: object, currency: str) -> Rule:

@@ -50,10 +50,14 @@ class _Earlier:
         self._case_sensitive = case_sensitive
         self._same: dict[str, dict[_Audience, int]] = {}
         self._prefixes: dict[str, dict[_Audience, int]] = {}
+        self._lengths: set[int] = set()
+        """Of the prefixes: a long address is not tried at each of its letters."""
 
     def add(self, rule: Rule, position: int) -> None:
         prefix = parse_where(rule.where).prefix
         places, place = (self._same, self._identity(rule)) if prefix is None else (self._prefixes, self._key(prefix))
+        if prefix is not None:
+            self._lengths.add(len(place))
         places.setdefault(place, {}).setdefault(_audience(rule), position)
 
     def first_covering(self, rule: Rule) -> int | None:
@@ -69,7 +73,7 @@ class _Earlier:
             # "/a/*" answers for "/a" too, as everywhere: one slash at the end never decides.
             certain = certain.removesuffix("/") + "/"
         # Every path starts with a slash, so "*" and "/*" say the same.
-        beginnings = [certain[:end] for end in range(len(certain) + 1)] if certain else ["", "/"]
+        beginnings = [certain[:end] for end in self._lengths if end <= len(certain)] if certain else ["", "/"]
         found = [self._prefixes[text] for text in beginnings if text in self._prefixes]
         same = self._same.get(self._identity(rule))
         return found if same is None else [*found, same]

@@ -17,9 +17,11 @@ from edge.core.identity import CrawlerKind, Rung
 from edge.core.money import Money
 from edge.core.query_terms import InvalidQuery, parse_query_terms
 from edge.core.rates import Rate
-from edge.core.where import InvalidWhere, parse_where
+from edge.core.where import InvalidWhere, needs_engine, parse_where
 
 RULES_MAX = 20_000
+ENGINE_PATTERNS_MAX = 1_000
+"""Rules whose address needs the pattern library: each takes most of a millisecond to read and 90 KB once it is used."""
 NAME_CHARACTERS_MAX = 100
 BLOCK_TEXT_CHARACTERS_MAX = 500
 FREE_PAGES_MAX = 1_000_000_000
@@ -192,6 +194,15 @@ class Rule:
             raise InvalidRule(field, f"only a charge can be free again; {self.action.value} asks for nothing")
 
 
+def too_many_engine_patterns() -> InvalidRule:
+    """Why a list is refused whose addresses would take too long to read."""
+    return InvalidRule(
+        "where",
+        f"at most {ENGINE_PATTERNS_MAX} rules of a site may have parentheses, braces, modifiers (? +), or names beside "
+        "other characters in their address; write the others with * and whole names such as /:id/",
+    )
+
+
 def audience(rule: Rule) -> Who:
     """Whom a rule is for in the end: one that allows somebody by name does not allow an impostor of that name.
 
@@ -218,6 +229,8 @@ class RuleSet:
     def __post_init__(self) -> None:
         if len(self.rules) > RULES_MAX:
             raise InvalidRule("name", f"a site has at most {RULES_MAX} rules")
+        if sum(needs_engine(rule.where) for rule in self.rules) > ENGINE_PATTERNS_MAX:
+            raise too_many_engine_patterns()
         if self.default != everything_else(self.default.action, self.default.price, self.default.name):
             raise InvalidRule("default", "everything else has an action and a price only")
         names: set[str] = set()

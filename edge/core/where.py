@@ -28,6 +28,8 @@ WHERE_CHARACTERS_MAX = 1000
 
 _NAME = re.compile(r":[A-Za-z_$][A-Za-z0-9_$]*")
 _SPECIAL = re.compile(r"[\\*:(){}?+]")
+# All patterns that the library is needed for, and some more: most are told apart without being read.
+_MAY_NEED_ENGINE = re.compile(r"[({?+]|\*\*|:[A-Za-z_$][A-Za-z0-9_$]*[^/A-Za-z0-9_$]|[^/]:")
 _ESCAPED_IN_PATTERN = re.compile(r"[\\*:(){}?+]")
 
 
@@ -97,9 +99,13 @@ def parse_where(text: str) -> Where:
     where = Where(text, tuple(_parts(text)))
     _check_reachable(where)
     if _needs_library(where.parts):
-        _library_pattern(where, case_sensitive=True)
-        _library_pattern(where, case_sensitive=False)
+        _check_library(where)
     return where
+
+
+def needs_engine(text: str) -> bool:
+    """Whether a valid pattern is one for the pattern library: groups, braces, modifiers, names beside other letters."""
+    return _MAY_NEED_ENGINE.search(text) is not None and _needs_library(parse_where(text).parts)
 
 
 class PathTest:
@@ -238,6 +244,14 @@ def _regex(where: Where, *, case_sensitive: bool) -> re.Pattern[str]:
             case _:
                 pieces[-1] += re.escape(match_key(part.text, case_sensitive=case_sensitive))
     return re.compile(any_run_regex(pieces), re.DOTALL)
+
+
+# It takes most of a millisecond, and a list of rules is read several times on its way to the edge.
+@lru_cache(maxsize=4096)
+def _check_library(where: Where) -> None:
+    """Refuse what the library does not read."""
+    _library_pattern(where, case_sensitive=True)
+    _library_pattern(where, case_sensitive=False)
 
 
 def _library_pattern(where: Where, *, case_sensitive: bool) -> URLPattern:

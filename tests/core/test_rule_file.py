@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,9 +16,12 @@ from edge.core.money import Money
 from edge.core.rates import REQUESTS_MAX, Rate
 from edge.core.rule_file import InvalidRuleFile, from_document, parse_rules, to_document, to_toml
 from edge.core.rules import (
+    ENGINE_PATTERNS_MAX,
     FREE_PAGES_MAX,
     RECRAWL_HOURS_MAX,
+    RULES_MAX,
     Action,
+    InvalidRule,
     LedgerErrorChoice,
     Rule,
     RuleSet,
@@ -221,3 +225,26 @@ def test_a_damaged_document_is_not_guessed_at(damage: dict[str, Any]) -> None:
 def test_a_document_that_lacks_a_part_is_not_guessed_at(key: str) -> None:
     with pytest.raises(InvalidRuleFile, match="document"):
         from_document({name: value for name, value in to_document(EXPECTED).items() if name != key})
+
+
+def numbered(where: str, number: int) -> str:
+    rules = [{"name": f"rule {at}", "where": where.format(at), "action": "allow"} for at in range(number)]
+    return json.dumps({"rule": rules, "default": {"action": "allow"}})
+
+
+def test_a_long_list_of_addresses_for_the_engine_is_refused_before_it_is_read_to_its_end() -> None:
+    """A thousand take most of a second to read, and as many again would do nothing but cost memory at the edge."""
+    with pytest.raises(InvalidRuleFile, match=r"rule 1001 \('rule 1000'\), where: at most 1000 rules") as refused:
+        parse_rules(numbered("/s{}/(\\d+)/*", ENGINE_PATTERNS_MAX + 5), "json", "USD")
+    assert "write the others with * and whole names" in str(refused.value)
+    one = Rule("r", where="/a/:x-:y", action=Action.ALLOW)
+    many = tuple(replace(one, name=f"r{number}") for number in range(ENGINE_PATTERNS_MAX + 1))
+    assert len(RuleSet(many[1:], everything_else(Action.ALLOW)).rules) == ENGINE_PATTERNS_MAX
+    with pytest.raises(InvalidRule, match="at most 1000 rules"):
+        RuleSet(many, everything_else(Action.ALLOW))
+
+
+def test_names_and_stars_have_no_such_limit_but_that_of_all_rules() -> None:
+    assert len(parse_rules(numbered("/s{}/:id/*", ENGINE_PATTERNS_MAX + 1), "json", "USD").rules) == 1001
+    with pytest.raises(InvalidRuleFile, match="a site has at most 20000"):
+        parse_rules(numbered("/s{}", RULES_MAX + 1), "json", "USD")

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from urlpattern import URLPattern
 
-from edge.core.where import InvalidWhere, PathTest, parse_where
+from edge.core import where
+from edge.core.where import InvalidWhere, PathTest, needs_engine, parse_where
 
 SEGMENT = st.sampled_from(["a", "b", "ab", "a.b", "1", "22", "a-b", "caf%C3%A9"])
 PATHS = st.lists(SEGMENT, min_size=1, max_size=4).map(lambda segments: "/" + "/".join(segments))
@@ -104,3 +105,18 @@ def test_no_address_makes_a_pattern_backtrack(text: str) -> None:
     test.matches("/warm/up")
     # Some power of the length, or of two: that would not return within a lifetime.
     assert not test.matches("/" + "a-" * 2000 + "/" + "a" * 4000)
+
+
+ANY_PIECES = st.sampled_from(
+    ["/", "/", "a", "1", ":id", ":x", "*", "(\\d+)", "{b}", "?", "+", "-", ".", "\\:", "\\?", "é"]
+)
+
+
+@given(st.lists(ANY_PIECES, min_size=1, max_size=7).map(lambda parts: "/" + "".join(parts)))
+@settings(max_examples=300)
+def test_which_patterns_need_the_engine_is_told_without_reading_most_of_them(text: str) -> None:
+    try:
+        parts = parse_where(text).parts
+    except InvalidWhere:
+        return
+    assert needs_engine(text) == where._needs_library(parts)
