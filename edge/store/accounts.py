@@ -8,7 +8,7 @@ Rules of this file
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -225,9 +225,9 @@ def _write(database: Database, operation: Operation) -> Outcome:
 
 
 @contextmanager
-def command_hand(database: Database) -> Iterator[BatchWriter]:
+def command_hand(database: Database, clock: Callable[[], int] = now_micros) -> Iterator[BatchWriter]:
     """A writer for one command, with a chain of its own: commands run beside a selling edge."""
-    hand = BatchWriter(database, f"{socket.gethostname()} command")
+    hand = BatchWriter(database, f"{socket.gethostname()} command", clock)
     try:
         yield hand
     finally:

@@ -23,7 +23,7 @@ from edge.core.ledger_operations import Note
 from edge.core.money import Money
 from edge.store.account_rows import funding_account
 from edge.store.accounts import command_hand
-from edge.store.database import Database
+from edge.store.database import Database, now_micros
 from edge.store.tables import account, crawler, entry, publisher
 
 Made = TypeVar("Made")
@@ -55,10 +55,12 @@ def change_noted(
     *,
     author: str,
     reason: str,
+    clock: Callable[[], int] = now_micros,
 ) -> Made:
     """Make a change and note it for each of the accounts, in one transaction; without accounts, only make it.
 
-    Raises what ``change`` raises, and then nothing has happened; ``LedgerUnavailable`` likewise.
+    ``clock`` is the notes'. Raises what ``change`` raises, and then nothing has happened; ``LedgerUnavailable``
+    likewise.
     """
     with database.write() as connection:
         notes = [_note(connection, number, what, author, reason) for number in accounts]
@@ -66,7 +68,7 @@ def change_noted(
         with database.write() as connection:
             return change(connection)
     made: list[Made] = []
-    with command_hand(database) as hand:
+    with command_hand(database, clock) as hand:
         hand.write_with([Note(order) for order in notes], lambda connection: made.append(change(connection)))
     return made[-1]
 

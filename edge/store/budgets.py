@@ -10,7 +10,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -54,8 +54,19 @@ class BudgetPlace:
     site_id: int | None = None
 
 
-def set_budget(database: Database, place: BudgetPlace, limit: Money, *, author: str, now: int | None = None) -> None:
-    """Set a budget or change its limit. Raises ``InvalidValue``, and ``UnknownName`` without such an account."""
+def set_budget(
+    database: Database,
+    place: BudgetPlace,
+    limit: Money,
+    *,
+    author: str,
+    now: int | None = None,
+    clock: Callable[[], int] = now_micros,
+) -> None:
+    """Set a budget or change its limit; ``clock`` is that of the note in the books.
+
+    Raises ``InvalidValue``, and ``UnknownName`` without such an account.
+    """
     if limit.amount_micros == 0:
         raise InvalidValue("a budget of nothing is not one; suspend the crawler, or remove the budget", "amount")
     if limit.currency != place.currency:
@@ -100,7 +111,7 @@ def set_budget(database: Database, place: BudgetPlace, limit: Money, *, author: 
         mark_watched(connection, number)
 
     what = {"budget": place.per.value, "site_id": place.site_id, "limit": str(limit)}
-    change_noted(database, [number], what, change, author=author, reason="a budget was set")
+    change_noted(database, [number], what, change, author=author, reason="a budget was set", clock=clock)
 
 
 def remove_budget(database: Database, place: BudgetPlace, *, author: str = "command") -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, Page
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from edge.core.budgets import Per
 from edge.core.identity import CrawlerKind
@@ -28,7 +29,7 @@ from edge.store.people import add_person, create_setup_link, find_person, set_op
 from edge.store.publishers import set_share
 from edge.store.registrations import ask, reject
 from edge.store.service_keys import load_service_keys
-from edge.store.tables import webhook_delivery, writer
+from edge.store.tables import batch, policy_version, webhook_delivery, writer
 from edge.store.unmatched import Unmatched, keep_payment
 from edge.store.webhook_endpoints import NewEndpoint, add_endpoint
 from tests.support.closing import closer
@@ -102,7 +103,8 @@ def operate(database: Database, keys: Path) -> None:
             add_endpoint(connection, new, load_service_keys(keys), now)
         for state in ("failed", "delivered", "pending"):
             data = {"site": "harbour.example"}
-            event = outbox.add(connection, "rules.published", "harbour.example", data, publisher_id=1, at_micros=now)
+            told = now - 40 * 60_000_000
+            event = outbox.add(connection, "rules.published", "harbour.example", data, publisher_id=1, at_micros=told)
             ended = update(webhook_delivery).where(webhook_delivery.c.event_id == event)
             connection.execute(ended.values(state=state, trouble="it answered 500" if state == "failed" else None))
         for number, name in enumerate(("NewBot", "GPTBot")):
@@ -115,19 +117,26 @@ def operate(database: Database, keys: Path) -> None:
         join_team(connection, member.person_id, 1, TeamRole.OWNER)
         invite(connection, 1, "next@bot.example", TeamRole.VIEWER, author=CRAWLER_TEAM, now_micros=now)
         add_token(connection, NewToken("ExampleBot", note="the night crawl"), now)
-    for crawler_id in (1, 4):
-        set_budget(database, BudgetPlace(crawler_id, "USD", Per.MONTH), Money(50_000_000, "USD"), author="ann", now=now)
-    set_budget(database, BudgetPlace(4, "USD", Per.DAY), Money(5_000_000, "USD"), author="ann", now=now)
+    budgets = ((1, Per.MONTH, 50), (4, Per.MONTH, 50), (4, Per.DAY, 5))
+    for number, (crawler_id, per, dollars) in enumerate(budgets):
+        then = now - (5 - number) * 3_600_000_000
+        place, limit = BudgetPlace(crawler_id, "USD", per), Money(dollars * 1_000_000, "USD")
+        set_budget(database, place, limit, author="ann", now=then, clock=partial(int, then))
 
 
 def name_writers(database: Database) -> None:
-    """Give the processes that wrote fixed names and times; the one that sold most is alive."""
+    """Give the processes that wrote, and the policy, fixed names and times; the one that sold most is alive."""
     with database.write() as connection:
+        connection.execute(update(policy_version).values(changed_at_micros=micros(NOW) - 3 * 3_600_000_000))
+        first = select(batch.c.writer_id, func.min(batch.c.committed_at_micros)).group_by(batch.c.writer_id)
+        began: dict[int, int] = dict(connection.execute(first).tuples().all())
         rows = connection.execute(select(writer.c.id, writer.c.node, writer.c.head_entry)).all()
         seller = max(rows, key=lambda row: row.head_entry).id
         for row in rows:
             node = "edge-1" if row.node == "newsroom" else f"office {row.node.partition(' ')[2]}"
-            values: dict[str, Any] = {"node": node, "started_at_micros": micros(NOW) - (40 - row.id) * 10**11}
+            # Each began before it wrote; what never wrote, some days ago.
+            start = began.get(row.id, micros(NOW) - (40 - row.id) * 10**11) - 1_000_000
+            values: dict[str, Any] = {"node": node, "started_at_micros": start}
             if row.id == seller:
                 values |= {"closed_at_micros": None, "lease_until_micros": _NEVER}
             connection.execute(update(writer).where(writer.c.id == row.id).values(values))
