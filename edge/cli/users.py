@@ -11,12 +11,12 @@ import typer
 from edge.cli.nouns import noun
 from edge.cli.rules import author
 from edge.cli.terminal import JsonFlag, WrongUsage, note, say, show_json
-from edge.cli.workplace import writing
+from edge.cli.workplace import opened, settings_here, writing
 from edge.store.audit_events import Action, record
 from edge.store.database import now_micros
 from edge.store.passwords import Passwords, password_fault
-from edge.store.people import Person, Role, add_person, find_person, set_operates, set_password
-from edge.store.problems import UnknownName
+from edge.store.people import EmailTaken, Person, Role, add_person, find_person, set_operates, set_password
+from edge.store.problems import NameTaken, UnknownName
 from edge.store.publishers import find_publisher, read_email
 from edge.store.second_factors import turn_off
 from edge.store.sessions import end_others
@@ -42,11 +42,18 @@ def add(
 ) -> None:
     """Add somebody who may sign in. Without --password-stdin the password is asked for, or made up in a pipe."""
     address = read_email(email)
+    with opened(settings_here()) as database, database.read() as connection:
+        # Before a password is asked for, which would be for nothing.
+        joins = find_publisher(connection, publisher)
+        if find_person(connection, address) is not None:
+            raise _known_already(address, joins.name, role)
     password, made_up = _new_password(address, password_stdin)
     password_hash = Passwords().hash(password)
     with writing() as connection:
-        joins = find_publisher(connection, publisher)
-        person = add_person(connection, address, password_hash, now_micros())
+        try:
+            person = add_person(connection, address, password_hash, now_micros())
+        except EmailTaken:
+            raise _known_already(address, joins.name, role) from None
         set_role(connection, joins.publisher_id, person.person_id, role, author=author(), now_micros=now_micros())
     _tell(person.email, password if made_up else None, as_json, f"{person.email} is {role.value} of {joins.name} now")
 
@@ -101,6 +108,16 @@ def operator(
         person = _known(find_person(connection, email), email)
         set_operates(connection, person.person_id, not off)
     _tell(person.email, None, as_json, f"{person.email} {'no longer sees' if off else 'sees'} the operator's pages now")
+
+
+def _known_already(address: str, publisher: str, role: Role) -> NameTaken:
+    """Nothing was changed; the commands that may be meant."""
+    return NameTaken(
+        f"{address} has an account already, and nothing was changed. To make them {role.value} of {publisher}: "
+        f'`farebox user role {address} {role.value} --publisher "{publisher}"`; for a new password: '
+        f"`farebox user passwd {address}`",
+        "email",
+    )
 
 
 def _known(person: Person | None, email: str) -> Person:

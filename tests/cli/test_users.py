@@ -90,7 +90,8 @@ def test_a_second_user_of_one_address_is_refused(news: Farebox) -> None:
     assert news(*words).code == 0
     again = news(*words)
     assert again.code == 1
-    assert "has an account already" in again.err
+    assert "a@b.example has an account already, and nothing was changed" in again.err
+    assert 'farebox user role a@b.example owner --publisher "Example News"' in again.err
 
 
 def test_keys_are_made_at_first_use_and_rotation_keeps_the_old(farebox_anywhere: Farebox, workplace: Path) -> None:

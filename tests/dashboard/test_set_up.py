@@ -47,6 +47,14 @@ def empty(tmp_path: Path, catalogue: Catalogue) -> Iterator[Empty]:
     made.close()
 
 
+def test_who_comes_before_anybody_has_an_account_is_told_where_the_link_is(empty: Empty) -> None:
+    told = "Nobody has an account here yet."
+    assert told in empty.browser.get("/sign-in").text
+    assert told in empty.browser.sign_in("me@harbour.example").text
+    empty.browser.post(empty.link, FORM)
+    assert told not in Browser(TestClient(empty.browser.client.app, base_url=ORIGIN)).get("/sign-in").text
+
+
 def test_the_link_makes_the_owner_and_signs_in(empty: Empty) -> None:
     assert "Welcome to farebox" in empty.browser.get(empty.link).text
     answer = empty.browser.post(empty.link, FORM)
