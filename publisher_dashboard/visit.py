@@ -25,11 +25,13 @@ from edge.store.crawler_people import CrawlerMembership, TeamRole
 from edge.store.database import Database
 from edge.store.passwords import Passwords
 from edge.store.people import Membership, Role
+from edge.store.problems import InvalidValue
 from edge.store.publisher_tokens import Scope
 from edge.store.registrations import count_waiting
 from edge.store.rulesets import find_draft
 from edge.store.service_keys import ServiceKeys, load_service_keys
 from edge.store.sessions import Session
+from edge.store.site_values import read_host
 from edge.store.sites import Site, list_sites
 from publisher_dashboard.backtest_jobs import BacktestJobs
 from publisher_dashboard.books_work import Books, Later, in_a_thread
@@ -135,6 +137,10 @@ NOTICES: Mapping[str, str] = {
     "zone": "Kept. Times in lists stay UTC; the menu says what time it is where you are.",
     "keys": "Kept for this browser.",
     "site-added": "The site is served. Nothing is enforced before you publish prices.",
+    "site-read": "{host} is served: that is what was understood of the address. Nothing is enforced before you publish "
+    "prices.",
+    "site-waits-read": "{host} waits: that is what was understood of the address. Prove the domain, and whoever runs "
+    "this edge decides.",
     "site-waits": "It waits. Prove the domain, and whoever runs this edge decides.",
     "site-withdrawn": "The site was taken back.",
     "site-served": "It is served from now on.",
@@ -159,7 +165,7 @@ NOTICES: Mapping[str, str] = {
     "session-ended": "The session was ended.",
     "sessions-ended": "Every other session was ended.",
 }
-"""What a page may be told to say after a redirect, by the word in its address."""
+"""What a page may be told to say after a redirect, by the word in its address; of a host that stands there too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,10 +284,11 @@ class Visit:
         values = {"operator": self.desk.operator, "now_micros": self.now_micros, "taste": taste, **frame, **context}
         return HTMLResponse(self.desk.rendering.page(template, values), status)
 
-    def go(self, path: str, said: str | None = None) -> Response:
-        """Send the browser to another page of ours after a form, which may then say one of ``NOTICES``."""
+    def go(self, path: str, said: str | None = None, host: str | None = None) -> Response:
+        """Send the browser to another page of ours after a form, which may then say one of ``NOTICES`` (of a host)."""
         assert said is None or said in NOTICES
-        where = f"{path}{'&' if '?' in path else '?'}{urlencode({'said': said})}" if said else path
+        words = {"said": said} | ({"host": host} if host else {})
+        where = f"{path}{'&' if '?' in path else '?'}{urlencode(words)}" if said else path
         return RedirectResponse(where, HTTPStatus.SEE_OTHER)
 
     def site_path(self, *parts: str) -> str:
@@ -306,6 +313,16 @@ class Visit:
         found = next((one for one in own if is_sample(one)), None)
         below = self.request.url.path.startswith("/publishers/") if self.site is None else self.site == found
         return found if below else None
+
+    def _notice(self) -> str | None:
+        """What this page was told to say. Anybody can write an address: of a host it speaks only if that is one."""
+        text = NOTICES.get(self.query("said"))
+        if text is None or "{host}" not in text:
+            return text
+        try:
+            return text.format(host=read_host(self.query("host")))
+        except InvalidValue:
+            return None
 
     def _frame(self) -> dict[str, Any]:
         """What surrounds every page: who, where, and where else one may go."""
@@ -342,6 +359,6 @@ class Visit:
             "chosen_for": self.desk.navigation.text(here.choosing),
             "may_edit": self.may(Need.EDIT),
             "may_export": self.may(Need.EXPORT),
-            "notice": NOTICES.get(self.query("said")),
+            "notice": self._notice(),
             "csrf": self.session.csrf_token if self.session else "",
         }

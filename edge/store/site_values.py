@@ -58,6 +58,30 @@ def read_host(text: str) -> str:
     return host
 
 
+def host_in(text: str) -> str:
+    """The host of an address that somebody pasted, such as ``https://www.example.com/``; a host is itself.
+
+    Raises ``InvalidValue`` where more is meant than a host: a path, another port, a user.
+    """
+    text = text.strip()
+    if not set(text) & set(":/?#@\\"):
+        return read_host(text)
+    parts = _split(text if "://" in text or text.startswith("//") else f"//{text}")
+    if parts is None or parts.scheme not in ("", *_DEFAULT_PORTS) or not parts.hostname or "\\" in text:
+        raise InvalidValue(f"{text!r} is not the address of a site; write it like news.example", "host")
+    host = read_host(parts.hostname)
+    if "@" in parts.netloc:
+        raise InvalidValue(f"a site has no user in its address; write {host} alone", "host")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        below = parts.path or "/"
+        message = f"a site is a whole host, and its rules say what happens below {below}; write {host} alone"
+        raise InvalidValue(message, "host")
+    if parts.port not in (None, *([_DEFAULT_PORTS[parts.scheme]] if parts.scheme else _PUBLIC_PORTS)):
+        message = f"a site is known by its host, whatever port visitors come to; write {host} without :{parts.port}"
+        raise InvalidValue(message, "host")
+    return host
+
+
 def read_origin(text: str, edge: EdgeAddresses) -> str:
     """The origin's base URL in its one spelling; raises ``InvalidValue`` for anything but ``scheme://host[:port]``."""
     parts = _split(text)

@@ -14,6 +14,7 @@ from publisher_dashboard.api.openapi import codes_of, scopes_of
 from publisher_dashboard.api.operations import Operation
 from publisher_dashboard.api.problems import REASONS, Code
 from publisher_dashboard.api.routes import OPERATIONS
+from publisher_dashboard.rendering import plural
 
 _BETWEEN = re.compile(r"(?s)(?<=<!-- operations -->\n).*(?=<!-- end of operations -->)")
 
@@ -57,7 +58,7 @@ def _scopes(one: Operation) -> str:
 
 def _where(code: Code, operations: tuple[Operation, ...]) -> str:
     count = sum(code in codes_of(one) for one in operations)
-    return "anywhere" if count in (0, len(operations)) else f"{count} operations"
+    return "anywhere" if count in (0, len(operations)) else plural(count, "operation")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from edge.store.site_claims import (
     take_up_claim,
     withdraw_claim,
 )
-from edge.store.site_values import EdgeAddresses
+from edge.store.site_values import EdgeAddresses, host_in
 from edge.store.sites import SiteOptions, list_sites
 from publisher_dashboard.auth import NOT_HERE, Turned
 from publisher_dashboard.forms import sentence
@@ -41,9 +41,10 @@ def show(visit: Visit) -> Response:
 def add(visit: Visit) -> Response:
     """Serve the site from now on, or have it wait."""
     options = SiteOptions(origin=visit.form.get("origin", ""), currency=visit.form.get("currency", "USD"))
-    host, publisher_id = visit.form.get("host", ""), visit.publisher.publisher_id
+    typed, publisher_id = visit.form.get("host", ""), visit.publisher.publisher_id
     author, now = visit.person.email, visit.now_micros
     try:
+        host = host_in(typed)
         with visit.desk.database.write() as connection:
             edge = _edge(visit, {one.host for one in list_sites(connection)})
             if visit.operates:
@@ -53,9 +54,11 @@ def add(visit: Visit) -> Response:
     except StoreProblem as why:
         field = getattr(why, "field", "host")
         return _form(visit, visit.form, {field if field in _FIELDS else "host": sentence(str(why))})
+    read_out = host if host != typed.strip().lower() else None
     if visit.operates:
-        return visit.go(visit.publisher_path(), "site-added")
-    return visit.go(visit.publisher_path("sites", "waiting"), "site-waits")
+        return visit.go(visit.publisher_path(), "site-read" if read_out else "site-added", read_out)
+    waiting = visit.publisher_path("sites", "waiting")
+    return visit.go(waiting, "site-waits-read" if read_out else "site-waits", read_out)
 
 
 def waiting(visit: Visit) -> Response:

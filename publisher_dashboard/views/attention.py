@@ -1,4 +1,4 @@
-"""What needs somebody at a publisher: drafts, rules that never match, impostors, failing webhooks and key directories.
+"""What needs somebody at a publisher: failed plans, drafts, rules that never match, impostors, webhooks, directories.
 
 Rules of this file: everything here is one cheap question; each answer says what it means and where to go about it. The
 order is that of what it costs to leave it.
@@ -19,12 +19,13 @@ from edge.store.connection import Connection
 from edge.store.crawlers import list_crawlers
 from edge.store.directories import list_directories
 from edge.store.earnings import Period, has_earned
-from edge.store.rulesets import find_draft, live_version
+from edge.store.planned import Plan, find_plan
+from edge.store.rulesets import Draft, Version, find_draft, live_version
 from edge.store.sites import Site
 from edge.store.traffic_days import daily_traffic
 from edge.store.webhook_lists import endpoints_of
 from publisher_dashboard.changes import compare
-from publisher_dashboard.rendering import month_name, percent, plural
+from publisher_dashboard.rendering import at, month_name, percent, plural
 
 WEEK_MICROS = 7 * 86_400_000_000
 IMPOSTOR_SHARE_MIN = 0.2
@@ -56,7 +57,10 @@ def concerns(connection: Connection, publisher_id: int, sites: Sequence[Site], n
 def _of_rules(connection: Connection, site: Site) -> Iterator[Concern]:
     below = f"/sites/{quote(site.host, safe='')}"
     live, draft = live_version(connection, site.site_id), find_draft(connection, site.site_id)
-    if draft is not None:
+    plan = find_plan(connection, site.site_id)
+    if plan is not None and (broken := _of_plan(plan, live, draft, site, below)) is not None:
+        yield broken
+    elif draft is not None:
         number = len(compare(live.rules, draft.rules)) if live else len(draft.rules.rules) + 1
         yield Concern(
             f"The draft of {site.host} has {plural(number, 'change')}",
@@ -69,6 +73,22 @@ def _of_rules(connection: Connection, site: Site) -> Iterator[Concern]:
         yield Concern(f"{site.host} has no rules yet", meaning, f"{below}/presets", "Begin")
     if live is not None:
         yield from _of_shadows(live.rules, site, below)
+
+
+def _of_plan(plan: Plan, live: Version | None, draft: Draft | None, site: Site, below: str) -> Concern | None:
+    """A publication that was planned and did not happen, or cannot; None for one that waits for its time.
+
+    It stands here until somebody plans it anew, publishes, or forgets the plan (``edge.store.planned``).
+    """
+    due = f"{at(plan.due_micros):%d %b %Y, %H:%M} UTC".lstrip("0")
+    if plan.failed_because is not None:
+        what = f"The draft of {site.host} was not published as planned"
+        return Concern(what, f"It was to go live on {due}: {plan.failed_because}.", f"{below}/review", "Review")
+    if draft is None or draft.revision != plan.revision or plan.seen_version != (live.version if live else 0):
+        what = f"The draft of {site.host} will not go live as planned"
+        meaning = f"It or the live version has changed since it was planned for {due}."
+        return Concern(what, meaning, f"{below}/review", "Review")
+    return None
 
 
 def _of_shadows(rules: RuleSet, site: Site, below: str) -> Iterator[Concern]:
@@ -102,7 +122,7 @@ def _of_impostors(connection: Connection, sites: Sequence[Site], now_micros: int
             if name and number >= IMPOSTORS_MIN and number >= IMPOSTOR_SHARE_MIN * seen[name]:
                 yield Concern(
                     f"{percent(number / seen[name])} of {name} on {site.host} are impostors",
-                    f"{number:,} requests of this week wear its name and come from addresses that are not its own.",
+                    f"{plural(number, 'request')} of this week came under its name, from addresses of others.",
                     f"/sites/{quote(site.host, safe='')}/crawlers?{urlencode({'q': name})}",
                     "Decide",
                 )

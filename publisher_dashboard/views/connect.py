@@ -9,6 +9,7 @@ from ipaddress import ip_network
 from edge.store.activity import ActivityFilter, list_activity
 from edge.store.arrivals import Arrivals, arrivals_of, strangers_hosts
 from edge.store.connection import Connection
+from publisher_dashboard.rendering import plural
 from publisher_dashboard.site_checks import Answer, SiteChecks
 
 LATELY_MICROS = 3_600_000_000
@@ -38,8 +39,8 @@ def connect_state(connection: Connection, site_id: int, host: str, now_micros: i
     strangers = strangers_hosts(connection, now_micros - LATELY_MICROS)
     if strangers and not arrivals.requests_lately:
         hints.append(
-            f"{strangers:,} requests in the last hour named a host that is not served here. Does your front pass the "
-            f"Host field on as {host}?"
+            f"{plural(strangers, 'request')} in the last hour named a host that is not served here. Does your front "
+            f"pass the Host field on as {host}?"
         )
     rows = list_activity(connection, [site_id], ActivityFilter(), ROWS_LOOKED_AT)
     if rows and all(_is_private(row.address) for row in rows):

@@ -20,6 +20,7 @@ from edge.store.earnings import Earned, Period, earned_by_crawler_on_site
 from edge.store.robots import Obedience, read_obedience
 from edge.store.sites import Site
 from edge.store.traffic import DAY_MICROS, Span, start_of, traffic_by
+from publisher_dashboard.views.published_lists import Published, tell_published
 
 DAYS = 14
 LATEST = 500
@@ -99,6 +100,7 @@ class CrawlerStory:
     directory: StoredDirectory | None
     paths: tuple[tuple[str, int], ...]
     looked_at: int
+    published: Published
 
 
 @dataclass(slots=True)
@@ -144,6 +146,7 @@ def tell_crawler(
         None if party is None else find_directory(connection, party.agent_url),
         tuple(paths.most_common(TOP_PATHS)),
         sum(row.requests for row in latest),
+        tell_published(connection, name, latest, now_micros),
     )
 
 

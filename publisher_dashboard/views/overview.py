@@ -3,6 +3,8 @@
 Rules of this file
 - Money and paid pages are the ledger's; requests are the traffic's sums by the day. No single row is counted.
 - People are in neither: what passed without an identity is not a crawl.
+- One currency is shown at a time, and a crawl counts where its site's prices are in it: else an average or a part would
+  mix the crawls of one currency with the money of another.
 - Acceptance is the part that paid of what was asked to pay.
 """
 
@@ -72,6 +74,7 @@ class CrawlerLine:
 class Overview:
     """All of the screen but what needs attention. ``series`` are those that any day has, as (class, word).
 
+    ``currencies`` are all that were earned or that a site has; counts are of sites whose prices are in ``currency``.
     ``asked`` counts crawls that were asked to pay, paid or not; ``signed_*`` those that proved their name for paying.
     """
 
@@ -131,12 +134,13 @@ def tell_overview(
     connection: Connection, publisher_id: int, sites: Sequence[Site], days: Range, wanted_currency: str
 ) -> Overview:
     """Read one publisher's days; ``wanted_currency`` counts where something was earned in it."""
-    site_ids = frozenset(one.site_id for one in sites)
     period = days.period
     sums = earned_by_day_and_crawler(connection, publisher_id, period)
     codes = {key[0] for key in sums}
     totals = {code: _add(code, (one for key, one in sums.items() if key[0] == code)) for code in codes}
     currency = _currency(wanted_currency, totals, [one.currency for one in sites])
+    priced = [one for one in sites if one.currency == currency]
+    site_ids = frozenset(one.site_id for one in priced)
     came = daily_traffic(connection, period.since_micros, period.until_micros, site_ids)
     traffic = [one for one in came if _is_crawl(one)]
     groups = _by_day(traffic, days)
@@ -155,7 +159,7 @@ def tell_overview(
     signed_asked, signed_sold = _asked(one for one in traffic if one.key.rung in _CAN_PAY)
     return Overview(
         currency=currency,
-        currencies=tuple(sorted(totals)),
+        currencies=tuple(sorted({*totals, *(one.currency for one in sites)})),
         earned=totals.get(currency, Earned(currency, 0, 0, 0)),
         before=earned_by_currency(connection, publisher_id, days.before).get(currency),
         crawls=sum(one.requests for one in traffic),
@@ -172,7 +176,7 @@ def tell_overview(
         pages=tuple(pages_by_earned(connection, publisher_id, currency, period, TOP)),
         refused=refused(traffic),
         failed=failed(traffic),
-        watched=_watched(connection, sites, days),
+        watched=_watched(connection, priced, days),
     )
 
 
@@ -259,7 +263,7 @@ def _add(currency: str, sums: Iterable[Earned]) -> Earned:
 
 def _currency(wanted: str, totals: Mapping[str, Earned], of_sites: Sequence[str]) -> str:
     """The currency to show: the one asked for, else the one with most pages, else the first site's."""
-    if wanted in totals:
+    if wanted in totals or wanted in of_sites:
         return wanted
     if totals:
         return max(totals.values(), key=lambda one: one.pages).currency

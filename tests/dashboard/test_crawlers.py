@@ -7,6 +7,8 @@ import re
 import pytest
 
 from edge.core.rules import Action
+from edge.store.activity import Activity, UserAgents, write_activity
+from edge.store.address_feeds import save_feed_failure, save_ranges
 from edge.store.robots import RobotsJudge, note_robots
 from edge.store.rulesets import find_draft
 from edge.store.traffic import DAY_MICROS, Span, TrafficKey, flush_traffic, start_of
@@ -176,3 +178,47 @@ def test_a_chart_stays_in_its_frame() -> None:
 @pytest.mark.parametrize(("part", "said"), [(0, "0%"), (0.001, "<1%"), (0.999, "99%"), (1, "100%"), (0.125, "12%")])
 def test_a_part_is_never_rounded_to_none_or_all(part: float, said: str) -> None:
     assert percent(part) == said
+
+
+def came_from(house: House, *addresses: str) -> None:
+    """Requests of GPTBot whose name was borne out by these addresses, as they are kept."""
+    rows = [
+        Activity(
+            house.newsroom.site.site_id, micros(NOW), 900 + number, "GPTBot", "address", "training", "Long reads",
+            "payment_required", 5_000, None, "GET", "/a", 402, "", address, 1,
+        )
+        for number, address in enumerate(addresses)
+    ]  # fmt: skip
+    with house.database.write() as connection:
+        write_activity(connection, UserAgents(), rows, micros(NOW))
+
+
+def test_the_evidence_says_which_list_how_old_and_which_range_matched(quick_house: House) -> None:
+    url, owner = "https://openai.com/gptbot.json", quick_house.signed_in()
+    came_from(quick_house, "20.171.206.0/24", "20.171.206.0/24", "198.51.100.0/24", "198.51.100.77", "d41d8cd98f00b204")
+    page = one(owner, "GPTBot").split('id="lists-title"')[1].split("</section>")[0]
+    told = re.sub("<[^>]+>", "", page)
+    assert url in told
+    assert "never read; the copy that came with farebox is of 2026-06-27" in told
+    assert re.findall(r'class="mono">([^<]*)</t[hd]><td class="mono">([^<]*)<', page) == [
+        ("20.171.206.0/24", "20.171.206.0/23")
+    ]
+    assert "Of 3 requests the range cannot be told" in told
+    with quick_house.database.write() as connection:
+        save_ranges(connection, url, ("198.51.100.64/26",), micros(NOW) - 3 * 3_600_000_000)
+        save_feed_failure(connection, url, "it answered 500", micros(NOW))
+    page = one(owner, "GPTBot").split('id="lists-title"')[1].split("</section>")[0]
+    assert "read 3 hours ago" in page
+    assert "it answered 500" in page
+    # Of a network that is only in part on the list the part is named; an address lies in it for certain.
+    assert set(re.findall(r'class="mono">([^<]*)</th><td class="mono">([^<]*)<', page)) == {
+        ("198.51.100.0/24", "198.51.100.64/26"),
+        ("198.51.100.77", "198.51.100.64/26"),
+    }
+    with quick_house.database.write() as connection:
+        save_ranges(connection, url, ("198.51.100.64/26",), micros(NOW) - 8 * DAY_MICROS)
+    assert "read 8 days ago; too old to call anybody an impostor" in one(owner, "GPTBot")
+
+
+def test_of_a_crawler_without_a_list_it_is_said_that_its_address_proves_nothing(quick_house: House) -> None:
+    assert "farebox knows no list of its addresses" in one(quick_house.signed_in(), "ExampleBot")

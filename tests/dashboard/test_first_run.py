@@ -137,7 +137,7 @@ def test_the_list_of_first_steps_can_be_put_aside(fresh: Fresh) -> None:
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
-        ({"host": "https://www.harbour.example"}, "host"),
+        ({"host": "https://www.harbour.example/blog/"}, "host"),
         ({"host": ""}, "host"),
         ({"origin": "127.0.0.1"}, "origin"),
         ({"origin": ""}, "origin"),
@@ -152,6 +152,17 @@ def test_a_mistake_is_said_at_its_field(fresh: Fresh, changed: dict[str, str], f
     answer = fresh.owner.post(f"{OURS}/sites/new", {**SITE, **changed})
     assert answer.status_code == 422
     assert f'id="{field}-error"' in answer.text
+
+
+def test_of_a_pasted_address_the_host_is_taken_and_said(fresh: Fresh) -> None:
+    answer = fresh.owner.post(f"{OURS}/sites/new", {**SITE, "host": " https://WWW.Harbour.example:443/ "})
+    assert fresh.hosts() == ["www.harbour.example"]
+    page = fresh.owner.get(answer.headers["location"]).text
+    assert "www.harbour.example is served: that is what was understood" in page
+    other = fresh.another("owner@else.example", Role.OWNER)
+    answer = other.post(f"{OURS}/sites/new", {**SITE, "host": "shop.harbour.example/"})
+    assert "shop.harbour.example waits: that is" in other.get(answer.headers["location"]).text
+    assert "click" not in other.get(f"{OURS}?said=site-read&host=click+here").text
 
 
 def test_a_site_of_somebody_who_does_not_run_the_edge_waits(fresh: Fresh) -> None:

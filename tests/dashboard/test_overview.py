@@ -12,7 +12,10 @@ from edge.core.month import Month
 from edge.store.crawlers import list_crawlers
 from edge.store.directories import save_failure
 from edge.store.earnings import Period, earned_by_currency
+from edge.store.planned import Plan, carry_out, plan_publication
 from edge.store.rulesets import find_draft, publish_rules, save_draft
+from edge.store.site_values import EdgeAddresses
+from edge.store.sites import SiteOptions, add_site
 from edge.store.traffic import TrafficKey, flush_traffic
 from publisher_dashboard.ranges import read_range
 from publisher_dashboard.rendering import money, percent
@@ -62,7 +65,6 @@ def test_refused_is_only_who_was_turned_away_not_people_served_pages_or_failures
 
 
 def test_a_crawlers_row_says_the_numbers_that_its_acceptance_is_made_of(quick_house: House) -> None:
-    """Crawls of all currencies are asked and paid; what was earned is in one."""
     page = quick_house.signed_in().get("/publishers/1?range=30d").text
     cell = r'class="{} n"[^>]*>([0-9,.]+)'
     table = page.split('class="cards top-crawlers"')[1].split("</table>")[0]
@@ -132,6 +134,30 @@ def test_what_needs_somebody_is_said_with_the_way_to_it(quick_house: House) -> N
         assert quick_house.signed_in().get(href.replace("&amp;", "&")).status_code == 200
 
 
+def todo_of(page: str) -> str:
+    return re.sub(r"<[^>]+>", " ", page.split('id="todo-title"')[1].split("</section>")[0])
+
+
+def test_a_planned_publication_that_failed_needs_somebody_until_it_is_seen_to(quick_house: House) -> None:
+    site_id, owner, due = quick_house.newsroom.site.site_id, quick_house.signed_in(), micros(NOW) + 60_000_000
+    with quick_house.database.write() as connection:
+        draft = find_draft(connection, site_id)
+        assert draft is not None
+        plan = Plan(site_id, draft.revision, 4, None, "editor@harbour.example", micros(NOW), due)
+        plan_publication(connection, plan)
+    assert "as planned" not in owner.get("/publishers/1").text
+    with quick_house.database.write() as connection:
+        save_draft(connection, site_id, replace(draft.rules, rules=()), draft.revision, "editor@harbour.example", 1)
+    assert "The draft of harbour.example will not go live as planned" in todo_of(owner.get("/publishers/1").text)
+    with quick_house.database.write() as connection:
+        assert carry_out(connection, site_id, due) is None
+    todo = todo_of(owner.get("/publishers/1").text)
+    assert "The draft of harbour.example was not published as planned" in todo
+    assert "20 Nov 2026, 14:03 UTC: the draft was changed after it was planned." in todo
+    assert owner.post("/sites/harbour.example/plan/cancel").status_code == 303
+    assert "as planned" not in owner.get("/publishers/1").text
+
+
 def publish_draft(connection: Connection, house: House) -> None:
     """The newsroom's draft, which has a rule that never matches, goes live; another draft waits."""
     site_id = house.newsroom.site.site_id
@@ -192,6 +218,28 @@ def test_with_several_sites_rules_and_tests_begin_with_a_choice_of_site(quick_ho
         chooser = owner.get(f"/publishers/1/sites?for={word}").text
         assert title in chooser
         assert f'<h2><a href="/sites/kitchen.harbour.example/{word}">' in chooser
+
+
+def test_crawls_count_with_the_money_of_their_site(quick_house: House) -> None:
+    options = SiteOptions(origin="http://127.0.0.1:8000", currency="JPY")
+    with quick_house.database.write() as connection:
+        yen = add_site(connection, "tokyo.harbour.example", 1, options, EdgeAddresses(), micros(NOW))
+        came = {("charged", "signed"): 3, ("payment_required", "claimed"): 1}
+        keys = {
+            TrafficKey(micros(NOW), yen.site_id, "YenBot", rung, "all", outcome): requests
+            for (outcome, rung), requests in came.items()
+        }
+        flush_traffic(connection, keys)
+    owner = quick_house.signed_in()
+    dollars, yens = owner.get("/publishers/1").text, owner.get("/publishers/1?currency=JPY").text
+    assert f"<dt>Acceptance</dt><dd>{percent(310 / (310 + 1204 + 841 + 96))}</dd>" in dollars
+    assert "at sites with prices in USD" in dollars
+    assert "YenBot" not in dollars
+    assert "of 4 crawls at sites with prices in JPY" in yens
+    assert "<dt>Acceptance</dt><dd>75%</dd>" in yens
+    assert "<dd>¥0</dd>" in yens
+    assert "GPTBot" not in yens.split('id="days-title"')[1].split('id="todo-title"')[0]
+    assert "ExampleBot" not in yens.split('class="cards top-crawlers"')[1].split("</table>")[0]
 
 
 @pytest.mark.parametrize("currency", ["EUR", "nonsense", ""])

@@ -2,15 +2,57 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.store.problems import InvalidValue
-from edge.store.site_values import EdgeAddresses, leads_back, read_currency, read_host, read_origin
+from edge.store.site_values import EdgeAddresses, host_in, leads_back, read_currency, read_host, read_origin
 
 NOWHERE = EdgeAddresses()
 EDGE = EdgeAddresses.of_bind("127.0.0.1", 8402, {"news.example"})
+
+
+@pytest.mark.parametrize(
+    ("typed", "host"),
+    [
+        ("www.example.com", "www.example.com"),
+        ("https://www.example.com/", "www.example.com"),
+        ("  HTTP://Example.com  ", "example.com"),
+        ("https://example.com:443", "example.com"),
+        ("example.com:80", "example.com"),
+        ("//example.com/", "example.com"),
+        ("https://bücher.example/", "xn--bcher-kva.example"),
+        ("http://192.0.2.7/", "192.0.2.7"),
+    ],
+)
+def test_of_a_pasted_address_the_host_is_meant(typed: str, host: str) -> None:
+    assert host_in(typed) == host
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("https://www.example.com/blog", "below /blog; write www.example.com alone"),
+        ("www.example.com/?page=2", "write www.example.com alone"),
+        ("https://example.com/#top", "write example.com alone"),
+        ("https://example.com:8443/", "write example.com without :8443"),
+        ("http://example.com:443", "without :443"),
+        ("https://me:secret@example.com/", "no user in its address"),
+        ("ftp://example.com/", "not the address of a site"),
+        ("https:///", "not the address of a site"),
+        ("https://example.com\\@evil.example/", "not the address of a site"),
+        ("https://[::1]/", "is not a host name"),
+        ("https://example.com:99999/", "not the address of a site"),
+        ("", "is not a host name"),
+    ],
+)
+def test_what_means_more_than_a_host_is_refused_with_what_to_write(typed: str, said: str) -> None:
+    with pytest.raises(InvalidValue, match=re.escape(said)) as refused:
+        host_in(typed)
+    assert refused.value.field == "host"
 
 
 @pytest.mark.parametrize(
