@@ -44,7 +44,7 @@ test: setup-dev
 	@echo "test: the whole suite on SQLite and PostgreSQL, with a browser, a file at a time in each process"
 	@scripts/ensure_programs chromium nginx caddy
 	@$(BIN)/python -m tests.support.npm_packages
-	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@scripts/in_memory $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: setup-dev
 	@echo "check: ruff (lint)"

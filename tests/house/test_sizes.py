@@ -11,7 +11,7 @@ REASON_WITHIN_LINES = 15
 EMPTY_NAMES = re.compile(r"(^|_)(utils?|helpers?|managers?|services?|common|misc|stuff)$")
 CODE = ("edge", "publisher_dashboard", "migrations", "tests", "benchmarks", "examples", "scripts")
 TEXTS = (".py", ".toml", ".md", ".yaml", ".yml", ".lock", ".cfg", ".ini", ".sh", ".html", ".css", ".js", ".conf")
-NAMED_TEXTS = ("Makefile", "Containerfile", "Caddyfile", ".gitignore", "run", "lock", "ensure_programs")
+NAMED_TEXTS = ("Makefile", "Containerfile", "Caddyfile", ".gitignore", "run", "lock", "ensure_programs", "in_memory")
 
 # Written in pieces, so that this file does not find itself.
 REGISTRIES = re.compile("|".join((r"pypi\." + "org", "pythonhosted" + r"\.org", r"registry\.npmjs" + r"\.org")))
