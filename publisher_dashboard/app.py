@@ -20,7 +20,8 @@ from starlette.exceptions import HTTPException
 from edge.core.identity import ClaimedCrawler
 from edge.store.database import Database
 from edge.store.passwords import Passwords
-from publisher_dashboard.api.rates import Rates
+from publisher_dashboard.api.log_serving import log_endpoint
+from publisher_dashboard.api.rates import Limits
 from publisher_dashboard.api.routes import OPERATIONS
 from publisher_dashboard.api.serving import api_endpoint, description_endpoint
 from publisher_dashboard.api.values import ROOT
@@ -385,9 +386,10 @@ def create_app(
     for route in ROUTES:
         make = upload_endpoint if route.takes_file else endpoint
         app.add_route(route.path, make(desk, route.need, route.page), methods=[route.method])
-    rates = Rates()
+    limits = Limits()
     for operation in OPERATIONS:
-        app.add_route(operation.path, api_endpoint(desk, operation, rates), methods=[operation.method])
+        serve = log_endpoint if operation.takes_log else api_endpoint
+        app.add_route(operation.path, serve(desk, operation, limits), methods=[operation.method])
     app.add_route(f"{ROOT}/openapi.json", description_endpoint(desk, OPERATIONS), methods=["GET"])
     app.add_exception_handler(HTTPException, unknown_page(desk))
     app.add_middleware(SecurityHeaders, secure=desk.address.secure)

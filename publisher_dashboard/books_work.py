@@ -20,10 +20,11 @@ import structlog
 from edge.core.errors import EdgeError
 from edge.core.month import Month
 from edge.core.statement import Party
-from edge.store.books_tasks import end_task, start_task, tell_progress
+from edge.store.books_tasks import end_task, find_task, start_task, tell_progress
 from edge.store.checkpoint_file import read_tokens
 from edge.store.checkpoint_keeper import CheckpointKeeper
 from edge.store.checkpoints import BooksBroken
+from edge.store.closed_months import find_closed
 from edge.store.database import Database
 from edge.store.month_close import Closer, close_month
 from edge.store.service_keys import load_service_keys
@@ -32,6 +33,7 @@ from edge.store.verify_months import closed_month_faults
 
 Later = Callable[[Callable[[], None]], None]
 BEAT_SECONDS = 1.0
+FRESH_MICROS = 600 * 1_000_000
 FAULTS_SAID_MAX = 20
 
 
@@ -94,6 +96,19 @@ def start_close(work: Work, month: Month, later: Later) -> bool:
 def start_verify(work: Work, month: Month, later: Later) -> bool:
     """Begin to fold a closed month again and hold it against what was kept and signed; False when somebody is at it."""
     return _start(work, verify_name(month), later, lambda _: _verify(work, month))
+
+
+def verify_closed(work: Work, month: Month, later: Later) -> bool:
+    """Begin to check a month for whoever asks; False when it is not closed.
+
+    One that was found good a moment ago, or that somebody is at, is not checked again.
+    """
+    with work.database.read() as connection:
+        closed, last = find_closed(connection, month), find_task(connection, verify_name(month))
+    is_fresh = last is not None and last.state == "done" and work.now_micros - last.seen_at_micros < FRESH_MICROS
+    if closed is not None and not is_fresh:
+        start_verify(work, month, later)
+    return closed is not None
 
 
 def _start(work: Work, name: str, later: Later, act: Callable[[_Progress], str]) -> bool:

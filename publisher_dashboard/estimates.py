@@ -127,12 +127,14 @@ class Estimates:
             jobs = [job for job in self._jobs.values() if job.site_id == site_id]
         return sorted(jobs, key=lambda job: job.begun_at_micros, reverse=True)
 
-    def forget(self, job_id: str, site_id: int) -> None:
-        """Forget a result at once."""
+    def forget(self, job_id: str, site_id: int) -> bool:
+        """Forget a result at once; whether there was one. A log that is being read is not forgotten."""
         with self._lock:
             job = self._jobs.get(job_id)
-            if job is not None and job.site_id == site_id and job.is_done:
-                del self._jobs[job_id]
+            if job is None or job.site_id != site_id or not job.is_done:
+                return False
+            del self._jobs[job_id]
+            return True
 
     def _work(self, job: Job, task: Task, log: BinaryIO) -> None:
         job_id = job.job_id

@@ -6,11 +6,13 @@ A search engine or an assistant that only claims its name earns nothing: the pre
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge.core.identity import CrawlerKind, Rung
-from edge.core.money import Money
+from edge.core.money import InvalidPrice, Money
 from edge.core.rules import Action, Rule, RuleSet, Who, everything_else
+from publisher_dashboard.forms import read_rule_price, sentence
 
 SUGGESTED_PRICE_MICROS = 5_000
 
@@ -65,3 +67,23 @@ def preset_rules(word: str, price: Money) -> RuleSet | None:
             return RuleSet((search, signing), everything_else(Action.BLOCK))
         case _:
             return None
+
+
+def read_preset(form: Mapping[str, str], currency: str, errors: dict[str, str]) -> RuleSet | None:
+    """The rules of a ``preset`` at a ``price`` for a ``unit``; None with ``errors`` by field.
+
+    Only where everyone is merely watched may the price be nothing.
+    """
+    action = Action.MONITOR if form.get("preset") == "watch" else Action.CHARGE
+    try:
+        price = read_rule_price(form, currency, action)
+    except InvalidPrice as wrong:
+        errors["price"] = sentence(str(wrong))
+        return None
+    if price is None:
+        errors["price"] = "Say a price per page."
+        return None
+    chosen = preset_rules(form.get("preset", ""), price)
+    if chosen is None:
+        errors["preset"] = "Choose one of these."
+    return chosen

@@ -106,6 +106,15 @@ def find_claim(connection: Connection, host: str, publisher_id: int) -> SiteClai
     return _claim(row)
 
 
+def own_claim(connection: Connection, publisher_id: int, claim_id: int) -> SiteClaim:
+    """A publisher's claim by its number; raises ``UnknownName``."""
+    where = (site_claim.c.id == claim_id) & (site_claim.c.publisher_id == publisher_id)
+    row = connection.execute(_query().where(where)).one_or_none()
+    if row is None:
+        raise UnknownName("no such site waits to be served", "claim")
+    return _claim(row)
+
+
 def note_proof(connection: Connection, claim: SiteClaim, how: str | None, now_micros: int) -> None:
     """Note what was found of a domain's proof; None that there is none now."""
     found = {"proved_how": how, "proved_at_micros": None if how is None else now_micros}

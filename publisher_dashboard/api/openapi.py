@@ -16,7 +16,7 @@ from pydantic.json_schema import models_json_schema
 from edge.store.publisher_tokens import Scope
 from publisher_dashboard.api.operations import Operation
 from publisher_dashboard.api.problems import PROBLEM_TYPE, REASONS, Code
-from publisher_dashboard.api.rates import BURST, PER_SECOND
+from publisher_dashboard.api.rates import BURST, COSTLY_BURST, COSTLY_PER_MINUTE, PER_SECOND
 from publisher_dashboard.api.values import ROOT, Model
 from publisher_dashboard.visit import SCOPE_GRANTS, Need
 
@@ -25,7 +25,8 @@ _REF = "#/components/schemas/{model}"
 _DESCRIPTION = (
     "What the dashboard's pages show and do, for a publisher's programs. A token names its publisher; make one on the "
     "dashboard's Tokens page and send it as `Authorization: Bearer fbp_…`. Amounts are integers of a millionth of the "
-    f"currency's unit; times are UTC. A token may ask {BURST} times at once and {PER_SECOND:g} times a second."
+    f"currency's unit; times are UTC. A token may ask {BURST} times at once and {PER_SECOND:g} times a second; "
+    f"what is costly {COSTLY_BURST} times at once and {COSTLY_PER_MINUTE} times a minute."
 )
 _WORDS = {
     "host": "A site of yours.",
@@ -33,6 +34,7 @@ _WORDS = {
     "month": "Such as `2026-11`.",
     "name": "csv, summary, jsonl, xlsx, parquet, pdf, or zip for all.",
     "place": "The `id` of a request.",
+    "estimate": "The `id` of an estimate.",
 }
 
 
@@ -71,6 +73,8 @@ def codes_of(one: Operation) -> list[Code]:
         found.append(Code.TOKEN_OF_SITES)
     if one.takes is not None:
         found += [Code.NOT_JSON, Code.UNREADABLE, Code.TOO_LARGE]
+    if one.takes_log:
+        found += [Code.UNREADABLE, Code.TOO_LARGE]
     if one.if_match:
         found += [Code.PRECONDITION_MISSING, Code.MOVED_ON]
     if one.idempotent:
@@ -83,7 +87,7 @@ def _operation(one: Operation, schemas: Mapping[str, Any]) -> dict[str, Any]:
         "operationId": one.name,
         "summary": one.summary,
         "description": f"{(one.work.__doc__ or '').strip()}\n\nScope: {' or '.join(scopes_of(one.need))}.",
-        "tags": [_subject(one)],
+        "tags": [subject_of(one)],
         "parameters": [*_path_parameters(one), *_query_parameters(one, schemas), *_header_parameters(one)],
         "responses": {str(one.status): _success(one), **_refusals(one)},
     }
@@ -92,10 +96,12 @@ def _operation(one: Operation, schemas: Mapping[str, Any]) -> dict[str, Any]:
         if "body" in one.example:
             content["example"] = one.example["body"]
         described["requestBody"] = {"required": True, "content": {"application/json": content}}
+    if one.takes_log:
+        described["requestBody"] = {"required": True, "content": {"application/octet-stream": {}}}
     return described
 
 
-def _subject(one: Operation) -> str:
+def subject_of(one: Operation) -> str:
     """What it is about: the part of its address after the site, or the first one."""
     parts = one.path.removeprefix(f"{ROOT}/sites/{{host}}").removeprefix(ROOT).strip("/").split("/")
     return parts[0] or "sites"

@@ -36,7 +36,8 @@ class Operation:
 
     ``work`` takes a ``Call``, the parameters (``asks``) and, where there is one, the body (``takes``). ``gives`` is
     None where the answer is a file. ``whole`` operations are about the whole publisher: a token that is limited to
-    sites does not open them. ``pages`` are the pages' routes that show or do the same.
+    sites does not open them. ``pages`` are the pages' routes that show or do the same. One that ``takes_log`` is given
+    an access log as its body; a ``costly`` one is let in more seldom (``publisher_dashboard.api.rates``).
     """
 
     method: str
@@ -53,6 +54,8 @@ class Operation:
     if_match: bool = False
     idempotent: bool = False
     status: int = 200
+    takes_log: bool = False
+    costly: bool = False
 
     @property
     def name(self) -> str:

@@ -106,14 +106,19 @@ def get_draft(call: Call, asked: Nothing) -> Answer:
 def put_draft(call: Call, asked: Nothing, body: Rules) -> Answer:
     """Save all rules as the draft, over the edition that was seen. Nothing is live until it is published."""
     seen, changed = call.seen, _read(call, body)
+    return save_over(call, seen, changed, body)
+
+
+def save_over(call: Call, seen: str, changed: RuleSet, sent: Model) -> Answer:
+    """Save rules as the draft over the edition that was seen; ``sent`` is what a refusal gives back beside theirs."""
     edition = _edition(call)
     if seen != tag_of(edition):
-        raise moved_on(call, body)
+        raise moved_on(call, sent)
     try:
         if changed != edition.rules:
             store_edition(call.desk.database, call.place.site_id, edition, changed, call.author, call.now_micros)
     except DraftMoved:
-        raise moved_on(call, body) from None
+        raise moved_on(call, sent) from None
     return of_edition(call, _edition(call))
 
 
@@ -223,7 +228,7 @@ def _read(call: Call, body: Rules) -> RuleSet:
         raise Problem(Code.INVALID, told, fields={"rule": told}) from None
 
 
-def moved_on(call: Call, body: Rules | None = None) -> Problem:
+def moved_on(call: Call, body: Model | None = None) -> Problem:
     """Somebody was faster: what was sent, beside what is there now."""
     now = _edition(call)
     more = {"current": _shown(call, now).model_dump(mode="json")}

@@ -28,7 +28,7 @@ from edge.store.sites import Site, find_site
 from publisher_dashboard.api.openapi import openapi_document
 from publisher_dashboard.api.operations import Answer, Call, Operation, refusal_of
 from publisher_dashboard.api.problems import Code, Problem
-from publisher_dashboard.api.rates import Rates
+from publisher_dashboard.api.rates import Limits
 from publisher_dashboard.api.values import VERSION, Model
 from publisher_dashboard.auth import Turned
 from publisher_dashboard.forms import sentence
@@ -38,7 +38,7 @@ BODY_BYTES_MAX = 4 * 1024 * 1024
 _CODE_OF = {403: Code.SCOPE_MISSING, 404: Code.NOT_FOUND, 409: Code.NOT_POSSIBLE, 422: Code.INVALID, 503: Code.BUSY}
 
 
-def api_endpoint(desk: Desk, operation: Operation, rates: Rates) -> Callable[[Request], Awaitable[Response]]:
+def api_endpoint(desk: Desk, operation: Operation, limits: Limits) -> Callable[[Request], Awaitable[Response]]:
     """What the framework calls for one operation."""
 
     async def answer(request: Request) -> Response:
@@ -47,7 +47,7 @@ def api_endpoint(desk: Desk, operation: Operation, rates: Rates) -> Callable[[Re
         body = await _read_body(request)
         if body is None:
             return Problem(Code.TOO_LARGE).answer()
-        return await run_in_threadpool(_serve, desk, operation, rates, request, body)
+        return await run_in_threadpool(_serve, desk, operation, limits, request, body)
 
     return answer
 
@@ -64,14 +64,22 @@ def description_endpoint(desk: Desk, operations: tuple[Operation, ...]) -> Calla
     return answer
 
 
-def _serve(desk: Desk, operation: Operation, rates: Rates, request: Request, body: bytes) -> Response:
-    try:
-        call = _admit(desk, operation, rates, request)
-        asked = _read_query(operation, request)
+def _serve(desk: Desk, operation: Operation, limits: Limits, request: Request, body: bytes) -> Response:
+    def work() -> Response:
+        call = admit(desk, operation, limits, request)
+        asked = read_query(operation, request)
         given = [_read_json(operation.takes, request, body)] if operation.takes is not None else []
         if operation.takes is None and body:
             raise Problem(Code.UNREADABLE, "This operation takes no body.")
-        return _write(operation.work(call, asked, *given))
+        return write(operation.work(call, asked, *given))
+
+    return guarded(operation, work)
+
+
+def guarded(operation: Operation, work: Callable[[], Response]) -> Response:
+    """The answer of some work, or the problem that it met."""
+    try:
+        return work()
     except Problem as problem:
         return problem.answer()
     except Turned as turned:
@@ -89,13 +97,13 @@ def _serve(desk: Desk, operation: Operation, rates: Rates, request: Request, bod
         return Problem(Code.BROKEN).answer()
 
 
-def _admit(desk: Desk, operation: Operation, rates: Rates, request: Request) -> Call:
+def admit(desk: Desk, operation: Operation, limits: Limits, request: Request) -> Call:
     """Let a request in, or raise ``Problem``."""
     if "\0" in unquote(str(request.url)):
         raise Problem(Code.UNREADABLE, "This contains a character that is no text.")
     now_micros = int(desk.clock() * 1_000_000)
     token = _token(desk, request, now_micros)
-    wait = rates.take(token.token_id, now_micros / 1_000_000)
+    wait = limits.take(token.token_id, now_micros / 1_000_000, costly=operation.costly)
     if wait:
         raise Problem(Code.TOO_MANY, headers={"retry-after": str(wait)})
     site = _site(desk, token, request)
@@ -141,7 +149,8 @@ def _site(desk: Desk, token: PublisherToken, request: Request) -> Site | None:
     return found
 
 
-def _read_query(operation: Operation, request: Request) -> Model:
+def read_query(operation: Operation, request: Request) -> Model:
+    """The parameters of a request. Raises ``Problem``."""
     pairs = parse_qsl(request.url.query, keep_blank_values=True)
     values: dict[str, str] = {}
     for name, value in pairs:
@@ -176,7 +185,8 @@ def _fields(wrong: ValidationError, unknown: str) -> dict[str, str]:
     return found
 
 
-def _write(made: Model | Answer | Response) -> Response:
+def write(made: Model | Answer | Response) -> Response:
+    """What an operation made, as it is sent."""
     if isinstance(made, Response):
         return made
     answer = made if isinstance(made, Answer) else Answer(made)

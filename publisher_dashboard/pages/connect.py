@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from publisher_dashboard.fronts import fronts
 from publisher_dashboard.site_checks import Answer
-from publisher_dashboard.views.connect import check_site, connect_state
+from publisher_dashboard.views.connect import check_site, connect_state, fronts_of
 from publisher_dashboard.visit import Visit
 
 ASK_AGAIN_SECONDS = 5
@@ -32,9 +31,7 @@ def _page(visit: Visit, checked: tuple[Answer, ...]) -> Response:
     place = visit.place
     with visit.desk.database.read() as connection:
         state = connect_state(connection, place.site_id, place.host, visit.now_micros)
-    host, port = visit.desk.edge_bind or ("127.0.0.1", 8402)
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104 -- compared
-    known = fronts(place.host, f"{shown}:{port}", place.scheme or "https")
+    known = fronts_of(place, visit.desk.edge_bind)
     chosen = next((one for one in known if one.word == visit.query("front")), known[0])
     return visit.render(
         "connect.html", state=state, fronts=known, chosen=chosen, checked=checked, watching=bool(visit.query("watch"))

@@ -16,20 +16,22 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from edge.core.log_result import LogEstimate
-from edge.core.money import InvalidPrice, Money
-from edge.core.rules import Action
-from edge.store.log_estimates import KeptEstimate, delete_estimate, find_estimate, keep_estimate
-from edge.store.problems import InvalidValue
-from publisher_dashboard.auth import Turned
-from publisher_dashboard.estimates import UNPACKED_TIMES, Job, Task, new_job_id
-from publisher_dashboard.forms import read_rule_price, sentence
+from edge.store.log_estimates import KeptEstimate, find_estimate
+from publisher_dashboard.estimates import Job, Task
+from publisher_dashboard.log_results import (
+    GONE,
+    delete_result,
+    is_number,
+    keep_result,
+    log_problem,
+    new_job,
+    wanted_of,
+)
 from publisher_dashboard.uploads import Upload
 from publisher_dashboard.views.estimate import (
     BAR_WIDTH,
     EstimateStart,
-    address_copies,
     band_lines,
-    chosen_rules,
     estimate_start,
     month_of,
     size_text,
@@ -39,7 +41,6 @@ from publisher_dashboard.visit import Visit
 
 ASK_AGAIN_SECONDS = 2
 CRAWLERS_SHOWN = 25
-_GONE = "This result is gone: results are forgotten after an hour unless they are kept."
 
 
 def show(visit: Visit) -> Response:
@@ -48,11 +49,11 @@ def show(visit: Visit) -> Response:
     if job_id:
         job = visit.desk.estimates.find(job_id, visit.place.site_id)
         if job is None:
-            return _form(visit, {}, {}, HTTPStatus.NOT_FOUND, gone=_GONE)
+            return _form(visit, {}, {}, HTTPStatus.NOT_FOUND, gone=GONE)
         return _progress(visit, job) if job.result is None else _result(visit, job.result, job=job)
     if kept:
         with visit.desk.database.read() as connection:
-            found = find_estimate(connection, visit.place.site_id, int(kept)) if _is_number(kept) else None
+            found = find_estimate(connection, visit.place.site_id, int(kept)) if is_number(kept) else None
         if found is None:
             return _form(visit, {}, {}, HTTPStatus.NOT_FOUND, gone="There is no such result; it may have been deleted.")
         return _result(visit, found.estimate, kept=found)
@@ -76,36 +77,13 @@ def begin(visit: Visit) -> Response:
 
 
 def _begin(visit: Visit, upload: Upload | None) -> Response | tuple[Job, Task, Upload]:
-    with visit.desk.database.read() as connection:
-        start = estimate_start(connection, visit.place.site_id)
-        copies = address_copies(connection, visit.now_micros)
     errors: dict[str, str] = {}
-    price = _price(visit, errors)
-    chosen = chosen_rules(start, visit.form.get("rules", ""), price)
-    if chosen is None and not errors:
-        errors["rules"] = "Choose the rules to hold the log against."
-    if visit.sent is not None and visit.sent.too_large:
-        limit = size_text(visit.desk.estimate_log_bytes)
-        errors["log"] = f"This log is larger than {limit}; send a part of it, or pack it with gzip."
-    elif upload is None or upload.size == 0:
-        errors["log"] = (
-            "Choose an access log; this one is empty." if upload and upload.name else "Choose an access log."
-        )
-    if errors or chosen is None or upload is None:
+    wanted = wanted_of(visit.desk, visit.place, visit.form, visit.now_micros, errors)
+    if problem := log_problem(visit.desk, upload, too_large=visit.sent is not None and visit.sent.too_large):
+        errors["log"] = problem
+    if errors or wanted is None or upload is None:
         return _form(visit, visit.form, errors)
-    place = visit.place
-    task = Task(
-        host=place.host,
-        currency=place.currency,
-        case_sensitive=place.case_sensitive_paths,
-        rules=chosen[1],
-        copies=copies,
-        own_host_only=visit.form.get("own_host") == "on",
-        unpacked_bytes_max=UNPACKED_TIMES * visit.desk.estimate_log_bytes,
-    )
-    name = upload.name.replace("\\", "/").rpartition("/")[2][:200] or "log"
-    job = Job(new_job_id(), place.publisher_id, place.site_id, name, upload.size, chosen[0], visit.now_micros)
-    return job, task, upload
+    return new_job(visit.place, wanted, upload, visit.now_micros), wanted.task, upload
 
 
 def _let_go(visit: Visit) -> None:
@@ -117,42 +95,16 @@ def _let_go(visit: Visit) -> None:
 
 def keep(visit: Visit) -> Response:
     """Keep the sums of a result."""
-    job = visit.desk.estimates.find(visit.form.get("of", ""), visit.place.site_id)
-    if job is None or job.result is None:
-        raise Turned(HTTPStatus.NOT_FOUND, _GONE)
-    try:
-        with visit.desk.database.write() as connection:
-            names = (job.log_name, job.rules_name)
-            number = keep_estimate(
-                connection, visit.place.site_id, names, job.result, visit.person.email, visit.now_micros
-            )
-    except InvalidValue as why:
-        raise Turned(HTTPStatus.CONFLICT, sentence(str(why))) from why
-    visit.desk.estimates.forget(job.job_id, visit.place.site_id)
+    job_id, author = visit.form.get("of", ""), visit.person.email
+    number = keep_result(visit.desk, visit.place.site_id, job_id, author=author, now_micros=visit.now_micros)
     return visit.go(f"{visit.site_path('estimate')}?kept={number}", "estimate-kept")
 
 
 def delete(visit: Visit) -> Response:
     """Delete a result, kept or not."""
-    kept = visit.form.get("kept", "")
-    visit.desk.estimates.forget(visit.form.get("of", ""), visit.place.site_id)
-    if _is_number(kept):
-        with visit.desk.database.write() as connection:
-            delete_estimate(connection, visit.place.site_id, int(kept))
+    for name in (visit.form.get("of", ""), visit.form.get("kept", "")):
+        delete_result(visit.desk, visit.place.site_id, name)
     return visit.go(visit.site_path("estimate"), "estimate-deleted")
-
-
-def _price(visit: Visit, errors: dict[str, str]) -> Money | None:
-    if visit.form.get("rules", "") in ("", "live", "draft"):
-        return None
-    try:
-        price = read_rule_price(visit.form, visit.place.currency, Action.CHARGE)
-    except InvalidPrice as wrong:
-        errors["price"] = sentence(str(wrong))
-        return None
-    if price is None:
-        errors["price"] = "Say a price per page."
-    return price
 
 
 def _form(
@@ -203,7 +155,3 @@ def _result(
         job=job,
         kept=kept,
     )
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from edge.core.money import Money
 from edge.store.first_steps import dismiss_first_steps
-from edge.store.sample_site import add_sample, remove_sample
-from publisher_dashboard.presets import SUGGESTED_PRICE_MICROS, preset_rules
+from edge.store.sample_site import remove_sample
+from publisher_dashboard.sample import make_sample
 from publisher_dashboard.visit import Visit
-
-SAMPLE_CURRENCY = "USD"
 
 
 def dismiss(visit: Visit) -> Response:
@@ -22,17 +19,8 @@ def dismiss(visit: Visit) -> Response:
 
 def take_sample(visit: Visit) -> Response:
     """Make a sample site with a week of traffic, watched only, and go there."""
-    rules = preset_rules("watch", Money(SUGGESTED_PRICE_MICROS, SAMPLE_CURRENCY))
-    assert rules is not None, "there is a preset that watches"
     with visit.desk.database.write() as connection:
-        made = add_sample(
-            connection,
-            visit.publisher.publisher_id,
-            rules,
-            SAMPLE_CURRENCY,
-            visit.person.email,
-            visit.now_micros,
-        )
+        made = make_sample(connection, visit.publisher.publisher_id, visit.person.email, visit.now_micros)
     return visit.go(f"/sites/{made.host}/rules", "sample-made")
 
 

@@ -7,11 +7,10 @@ from starlette.responses import Response
 from edge.core.month import Month
 from edge.store.accounts import publisher_balances
 from edge.store.books_tasks import find_task
-from edge.store.closed_months import find_closed
 from edge.store.earnings import first_page_at
 from edge.store.month_reading import Part
 from edge.store.publishers import list_publishers
-from publisher_dashboard.books_work import Work, start_verify, verify_name
+from publisher_dashboard.books_work import Work, verify_closed, verify_name
 from publisher_dashboard.rendering import at
 from publisher_dashboard.statement_pages import (
     SUMMARY,
@@ -22,8 +21,6 @@ from publisher_dashboard.statement_pages import (
     show_statement,
 )
 from publisher_dashboard.visit import Need, Visit
-
-FRESH_MICROS = 600 * 1_000_000
 
 
 def show(visit: Visit) -> Response:
@@ -53,12 +50,9 @@ def show_one(visit: Visit) -> Response:
 def verify(visit: Visit) -> Response:
     """Begin to hold a closed month against its entries; one that was checked a moment ago is not checked again."""
     month, desk = month_of(visit), visit.desk
-    with desk.database.read() as connection:
-        closed, last = find_closed(connection, month), find_task(connection, verify_name(month))
-    is_fresh = last is not None and last.state == "done" and visit.now_micros - last.seen_at_micros < FRESH_MICROS
-    if closed is not None and desk.books is not None and not is_fresh:
+    if desk.books is not None:
         work = Work(desk.database, desk.books, desk.operator_party, visit.person.email, desk.clock)
-        start_verify(work, month, desk.later)
+        verify_closed(work, month, desk.later)
     return visit.go(visit.publisher_path("months", month.label))
 
 

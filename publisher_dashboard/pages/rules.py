@@ -7,16 +7,14 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-from edge.core.money import InvalidPrice, Money
 from edge.core.rule_lint import Doubt, lint, undercut
-from edge.core.rules import Action, RuleSet
+from edge.core.rules import RuleSet
 from edge.store.earnings import WEEK_MICROS, Period, earned_by_rule
 from edge.store.planned import find_plan
 from edge.store.traffic import TrafficSum, hour_of, read_traffic
 from publisher_dashboard.auth import Turned
 from publisher_dashboard.edition import Wanted, look, save
-from publisher_dashboard.forms import read_rule_price, sentence
-from publisher_dashboard.presets import PRESETS, SUGGESTED_PRICE_MICROS, preset_rules
+from publisher_dashboard.presets import PRESETS, SUGGESTED_PRICE_MICROS, read_preset
 from publisher_dashboard.rule_list import Direction, NoSuchRule, find_rule
 from publisher_dashboard.rule_list import move as move_rule
 from publisher_dashboard.rule_list import remove as remove_rule
@@ -115,21 +113,11 @@ def show_presets(visit: Visit) -> Response:
 
 def take_preset(visit: Visit) -> Response:
     """Put a preset into the draft, in place of what is there."""
-    try:
-        price = _preset_price(visit)
-    except InvalidPrice as wrong:
-        return _presets(visit, dict(visit.form), {"price": sentence(str(wrong))})
-    chosen = preset_rules(visit.form.get("preset", ""), price) if price else None
-    if price is None or chosen is None:
-        missing = {"price": "Say a price per page."} if price is None else {"preset": "Choose one of these."}
-        return _presets(visit, dict(visit.form), missing)
+    errors: dict[str, str] = {}
+    chosen = read_preset(visit.form, visit.place.currency, errors)
+    if chosen is None:
+        return _presets(visit, dict(visit.form), errors)
     return save(visit, lambda rules: chosen, Wanted("begin with a preset"), "preset")
-
-
-def _preset_price(visit: Visit) -> Money | None:
-    """A preset's price; only where everyone is merely watched may it be nothing."""
-    action = Action.MONITOR if visit.form.get("preset") == "watch" else Action.CHARGE
-    return read_rule_price(visit.form, visit.place.currency, action)
 
 
 def _presets(visit: Visit, form: dict[str, str], errors: dict[str, str]) -> Response:

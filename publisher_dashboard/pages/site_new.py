@@ -27,6 +27,7 @@ from edge.store.site_values import EdgeAddresses, host_in
 from edge.store.sites import SiteOptions, list_sites
 from publisher_dashboard.auth import NOT_HERE, Turned
 from publisher_dashboard.forms import sentence
+from publisher_dashboard.views.site_claims import proof_of
 from publisher_dashboard.visit import Need, Visit
 
 CURRENCIES = ("USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "SEK", "INR", "BRL")
@@ -71,7 +72,7 @@ def waiting(visit: Visit) -> Response:
 def check(visit: Visit) -> Response:
     """Look for the proof of a domain, in its DNS and on the site, and note what is there."""
     claim = _own_claim(visit)
-    how = _proof_of(visit, claim)
+    how = proof_of(visit.desk.checks, claim)
     with visit.desk.database.write() as connection:
         note_proof(connection, claim, how, visit.now_micros)
     return visit.go(visit.publisher_path("sites", "waiting"), "domain-proved" if how else "domain-not-proved")
@@ -111,16 +112,6 @@ def refuse(visit: Visit) -> Response:
     with visit.desk.database.write() as connection:
         withdraw_claim(connection, claim.claim_id)
     return visit.go("/operator/sites", "site-refused")
-
-
-def _proof_of(visit: Visit, claim: SiteClaim) -> str | None:
-    checks = visit.desk.checks
-    if checks is None:
-        return None
-    if any(text.strip() == claim.record_text for text in checks.records(claim.record_name)):
-        return "dns"
-    said = checks.page(claim.file_url)
-    return "file" if said is not None and said.strip() in (claim.proof, claim.record_text) else None
 
 
 def _own_claim(visit: Visit) -> SiteClaim:

@@ -9,6 +9,8 @@ from ipaddress import ip_network
 from edge.store.activity import ActivityFilter, list_activity
 from edge.store.arrivals import Arrivals, arrivals_of, strangers_hosts
 from edge.store.connection import Connection
+from edge.store.sites import Site
+from publisher_dashboard.fronts import Front, fronts
 from publisher_dashboard.rendering import plural
 from publisher_dashboard.site_checks import Answer, SiteChecks
 
@@ -49,6 +51,13 @@ def connect_state(connection: Connection, site_id: int, host: str, now_micros: i
             "and have it send X-Forwarded-For."
         )
     return ConnectState(arrivals, tuple(hints))
+
+
+def fronts_of(place: Site, edge_bind: tuple[str, int] | None) -> tuple[Front, ...]:
+    """What to write into each front before a site; ``edge_bind`` is where the edge listens, as far as it is known."""
+    host, port = edge_bind or ("127.0.0.1", 8402)
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104 -- compared
+    return fronts(place.host, f"{shown}:{port}", place.scheme or "https")
 
 
 def check_site(checks: SiteChecks, host: str, origin: str) -> tuple[Answer, ...]:

@@ -29,7 +29,10 @@ def filled(operation: Operation, house: House, *, theirs: bool) -> str:
         .replace("{invitation_id:int}", "2" if theirs else "1")
         .replace("{member_id:int}", "8" if theirs else "4")
         .replace("{token_id:int}", "2" if theirs else "1")
+        .replace("{claim_id:int}", "2" if theirs else "1")
+        .replace("{site_id:int}", "3" if theirs else "1")
         .replace("{signal}", "prices")
+        .replace("{estimate}", "1")
         .replace("{place}", f"{micros(NOW)}-1")
     )
 
