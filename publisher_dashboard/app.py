@@ -35,6 +35,7 @@ from publisher_dashboard.own_documents import OwnDocuments, ReadOrigin, unreacha
 from publisher_dashboard.pages import (
     account,
     activity,
+    api_reference,
     audit,
     charges,
     connect,
@@ -114,6 +115,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/sign-in/code", Need.ANYONE, second_step.enter_code),
     Route("POST", "/sign-in/passkey", Need.ANYONE, second_step.begin_passkey),
     Route("POST", "/sign-in/passkey/answer", Need.ANYONE, second_step.enter_passkey),
+    Route("GET", f"{ROOT}/docs", Need.ANYONE, api_reference.show),
+    Route("GET", f"{ROOT}/docs/{{name}}", Need.ANYONE, api_reference.show_one),
     # One's own
     Route("GET", "/", Need.SIGNED_IN, overview.home),
     Route("POST", "/sign-out", Need.SIGNED_IN, sign_in.leave),

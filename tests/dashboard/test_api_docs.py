@@ -23,6 +23,7 @@ from tests.support.source_tree import ROOT
 PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")
 
 WITHOUT_TWIN = {
+    "/api/v1/docs": "the API's own description",
     "/static": "a file of the pages",
     "/set-up": "how people come in",
     "/invitations": "how people come in",

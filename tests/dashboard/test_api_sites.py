@@ -60,6 +60,11 @@ def test_a_site_that_a_program_asks_for_waits_and_is_not_served(fresh: Fresh) ->
     problem(client.send("POST", CLAIMS, WANTED), 409, "not_possible")
 
 
+def test_a_host_may_be_pasted_as_an_address(fresh: Fresh) -> None:
+    made = program(fresh).send("POST", CLAIMS, {**WANTED, "host": "https://WWW.harbour.example/"})
+    assert (made.status_code, made.json()["host"]) == (201, "www.harbour.example")
+
+
 @pytest.mark.parametrize(
     ("changed", "field"),
     [({"host": "no host"}, "host"), ({"origin": "ftp://x"}, "origin"), ({"currency": "€"}, "currency")],

@@ -57,6 +57,9 @@ SCREENS: tuple[Screen, ...] = (
     Screen("/set-up/{link}", "/set-up/{link}", "set-up", "Set up the first account", NOBODY),
     Screen("/set-up/{link}", "/set-up/used", who=NOBODY, status=410),
     Screen("/invitations/{link}", "/invitations/used", who=NOBODY, status=410),
+    Screen("/api/v1/docs", "/api/v1/docs", "api-docs", "The API", NOBODY),
+    Screen("/api/v1/docs/{name}", "/api/v1/docs/publish", "api-operation", "One operation of the API", NOBODY),
+    Screen("/api/v1/docs/{name}", "/api/v1/docs/nothing", who=NOBODY, status=404),
     # A publisher's
     Screen(_PUBLISHER, _OURS, "overview", "Overview"),
     Screen(_PUBLISHER, f"{_OURS}?range=90d"),
