@@ -19,8 +19,8 @@ from edge.store.connection import Connection
 from edge.store.crawlers import list_crawlers
 from edge.store.directories import list_directories
 from edge.store.earnings import Period, has_earned
-from edge.store.planned import Plan, find_plan
-from edge.store.rulesets import Draft, Version, find_draft, live_version
+from edge.store.planned import find_plan
+from edge.store.rulesets import find_draft, live_version
 from edge.store.sites import Site
 from edge.store.traffic_days import daily_traffic
 from edge.store.webhook_lists import endpoints_of
@@ -46,6 +46,7 @@ class Concern:
 def concerns(connection: Connection, publisher_id: int, sites: Sequence[Site], now_micros: int) -> tuple[Concern, ...]:
     """Everything that needs somebody now."""
     return (
+        *(one for site in sites for one in _of_plans(connection, site)),
         *(one for site in sites for one in _of_rules(connection, site)),
         *_of_webhooks(connection, publisher_id),
         *_of_impostors(connection, sites, now_micros),
@@ -57,10 +58,7 @@ def concerns(connection: Connection, publisher_id: int, sites: Sequence[Site], n
 def _of_rules(connection: Connection, site: Site) -> Iterator[Concern]:
     below = f"/sites/{quote(site.host, safe='')}"
     live, draft = live_version(connection, site.site_id), find_draft(connection, site.site_id)
-    plan = find_plan(connection, site.site_id)
-    if plan is not None and (broken := _of_plan(plan, live, draft, site, below)) is not None:
-        yield broken
-    elif draft is not None:
+    if draft is not None:
         number = len(compare(live.rules, draft.rules)) if live else len(draft.rules.rules) + 1
         yield Concern(
             f"The draft of {site.host} has {plural(number, 'change')}",
@@ -75,20 +73,24 @@ def _of_rules(connection: Connection, site: Site) -> Iterator[Concern]:
         yield from _of_shadows(live.rules, site, below)
 
 
-def _of_plan(plan: Plan, live: Version | None, draft: Draft | None, site: Site, below: str) -> Concern | None:
-    """A publication that was planned and did not happen, or cannot; None for one that waits for its time.
+def _of_plans(connection: Connection, site: Site) -> Iterator[Concern]:
+    """A publication that was planned and did not happen, or cannot; nothing of one that waits for its time.
 
     It stands here until somebody plans it anew, publishes, or forgets the plan (``edge.store.planned``).
     """
+    plan = find_plan(connection, site.site_id)
+    if plan is None:
+        return
+    live, draft = live_version(connection, site.site_id), find_draft(connection, site.site_id)
+    review = f"/sites/{quote(site.host, safe='')}/review"
     due = f"{at(plan.due_micros):%d %b %Y, %H:%M} UTC".lstrip("0")
     if plan.failed_because is not None:
         what = f"The draft of {site.host} was not published as planned"
-        return Concern(what, f"It was to go live on {due}: {plan.failed_because}.", f"{below}/review", "Review")
-    if draft is None or draft.revision != plan.revision or plan.seen_version != (live.version if live else 0):
+        yield Concern(what, f"It was to go live on {due}: {plan.failed_because}.", review, "Review")
+    elif draft is None or draft.revision != plan.revision or plan.seen_version != (live.version if live else 0):
         what = f"The draft of {site.host} will not go live as planned"
         meaning = f"It or the live version has changed since it was planned for {due}."
-        return Concern(what, meaning, f"{below}/review", "Review")
-    return None
+        yield Concern(what, meaning, review, "Review")
 
 
 def _of_shadows(rules: RuleSet, site: Site, below: str) -> Iterator[Concern]:

@@ -200,7 +200,7 @@ def test_the_evidence_says_which_list_how_old_and_which_range_matched(quick_hous
     told = re.sub("<[^>]+>", "", page)
     assert url in told
     assert "never read; the copy that came with farebox is of 2026-06-27" in told
-    assert re.findall(r'class="mono">([^<]*)</t[hd]><td class="mono">([^<]*)<', page) == [
+    assert re.findall(r'class="path">([^<]*)</th><td class="path">([^<]*)<', page) == [
         ("20.171.206.0/24", "20.171.206.0/23")
     ]
     assert "Of 3 requests the range cannot be told" in told
@@ -211,7 +211,7 @@ def test_the_evidence_says_which_list_how_old_and_which_range_matched(quick_hous
     assert "read 3 hours ago" in page
     assert "it answered 500" in page
     # Of a network that is only in part on the list the part is named; an address lies in it for certain.
-    assert set(re.findall(r'class="mono">([^<]*)</th><td class="mono">([^<]*)<', page)) == {
+    assert set(re.findall(r'class="path">([^<]*)</th><td class="path">([^<]*)<', page)) == {
         ("198.51.100.0/24", "198.51.100.64/26"),
         ("198.51.100.77", "198.51.100.64/26"),
     }

@@ -54,8 +54,8 @@ def test_prices_stand_per_page_and_per_thousand_and_keep_their_sub_cents(editor:
 
 def test_a_watching_rule_says_what_its_requests_would_have_earned(editor: Browser) -> None:
     page = editor.get("/sites/kitchen.harbour.example/rules").text
-    assert "would be $10.60" in page.split("Everything else")[1]
-    assert "would be" not in row_of(page, "Search engines")
+    assert "$10.60</span><small>if it asked</small>" in page.split("Everything else")[1]
+    assert "if it asked" not in row_of(page, "Search engines")
 
 
 def test_the_draft_is_announced_with_its_changes_and_marked(editor: Browser) -> None:

@@ -7,12 +7,15 @@ that two processes share them.
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Browser
 
 from publisher_dashboard.app import ROUTES
 from tests.support.browser_window import Served
-from tests.support.looking import wrong_with
+from tests.support.looking import one_of_many, wrong_with
 from tests.support.screens import SCREENS, is_of_another_door, is_page
 
 
@@ -24,6 +27,29 @@ def test_every_page_is_in_the_list_of_screens() -> None:
     assert not listed - set(pages) - {""}, "a line in tests/support/screens.py is of no route"
     names = [screen.name for screen in SCREENS if screen.name]
     assert len(names) == len(set(names)), "two screens have one picture's name"
+
+
+COUNTED = re.compile(r"(?:\|count|\|length) *\}\} +([a-z]+s)\b")
+NOT_COUNTED = frozenset({"is", "was"})
+
+
+def test_no_template_writes_a_word_for_several_beside_a_number_that_may_be_one() -> None:
+    """Numbers with their words go through ``plural``."""
+    found = [
+        f"{path.name}: {word}"
+        for path in sorted(Path("publisher_dashboard/templates").glob("*.html"))
+        for word in COUNTED.findall(path.read_text(encoding="utf-8"))
+        if word not in NOT_COUNTED
+    ]
+    # Those of a constant that is fourteen.
+    assert found == ["crawler.html: days"]
+
+
+def test_one_of_several_is_found_in_a_text() -> None:
+    assert one_of_many("1 requests\n1 request, 21 pages, 1,000 pages, $1 pages 1 was 0.1 pages\tof 1 pages") == [
+        "1 requests",
+        "1 pages",
+    ]
 
 
 @pytest.mark.browser

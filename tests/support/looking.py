@@ -9,6 +9,7 @@ Rules of this file
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Literal
@@ -33,6 +34,7 @@ LOOKS: tuple[tuple[int, tuple[Theme, ...]], ...] = (
     (1280, ("light", "dark")),
 )
 STATE_LOOKS: tuple[tuple[int, tuple[Theme, ...]], ...] = ((360, ("light",)), (1280, ("dark",)))
+SINGULAR = frozenset({"is", "was", "has", "does", "stands", "waits", "address", "process", "always", "needs"})
 COLOURS = ("color-contrast", "link-in-text-block")
 
 
@@ -60,12 +62,19 @@ def _look_at(window: Window, served: Served, screen: Screen) -> Iterator[str]:
         yield f"{place}: {answer.status} and not {screen.status}"
     if page.get_by_role("heading", level=1).count() != 1:
         yield f"{place}: has not one heading of the first level"
+    yield from (f"{place}: says “{one}”" for one in one_of_many(page.locator("body").inner_text()))
     for width, themes in LOOKS if screen.name else STATE_LOOKS:
         page.set_viewport_size({"width": width, "height": 800})
         if width == LOOKS[-1][0]:
             open_disclosures(page)
         yield from (f"{place} at {width}: {one}" for one in widths_wrong(page))
         yield from (f"{place} at {width} {one}" for one in _in_themes(page, themes))
+
+
+def one_of_many(text: str) -> list[str]:
+    """Where a text says one of several, as in "1 requests"."""
+    found = re.findall(r"(?<![\w.,:/–$€£¥-])1 [a-z]+s\b(?! of the)", text)
+    return [one for one in found if one.removeprefix("1 ") not in SINGULAR]
 
 
 def _in_themes(page: Page, themes: Iterable[Theme]) -> Iterator[str]:
