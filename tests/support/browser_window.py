@@ -129,7 +129,7 @@ def name_writers(database: Database) -> None:
     with database.write() as connection:
         connection.execute(update(policy_version).values(changed_at_micros=micros(NOW) - 3 * 3_600_000_000))
         first = select(batch.c.writer_id, func.min(batch.c.committed_at_micros)).group_by(batch.c.writer_id)
-        began: dict[int, int] = dict(connection.execute(first).tuples().all())
+        began = {int(row[0]): int(row[1]) for row in connection.execute(first)}
         rows = connection.execute(select(writer.c.id, writer.c.node, writer.c.head_entry)).all()
         seller = max(rows, key=lambda row: row.head_entry).id
         for row in rows:
