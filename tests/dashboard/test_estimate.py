@@ -326,6 +326,10 @@ def test_a_result_of_another_site_is_not_found(desk: Desk) -> None:
     finished(browser, again)
     for where in (kept, again.headers["location"]):
         assert browser.get(where.replace("harbour", "kitchen.harbour", 1)).status_code == 404
+    for where in (kept, again.headers["location"]):
+        name, _, value = where.partition("?")[2].partition("&")[0].partition("=")
+        browser.post("/sites/kitchen.harbour.example/estimate/delete", {name: value})
+        assert browser.get(where).status_code == 200
 
 
 def test_only_so_many_logs_wait_at_once(desk: Desk) -> None:
