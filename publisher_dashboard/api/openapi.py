@@ -86,7 +86,8 @@ def _operation(one: Operation, schemas: Mapping[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": one.name,
         "summary": one.summary,
-        "description": f"{(one.work.__doc__ or '').strip()}\n\nScope: {' or '.join(scopes_of(one.need))}.",
+        "description": f"{(one.work.__doc__ or '').strip()}\n\nScope: {' or '.join(scopes_of(one.need))}."
+        + (" Costly." if one.costly else ""),
         "tags": [subject_of(one)],
         "parameters": [*_path_parameters(one), *_query_parameters(one, schemas), *_header_parameters(one)],
         "responses": {str(one.status): _success(one), **_refusals(one)},

@@ -47,7 +47,7 @@ def _parameters(one: Operation) -> str:
 
 def _words(one: Operation) -> str:
     headers = [name for name, asked in (("If-Match", one.if_match), ("Idempotency-Key", one.idempotent)) if asked]
-    told = " ".join((one.work.__doc__ or "").split())
+    told = " ".join((one.work.__doc__ or "").split()) + (" Costly." if one.costly else "")
     return f"{told} Takes {' and '.join(f'`{name}`' for name in headers)}." if headers else told
 
 

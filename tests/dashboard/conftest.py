@@ -20,6 +20,7 @@ from edge.store.database import Database
 from publisher_dashboard.app import create_app
 from publisher_dashboard.books_work import Books, Later
 from publisher_dashboard.key_checks import KeyChecks
+from publisher_dashboard.site_checks import SiteChecks
 from publisher_dashboard.tails import Tails
 from tests.support.browser_window import ARGUMENTS, BROWSERS, Served
 from tests.support.dashboard_server import serving
@@ -167,6 +168,7 @@ def open_house(
     folder: Path | None = None,
     key_checks: KeyChecks | None = None,
     later: Later = lambda work: work(),
+    checks: SiteChecks | None = None,
 ) -> Generator[House, None, None]:
     database, clock, passwords = Database.open(url), Clock(), quick_passwords()
     app = create_app(
@@ -181,6 +183,7 @@ def open_house(
         books=None if folder is None else Books(folder, folder / "checkpoints.jsonl"),
         later=later,
         key_checks=key_checks,
+        checks=checks,
         crawlers=catalogue.crawlers,
         read_origin=(servers := OwnServers()),
     )

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import re
 import shlex
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from string import Template
 from typing import Any
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from edge.core.catalogue import Catalogue
 from edge.store.publisher_tokens import Scope
 from publisher_dashboard.api.reference import renewed
 from publisher_dashboard.api.routes import OPERATIONS
 from publisher_dashboard.app import ROUTES
 from publisher_dashboard.visit import Need
 from tests.dashboard.api_client import ApiClient, new_client
-from tests.dashboard.conftest import House
+from tests.dashboard.conftest import House, open_house
 from tests.dashboard.test_estimate import LOG
+from tests.dashboard.test_first_run import World
+from tests.dashboard.test_months import close_september
+from tests.support.newsroom import Newsroom
 from tests.support.source_tree import ROOT
 
 PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")
@@ -91,15 +98,46 @@ def test_no_operation_is_for_nobody_or_for_the_operator() -> None:
     assert {one.need for one in OPERATIONS} <= {Need.SEE, Need.EDIT, Need.EXPORT, Need.MANAGE, Need.REFUND}
 
 
-def test_the_commands_on_the_page_do_what_it_says(quick_house: House) -> None:
-    client = new_client(quick_house, *Scope)
+@pytest.fixture
+def whole_house(
+    sqlite_newsroom_url: str, newsroom_file: tuple[Path, Newsroom], catalogue: Catalogue, tmp_path: Path
+) -> Iterator[House]:
+    """One with a closed month, which may ask the world about sites."""
+    for house in open_house(sqlite_newsroom_url, newsroom_file[1], catalogue, folder=tmp_path, checks=World()):
+        close_september(house, tmp_path)
+        yield house
+
+
+def test_the_commands_on_the_page_do_what_it_says(whole_house: House) -> None:
+    client = new_client(whole_house, *Scope)
     values = {"API": "/api/v1", "HOST": "harbour.example", "TOKEN": client.token, "ETAG": "", "LIVE": "4"}
     commands = re.findall(r"^curl .*$", PAGE, re.MULTILINE)
-    assert len(commands) >= 10
+    assert len(commands) >= 30
     for command in commands:
+        whole_house.clock.pass_minutes(0.2)
         answer = run(client, command, values)
         assert answer.status_code in (200, 201, 202), f"{command}: {answer.text}"
-        values["ETAG"] = answer.headers.get("etag", values["ETAG"])
+        values |= named_in(answer)
+        if "--data-binary" in command:
+            wait_for(client, answer)
+
+
+def named_in(answer: Any) -> dict[str, str]:
+    """What later commands call by a name: the ETag, and ids out of answers."""
+    found = {"ETAG": answer.headers["etag"]} if "etag" in answer.headers else {}
+    document = answer.json() if answer.headers["content-type"] == "application/json" else {}
+    if "record_text" in document:
+        found["CLAIM"] = str(document["id"])
+    if "kept" in document:
+        found["KEPT" if document["kept"] else "ESTIMATE"] = document["id"]
+    if document.get("paused"):
+        found["PAUSED"] = str(document["paused"][0]["id"])
+    return found
+
+
+def wait_for(client: ApiClient, answer: Any) -> None:
+    while client.get(answer.headers["location"]).json()["state"] == "reading":
+        time.sleep(0.01)
 
 
 def run(client: ApiClient, command: str, values: dict[str, str]) -> Any:
