@@ -61,6 +61,7 @@ class SignInFirst(Exception):
 
 
 NOT_HERE = "There is no such page, or it is not yours to see."
+_ASK_OWNER = "An owner can give you another one, on the Team page."
 
 
 def admit(desk: Desk, request: Request, need: Need, form: Mapping[str, list[str]], now_micros: int) -> Visit:
@@ -104,13 +105,14 @@ def _place(
         if team is None:
             raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
         if need not in TEAM_GRANTS[team.role]:
-            why = f"Your role for {team.crawler_name} is {team.role.value}, which does not cover this."
+            why = f"Your role for {team.crawler_name} is {team.role.value}, which does not cover this. {_ASK_OWNER}"
             raise Turned(HTTPStatus.FORBIDDEN, why)
     elif need not in (Need.SIGNED_IN, Need.OPERATE):
         if membership is None:
             raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE)
         if need not in GRANTS[membership.role]:
-            why = f"Your role for {membership.publisher_name} is {membership.role.value}, which does not cover this."
+            role, name = membership.role.value, membership.publisher_name
+            why = f"Your role for {name} is {role}, which does not cover this. {_ASK_OWNER}"
             raise Turned(HTTPStatus.FORBIDDEN, why)
     return Visit(
         desk, request, now_micros, session, own, membership, site, operates, first, form, teams=teams, team=team

@@ -2,7 +2,8 @@
 
 Rules of this file
 - Pages are plain functions that may wait for the database: they run on threads, the event loop only reads and writes.
-- What breaks is logged and answered with one sentence; nothing of it reaches the browser.
+- What breaks is logged and answered with a page that asks the database nothing; nothing of the error reaches the
+  browser but when it was, so that whoever runs the edge finds it.
 """
 
 from __future__ import annotations
@@ -28,13 +29,15 @@ from publisher_dashboard.views.find import find, words_of
 from publisher_dashboard.visit import Desk, Need, Visit
 
 FORM_BYTES_MAX = 64 * 1024
+FORM_BYTES_DRAINED = 16 * FORM_BYTES_MAX
+"""How much of a form that is too large is still read away: a browser that is cut off while it sends shows no page."""
 FORM_FIELDS_MAX = 200
 
 MEANT_MAX = 5
 _HELP: Mapping[HTTPStatus, str] = {
     HTTPStatus.NOT_FOUND: "It may have been renamed or taken out, or it belongs to another publisher.",
-    HTTPStatus.FORBIDDEN: "An owner of the publisher can give you another role, on the Team page.",
     HTTPStatus.BAD_REQUEST: "Nothing was changed. Go back, put it right, and send it again.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Nothing was changed. Go back, write less, and send it again.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Nothing was changed. Wait a few seconds, then try again.",
     HTTPStatus.METHOD_NOT_ALLOWED: "Nothing was changed.",
 }
@@ -51,7 +54,8 @@ def endpoint(desk: Desk, need: Need, page: Page) -> Callable[[Request], Awaitabl
             return wrong_name()
         body = await _read_body(request)
         if body is None:
-            return PlainTextResponse("This form is too large.\n", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            return await run_in_threadpool(_turned_away, desk, request, status, "This form is too large.")
         return await run_in_threadpool(_serve, desk, need, page, request, body)
 
     return answer
@@ -100,7 +104,15 @@ def guarded(desk: Desk, request: Request, page: Page, work: Callable[[], Respons
         # The page, not its address: that can hold a set-up link's token, or what somebody searched for.
         where = f"{page.__module__}.{page.__qualname__}"
         structlog.get_logger("farebox.dashboard").exception("a page broke", page=where)
-        return PlainTextResponse("Something broke here; it was written down.\n", HTTPStatus.INTERNAL_SERVER_ERROR)
+        return _broken(desk, request)
+
+
+def _broken(desk: Desk, request: Request) -> Response:
+    """What is said when a page broke. It is shown without a frame: what that takes may be what is broken."""
+    what = HTTPStatus.INTERNAL_SERVER_ERROR
+    why = "Something broke here; it was written down."
+    visit = Visit(desk, request, now_of(desk))
+    return visit.render("turned_away.html", what, what=what, why=why, back=None, help="", words="", found=())
 
 
 def _turned_away(desk: Desk, request: Request, status: HTTPStatus, why: str, back: str | None = None) -> Response:
@@ -202,12 +214,13 @@ async def _read_body(request: Request) -> bytes | None:
     """The body of a form, or None when it is too large; nothing is read where none belongs."""
     if request.method != "POST":
         return b""
-    body = b""
+    body, size = b"", 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > FORM_BYTES_MAX:
+        size += len(chunk)
+        if size > FORM_BYTES_DRAINED:
             return None
-    return body
+        body = body + chunk if size <= FORM_BYTES_MAX else b""
+    return body if size <= FORM_BYTES_MAX else None
 
 
 def _read_form(request: Request, body: bytes) -> dict[str, list[str]]:

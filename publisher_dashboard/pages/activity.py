@@ -159,7 +159,7 @@ def _path(text: str) -> str | None:
 def _status(text: str, errors: dict[str, str]) -> int | None:
     if not text:
         return None
-    if text.isascii() and text.isdigit() and 100 <= int(text[:4]) <= 599:
+    if len(text) == 3 and text.isascii() and text.isdigit() and 100 <= int(text) <= 599:
         return int(text[:4])
     errors["status"] = "Write a status such as 402."
     return None

@@ -98,6 +98,18 @@
     }
   }
 
+  /* What is shown once is copied by a button, where the browser has a clipboard for us. */
+  for (const place of navigator.clipboard ? document.querySelectorAll("[data-copy]") : []) {
+    const text = document.getElementById(place.dataset.copy);
+    const said = place.querySelector("[role=status]");
+    place.hidden = false;
+    place.querySelector("button").addEventListener("click", async () => {
+      if (text.select) text.select();
+      try { await navigator.clipboard.writeText(text.value ?? text.innerText); said.textContent = "Copied."; }
+      catch { said.textContent = "The browser did not let us; select and copy by hand."; }
+    });
+  }
+
   document.addEventListener("click", (event) => close(event.target));
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;

@@ -113,7 +113,14 @@ def test_a_sample_says_that_it_is_one(quick_house: House) -> None:
     assert "kept: a sample" not in quick_house.signed_in().get(f"{PATH}?crawler=CCBot&status=599").text
 
 
-@pytest.mark.parametrize(("query", "said"), [("status=4x2", "a status such as 402"), ("from=never", "a day like")])
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("status=4x2", "a status such as 402"),
+        ("status=0402999999999999999999999", "a status such as 402"),
+        ("from=never", "a day like"),
+    ],
+)
 def test_a_filter_that_makes_no_sense_lists_nothing_and_says_where(quick_house: House, query: str, said: str) -> None:
     browser = quick_house.signed_in()
     answer = browser.get(f"{PATH}?{query}")

@@ -95,8 +95,29 @@ def test_what_breaks_tells_nothing(quick_house: House) -> None:
         connection.exec_driver_sql("ALTER TABLE rule_set RENAME TO hidden_rule_set")
     answer = browser.get("/sites/harbour.example/rules")
     assert answer.status_code == 500
-    assert answer.text == "Something broke here; it was written down.\n"
+    assert "<p>Something broke here; it was written down.</p>" in answer.text
+    assert "20 Nov 2026, 14:02:00 UTC" in answer.text, "so that it is found in the log"
+    assert not re.search("rule_set|Operational|Traceback", answer.text)
     assert answer.headers["content-security-policy"]
+
+
+def test_what_breaks_has_a_page_even_when_the_database_is_gone(quick_house: House) -> None:
+    browser = quick_house.signed_in()
+    with quick_house.database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE session RENAME TO hidden_session")
+    answer = browser.get("/account")
+    assert answer.status_code == 500
+    assert "Something broke here" in answer.text
+    assert '<a href="/">To the overview</a>' in answer.text
+
+
+def test_a_form_that_is_too_large_is_answered_by_a_page(quick_house: House) -> None:
+    browser = quick_house.signed_in()
+    answer = browser.post("/account/zone", {"zone": "x" * FORM_BYTES_MAX})
+    assert answer.status_code == 413
+    assert "This form is too large." in answer.text
+    assert "Nothing was changed." in answer.text
+    assert 'aria-label="Main"' in answer.text, "in the frame, so that one finds back"
 
 
 def test_a_form_that_is_too_large_or_unreadable_is_refused(quick_house: House) -> None:
@@ -111,6 +132,15 @@ def test_a_form_that_is_too_large_or_unreadable_is_refused(quick_house: House) -
     assert send(b"email=a%00b") == 400
     assert send(b"&".join(b"f%d=1" % number for number in range(300))) == 400
     assert send(b"") == 403
+
+
+def test_only_who_lacks_the_role_is_told_who_can_give_it(quick_house: House) -> None:
+    browser = quick_house.signed_in("viewer@harbour.example")
+    refused = browser.get("/sites/harbour.example/rules/new")
+    stale = browser.post("/account/zone", {"zone": "UTC", "token": "of another session"})
+    assert (refused.status_code, stale.status_code) == (403, 403)
+    assert "An owner can give you another one" in refused.text
+    assert "An owner" not in stale.text
 
 
 def test_characters_that_are_no_text_are_refused_in_addresses_too(house: House) -> None:

@@ -87,7 +87,7 @@ def test_a_registration_is_approved_and_its_team_let_in(chromium: Browser, serve
     page.get_by_role("link", name="Invite its team").click()
     assert page.get_by_label("Email").input_value() == "team@new.example"
     page.get_by_role("button", name="Make the link").click()
-    link = page.locator("pre.once").inner_text()
+    link = page.get_by_label("Link").input_value()
     context.clear_cookies()
     page.goto(link)
     page.get_by_label("Password", exact=True).fill(PASSWORD)

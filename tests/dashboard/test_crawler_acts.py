@@ -117,7 +117,7 @@ def test_a_token_is_shown_once_made_once_and_revoked(house: House) -> None:
     browser = operator(house)
     form = form_of(browser, f"{ARCHIVE}/token", note="the night crawl", site="harbour.example", life="90", replaces="")
     made = browser.post(f"{ARCHIVE}/token", form)
-    found = re.search(r'<pre class="once">([^<]+)</pre>', made.text)
+    found = re.search(r'<textarea id="once"[^>]*>([^<]+)</textarea>', made.text)
     assert found is not None
     assert browser.post(f"{ARCHIVE}/token", form).headers["location"].endswith("said=done-before")
     with house.database.read() as connection:

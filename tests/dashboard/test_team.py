@@ -19,7 +19,7 @@ PASSWORD = {"password": "a sentence about tides", "repeated": "a sentence about 
 def link(browser: Browser, email: str, role: str = "editor") -> str:
     answer = browser.post(TEAM, {"email": email, "role": role})
     assert answer.status_code == 201, answer.text
-    found = re.search(r'value="http://[^/"]+(/invitations/[A-Za-z0-9_-]+)"', answer.text)
+    found = re.search(r">http://[^/<]+(/invitations/[A-Za-z0-9_-]+)</textarea>", answer.text)
     assert found is not None
     return found[1]
 

@@ -20,7 +20,7 @@ FORM = {"name": "price bot", "scopes": ["read", "prices"], "hosts": ["harbour.ex
 def made(browser: Browser, form: Mapping[str, object] | None = None) -> str:
     answer = browser.post(TOKENS, form or FORM)
     assert answer.status_code == 201, answer.text
-    found = re.search(r'value="(fbp_[A-Za-z0-9_-]+)"', answer.text)
+    found = re.search(r">(fbp_[A-Za-z0-9_-]+)</textarea>", answer.text)
     assert found is not None
     return found[1]
 

@@ -70,6 +70,14 @@ def test_somebody_is_invited_to_the_team_and_comes_in(chromium: Browser, served:
     form.get_by_label("editor").check()
     form.get_by_role("button").click()
     link = page.get_by_label("Link").input_value()
+    copy = page.get_by_role("button", name="Copy")
+    if scripts:
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        copy.click()
+        expect(page.get_by_role("status").filter(has_text="Copied.")).to_be_visible()
+        assert page.evaluate("navigator.clipboard.readText()") == link
+    else:
+        expect(copy).to_be_hidden()
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/sign-in**")
     page.goto(link)

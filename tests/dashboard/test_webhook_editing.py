@@ -21,7 +21,7 @@ FORM = {"url": "https://hooks.harbour.example/farebox", "events": ["charge.poste
 def added(browser: Browser) -> str:
     answer = browser.post(f"{HOOKS}/new", FORM)
     assert answer.status_code == 201, answer.text
-    found = re.search(r'value="(whsec_[^"]+)"', answer.text)
+    found = re.search(r">(whsec_[^<]+)</textarea>", answer.text)
     assert found is not None
     return found[1]
 
