@@ -13,6 +13,9 @@ from edge.store.problems import InvalidValue, NameTaken, StoreProblem, UnknownNa
 from edge.store.tables import publisher
 
 NAME_LENGTH_MAX = 200
+LETTERHEAD_LINES_MAX = 6
+LETTERHEAD_LINE_MAX = 60
+"""What fits into the third of a page that a statement has for a party."""
 EMAIL_LENGTH_MAX = 320
 
 
@@ -20,7 +23,8 @@ EMAIL_LENGTH_MAX = 320
 class Publisher:
     """A publisher; ``created_at_micros`` counts microseconds since the epoch.
 
-    ``share_ppm`` is the operator's share, in parts per million.
+    ``share_ppm`` is the operator's share, in parts per million. ``letterhead`` is the postal address and the tax
+    number, a line each, as statements print them below the name.
     """
 
     publisher_id: int
@@ -28,6 +32,7 @@ class Publisher:
     email: str
     created_at_micros: int
     share_ppm: int = 0
+    letterhead: str = ""
 
 
 def add_publisher(connection: Connection, name: str, email: str, now_micros: int, *, share_ppm: int = 0) -> Publisher:
@@ -66,7 +71,7 @@ class PublisherMoved(StoreProblem):
 
 def publisher_mark(found: Publisher) -> str:
     """What a form carries to say which settings it was filled from."""
-    return hashlib.sha256(f"{found.name}\0{found.email}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{found.name}\0{found.email}\0{found.letterhead}".encode()).hexdigest()[:16]
 
 
 def read_publisher(connection: Connection, publisher_id: int) -> Publisher:
@@ -75,29 +80,41 @@ def read_publisher(connection: Connection, publisher_id: int) -> Publisher:
 
 
 def change_publisher(
-    connection: Connection, publisher_id: int, name: str, email: str, *, author: str, now_micros: int, seen: str
+    connection: Connection,
+    publisher_id: int,
+    name: str,
+    email: str,
+    *,
+    author: str,
+    now_micros: int,
+    seen: str,
+    letterhead: str | None = None,
 ) -> Publisher:
-    """Change name and address, if they are as they were seen, and write it down.
+    """Change what statements say of it, if it is as it was seen, and write it down; None leaves the letterhead.
 
     Raises ``InvalidValue``, ``NameTaken`` and ``PublisherMoved``.
     """
     name, email = read_name(name), read_email(email)
+    lines = None if letterhead is None else read_letterhead(letterhead)
     # Locked, so that of two who save at once the second is told.
     connection.execute(select(publisher.c.id).where(publisher.c.id == publisher_id).with_for_update()).one()
     before = read_publisher(connection, publisher_id)
     if publisher_mark(before) != seen:
         raise PublisherMoved(before)
-    if (name, email) == (before.name, before.email):
+    after = replace(before, name=name, email=email, letterhead=before.letterhead if lines is None else lines)
+    if after == before:
         return before
     try:
         with connection.begin_nested():
-            values = {"name": name, "name_key": name.lower(), "email": email}
+            values = {"name": name, "name_key": name.lower(), "email": email, "letterhead": after.letterhead}
             connection.execute(update(publisher).where(publisher.c.id == publisher_id).values(values))
     except IntegrityError as why:
         raise NameTaken(f"there is a publisher named {name!r} already; choose another name", "name") from why
     details: dict[str, object] = {} if email == before.email else {"email": "changed"}
     if name != before.name:
         details["name"] = {"before": before.name, "after": name}
+    if after.letterhead != before.letterhead:
+        details["letterhead"] = "changed"
     record(
         connection,
         Action.PUBLISHER_CHANGED,
@@ -106,7 +123,7 @@ def change_publisher(
         publisher_id=publisher_id,
         details=details,
     )
-    return replace(before, name=name, email=email)
+    return after
 
 
 def list_publishers(connection: Connection) -> list[Publisher]:
@@ -149,5 +166,15 @@ def read_email(text: str) -> str:
     return email
 
 
+def read_letterhead(text: str) -> str:
+    """Lines to print below a name, stripped, empty ones at the ends left out; raises ``InvalidValue``."""
+    lines = [line.strip() for line in text.strip().splitlines()]
+    fits = all(line.isprintable() and len(line) <= LETTERHEAD_LINE_MAX for line in lines)
+    if len(lines) > LETTERHEAD_LINES_MAX or not fits:
+        why = f"write up to {LETTERHEAD_LINES_MAX} lines of up to {LETTERHEAD_LINE_MAX} characters"
+        raise InvalidValue(why, "letterhead")
+    return "\n".join(lines)
+
+
 def _publisher(row: Row[tuple[object, ...]]) -> Publisher:
-    return Publisher(row.id, row.name, row.email, row.created_at_micros, row.share_ppm)
+    return Publisher(row.id, row.name, row.email, row.created_at_micros, row.share_ppm, row.letterhead)

@@ -97,7 +97,7 @@ def receipts_at(connection: Connection, part: Part) -> str | None:
 def party_of_publisher(connection: Connection, publisher_id: int) -> Party:
     """A publisher as a statement names it."""
     found = connection.execute(select(publisher).where(publisher.c.id == publisher_id)).one()
-    return Party(found.name, found.id, (found.email,))
+    return Party(found.name, found.id, (*found.letterhead.splitlines(), found.email))
 
 
 def party_of_crawler(connection: Connection, crawler_id: int) -> Party:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from edge.core.signals.published import Signal
-from edge.store.publishers import PublisherMoved, change_publisher, publisher_mark, read_publisher
+from edge.store.publishers import Publisher, PublisherMoved, change_publisher, publisher_mark, read_publisher
 from edge.store.rulesets import find_draft
 from edge.store.site_settings import SiteMoved, change_site
 from edge.store.sites import SiteOptions, switch_signal
@@ -37,16 +37,18 @@ class SiteChange(Model):
 
 
 class PublisherShown(Model):
-    """The publisher: the name that reports bear, and where the operator writes to."""
+    """The publisher: the name that reports bear, what they print below it, and where the operator writes to."""
 
     name: str
+    letterhead: str
     email: str
 
 
 class PublisherChange(Model):
-    """What to change; what is left out stays."""
+    """What to change; what is left out stays. ``letterhead`` is an address and tax number, a line each."""
 
     name: str | None = None
+    letterhead: str | None = None
     email: str | None = None
 
 
@@ -100,11 +102,11 @@ def get_publisher(call: Call, asked: Nothing) -> Answer:
     """The publisher whose token it is."""
     with call.desk.database.read() as connection:
         known = read_publisher(connection, call.publisher_id)
-    return Answer(PublisherShown(name=known.name, email=known.email), headers={"etag": f'"{publisher_mark(known)}"'})
+    return Answer(_of_publisher(known), headers={"etag": f'"{publisher_mark(known)}"'})
 
 
 def change_publisher_settings(call: Call, asked: Nothing, body: PublisherChange) -> Answer:
-    """Change the publisher's name or address."""
+    """Change what statements say of the publisher, or where the operator writes to."""
     seen = call.seen
     try:
         with call.desk.database.write() as connection:
@@ -117,15 +119,20 @@ def change_publisher_settings(call: Call, asked: Nothing, body: PublisherChange)
                 author=call.author,
                 now_micros=call.now_micros,
                 seen=seen,
+                letterhead=body.letterhead,
             )
     except PublisherMoved as moved:
-        theirs = {"name": moved.theirs.name, "email": moved.theirs.email}
+        theirs = _of_publisher(moved.theirs).model_dump(mode="json")
         raise Problem(
             Code.MOVED_ON,
             headers={"etag": f'"{publisher_mark(moved.theirs)}"'},
             more={"yours": body.model_dump(exclude_none=True), "current": theirs},
         ) from None
     return get_publisher(call, asked)
+
+
+def _of_publisher(known: Publisher) -> PublisherShown:
+    return PublisherShown(name=known.name, letterhead=known.letterhead, email=known.email)
 
 
 def list_signals(call: Call, asked: Nothing) -> SignalList:

@@ -1,4 +1,4 @@
-"""A publisher's own settings: the name that reports bear, and where the operator writes to."""
+"""A publisher's own settings: what statements say of it, and where the operator writes to."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ def show(visit: Visit) -> Response:
     """The settings; a form for owners."""
     with visit.desk.database.read() as connection:
         known = read_publisher(connection, visit.publisher.publisher_id)
-    return _page(visit, {"name": known.name, "email": known.email}, publisher_mark(known), {})
+    form = {"name": known.name, "email": known.email, "letterhead": known.letterhead}
+    return _page(visit, form, publisher_mark(known), {})
 
 
 def save(visit: Visit) -> Response:
-    """Change name and address, if nobody was faster."""
+    """Change what statements say, if nobody was faster."""
     name, email, mark = visit.form.get("name", ""), visit.form.get("email", ""), visit.form.get("seen", "")
+    letterhead = visit.form.get("letterhead", "")
     try:
         with visit.desk.database.write() as connection:
             changed = change_publisher(
@@ -34,14 +36,19 @@ def save(visit: Visit) -> Response:
                 author=visit.person.email,
                 now_micros=visit.now_micros,
                 seen=mark,
+                letterhead=letterhead,
             )
     except PublisherMoved as moved:
-        pairs = (("Name", name, moved.theirs.name), ("Email", email, moved.theirs.email))
+        pairs = (
+            ("Name", name, moved.theirs.name),
+            ("Address and tax number", _lines(letterhead), moved.theirs.letterhead),
+            ("Email", email, moved.theirs.email),
+        )
         return visit.render(
             "settings_conflict.html",
             HTTPStatus.CONFLICT,
             differences=[Difference(*pair) for pair in pairs if pair[1] != pair[2]],
-            kept=[("name", name), ("email", email)],
+            kept=[("name", name), ("letterhead", letterhead), ("email", email)],
             mark=publisher_mark(moved.theirs),
             here=visit.publisher_path("settings"),
             of=moved.theirs.name,
@@ -49,6 +56,11 @@ def save(visit: Visit) -> Response:
     except StoreProblem as wrong:
         return _page(visit, visit.form, mark, {wrong.field or "name": sentence(str(wrong))})
     return visit.go(visit.publisher_path("settings"), "same" if publisher_mark(changed) == mark else "settings-saved")
+
+
+def _lines(text: str) -> str:
+    """What was typed, as it would be kept: a form ends its lines as HTTP does."""
+    return "\n".join(text.splitlines())
 
 
 def _page(visit: Visit, form: Mapping[str, str], mark: str, errors: Mapping[str, str]) -> Response:

@@ -91,7 +91,11 @@ def test_no_token_says_where_requests_go(owner: ApiClient) -> None:
 def test_the_publisher_changes_its_name(owner: ApiClient) -> None:
     tag = owner.get("/api/v1/publisher").headers["etag"]
     changed = owner.send("PATCH", "/api/v1/publisher", {"name": "Harbour & Sons"}, if_match=tag)
-    assert changed.json() == {"name": "Harbour & Sons", "email": "office@harbour.example"}
+    whole = {"name": "Harbour & Sons", "letterhead": "", "email": "office@harbour.example"}
+    assert changed.json() == whole
+    lines = {"letterhead": "3 Quay Street\nVAT XX 123"}
+    tag = changed.headers["etag"]
+    assert owner.send("PATCH", "/api/v1/publisher", lines, if_match=tag).json() == whole | lines
     problem(owner.send("PATCH", "/api/v1/publisher", {"name": "Other"}, if_match=tag), 412, "moved_on")
 
 

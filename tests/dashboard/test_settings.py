@@ -9,6 +9,7 @@ from edge.store.people import find_person, set_operates
 from edge.store.policy_version import read_policy_version
 from edge.store.problems import UnknownName
 from edge.store.sites import Site, find_site
+from edge.store.statements import party_of_publisher
 from tests.dashboard.conftest import Browser, House, hidden_in
 from tests.support.newsroom import CANARY
 
@@ -166,3 +167,34 @@ def test_a_publishers_name_and_address_are_changed_once_and_seen_by_the_second(h
     taken = browser.post(PUBLISHER, {"name": f"the {CANARY} WEEKLY", "email": "a@b.example", "seen": fresh})
     assert taken.status_code == 422
     assert actions(house)[0] == "publisher.changed"
+
+
+LETTERHEAD = "3 Quay Street\r\nHarbour 1000\r\n\r\nVAT XX 123 456 789\r\n"
+
+
+def test_what_an_owner_writes_below_the_name_stands_on_statements_from_then_on(house: House) -> None:
+    browser = house.signed_in()
+    mark = hidden_in(browser.get(PUBLISHER).text, "seen")
+    form = {"name": "Harbour Press", "email": "office@harbour.example", "letterhead": LETTERHEAD, "seen": mark}
+    assert browser.post(PUBLISHER, form).headers["location"] == f"{PUBLISHER}?said=settings-saved"
+    assert "3 Quay Street\nHarbour 1000\n\nVAT XX 123 456 789</textarea>" in browser.get(PUBLISHER).text
+    with house.database.read() as connection:
+        party = party_of_publisher(connection, 1)
+        [event, *_] = publisher_events(connection, 1, AuditFilter(), 5)
+    assert party.about == (*LETTERHEAD.strip().split("\r\n"), "office@harbour.example")
+    assert event.details == {"letterhead": "changed"}
+    late = browser.post(PUBLISHER, form | {"letterhead": "9 Other Street"})
+    assert late.status_code == 409
+    assert "9 Other Street" in late.text
+    assert "3 Quay Street" in late.text
+
+
+@pytest.mark.parametrize("lines", ["x" * 61, "\n".join("1234567"), "a\x07b"])
+def test_what_does_not_fit_below_the_name_is_said_and_kept(quick_house: House, lines: str) -> None:
+    browser = quick_house.signed_in()
+    mark = hidden_in(browser.get(PUBLISHER).text, "seen")
+    form = {"name": "Harbour Press", "email": "office@harbour.example", "letterhead": lines, "seen": mark}
+    answer = browser.post(PUBLISHER, form)
+    assert answer.status_code == 422
+    assert 'id="letterhead-error"' in answer.text
+    assert f">{lines}</textarea>" in answer.text

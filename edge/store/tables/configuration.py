@@ -48,9 +48,16 @@ publisher = Table(
         String(320),
         nullable=False,
         comment="where the operator writes to",
-        info=personal(OnErase.KEPT, Finds.EMAIL, beside=("name",)),
+        info=personal(OnErase.KEPT, Finds.EMAIL, beside=("name", "letterhead")),
     ),
     Column("created_at_micros", BigInteger, nullable=False, comment="for lists"),
+    Column(
+        "letterhead",
+        Text,
+        nullable=False,
+        server_default=text("''"),
+        comment="postal address and tax number, a line each, as statements print them below the name",
+    ),
     Column(
         "share_ppm",
         Integer,
