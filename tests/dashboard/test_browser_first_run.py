@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
 
@@ -19,7 +19,8 @@ from edge.store.sites import find_site
 from edge.store.traffic import TrafficKey, flush_traffic
 from publisher_dashboard.app import create_app
 from tests.dashboard.conftest import Clock
-from tests.support.browser_window import PATIENCE_MILLISECONDS, violations
+from tests.support.browser_window import PATIENCE_MILLISECONDS
+from tests.support.looking import STATE_LOOKS, judge
 from tests.support.newsroom import PASSWORD, quick_passwords
 
 pytestmark = [pytest.mark.browser, pytest.mark.lengthy]
@@ -27,6 +28,21 @@ pytestmark = [pytest.mark.browser, pytest.mark.lengthy]
 LOG = "".join(
     f'192.0.2.1 - - [20/Nov/2026:{hour:02}:00:00 +0000] "GET /articles/{hour} HTTP/1.1" 200 1 "-" "GPTBot/1.2"\n'
     for hour in range(24)
+)
+
+EMPTY = (
+    *(
+        f"/publishers/1{path}"
+        for path in ("", "/charges", "/months", "/audit", "/tokens", "/webhooks", "/sites/waiting")
+    ),
+    *(
+        f"/sites/www.harbour.example/{path}"
+        for path in ("rules", "review", "activity", "crawlers", "content", "history", "signals", "estimate")
+    ),
+    *(
+        f"/operator/{path}"
+        for path in ("crawlers", "registrations", "months", "publishers/1", "adjustments", "audit", "health", "charges")
+    ),
 )
 
 
@@ -93,26 +109,52 @@ def test_somebody_who_has_read_nothing_gets_from_the_link_to_the_first_request(
 
 def test_a_sample_is_looked_around_in_and_removed(chromium: Browser, fresh: tuple[str, Database, Clock]) -> None:
     address, database, clock = fresh
-    context = chromium.new_context(base_url=address)
+    context = chromium.new_context(base_url=address, reduced_motion="reduce")
     context.set_default_timeout(PATIENCE_MILLISECONDS)
-    page, wrong = context.new_page(), []
-    set_up(page, database, clock)
-    wrong += violations(page)
+    page = context.new_page()
+    wrong: list[str] = []
+    set_up(page, database, clock, lambda: wrong.extend(judge(page, "set-up", STATE_LOOKS)))
+    wrong += judge(page, "first steps", STATE_LOOKS)
     page.get_by_role("button", name="Look around with sample data").click()
     for where in ("/sites/publisher-1.sample.invalid/rules", "/sites/publisher-1.sample.invalid/connect", "/"):
         page.goto(where)
         assert page.get_by_text("Sample data.").is_visible()
-        wrong += violations(page)
+        wrong += judge(page, f"the sample's {where}", STATE_LOOKS)
     page.get_by_role("button", name="Remove the sample").click()
     assert page.get_by_text("Sample data.").count() == 0
     context.close()
     assert not wrong, "\n".join(wrong)
 
 
-def set_up(page: Page, database: Database, clock: Clock) -> None:
+@pytest.mark.parametrize("places", [EMPTY[::2], EMPTY[1::2]], ids=["some", "others"])
+def test_where_nothing_is_yet_every_page_says_so_accessibly(
+    chromium: Browser, fresh: tuple[str, Database, Clock], places: tuple[str, ...]
+) -> None:
+    address, database, clock = fresh
+    context = chromium.new_context(base_url=address, reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE_MILLISECONDS)
+    page = context.new_page()
+    wrong: list[str] = []
+    set_up(page, database, clock)
+    page.goto("/publishers/1/sites/new")
+    page.get_by_label("Domain").fill("www.harbour.example")
+    page.get_by_label("Server behind it").fill("http://127.0.0.1:8000")
+    page.get_by_role("button", name="Add the site").click()
+    for place in places:
+        answer = page.goto(place)
+        assert answer is not None
+        assert answer.status == 200, place
+        wrong += judge(page, f"nothing at {place}", STATE_LOOKS)
+    context.close()
+    assert not wrong, "\n".join(wrong)
+
+
+def set_up(page: Page, database: Database, clock: Clock, look: Callable[[], None] = lambda: None) -> None:
+    """Make the first account; ``look`` is called where its form is."""
     with database.write() as connection:
         link = create_setup_link(connection, int(clock() * 1_000_000))
     page.goto(f"/set-up/{link}")
+    look()
     page.get_by_label("Name of the publisher").fill("Harbour Press")
     page.get_by_label("Your email").fill("me@harbour.example")
     page.get_by_label("Password", exact=True).fill(PASSWORD)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from axe_playwright_python.base import AXE_SCRIPT
@@ -51,6 +52,33 @@ LOOKS_MAX, BETWEEN_LOOKS_MILLISECONDS = 600, 200
 AXE = {"resultTypes": ["violations"]}
 
 
+@dataclass(slots=True)
+class Pace:
+    """Work that a dashboard does beside its pages: at once, or, while it is held, not at all."""
+
+    _free: Event = field(default_factory=Event)
+
+    def __post_init__(self) -> None:
+        self._free.set()
+
+    def hold(self) -> None:
+        """Begin nothing more."""
+        self._free.clear()
+
+    def let_go(self) -> None:
+        """Go on."""
+        self._free.set()
+
+    def wait(self) -> None:
+        """Stand still while it is held."""
+        self._free.wait()
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Do something now, or never: what is held here is not taken up again."""
+        if self._free.is_set():
+            work()
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """A dashboard on a real socket."""
@@ -59,6 +87,7 @@ class Served:
     database: Database
     newsroom: Newsroom
     clock: Callable[[], float]
+    pace: Pace = field(default_factory=Pace)
 
     def paths(self) -> list[str]:
         """An address of every page that the owner can look at, empty and wrong ones too."""

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from typing import Literal
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from tests.support.browser_window import (
     Served,
@@ -25,15 +26,20 @@ from tests.support.browser_window import (
     violations,
     widths_wrong,
 )
+from tests.support.hand import Hand
+from tests.support.moments import Person
 from tests.support.screens import NOBODY, Screen
 
 Theme = Literal["light", "dark"]
-LOOKS: tuple[tuple[int, tuple[Theme, ...]], ...] = (
+Looks = tuple[tuple[int, tuple[Theme, ...]], ...]
+LOOKS: Looks = (
     (360, ("light", "dark")),
     (768, ("light", "dark")),
     (1280, ("light", "dark")),
 )
-STATE_LOOKS: tuple[tuple[int, tuple[Theme, ...]], ...] = ((360, ("light",)), (1280, ("dark",)))
+STATE_LOOKS: Looks = ((360, ("light",)), (1280, ("dark",)))
+NARROW_LOOKS: Looks = ((360, ("light", "dark")),)
+PAPER = 718
 SINGULAR = frozenset({"is", "was", "has", "does", "stands", "waits", "address", "process", "always", "needs"})
 COLOURS = ("color-contrast", "link-in-text-block")
 
@@ -46,24 +52,42 @@ def wrong_with(browser: Browser, served: Served, screens: Iterable[Screen]) -> l
         if who != NOBODY:
             sign_in(window.page, who)
         for screen in theirs:
-            wrong += _look_at(window, served, screen)
+            wrong += _open_and_look(window, served, screen)
         context.close()
-        wrong += [f"asked of another host: {url}" for url in window.requests if not url.startswith(served.address)]
-        wrong += [f"complained: {one}" for one in window.complaints if "status of 4" not in one]
+        wrong += asked_or_complained(window, served)
     return wrong
 
 
-def _look_at(window: Window, served: Served, screen: Screen) -> Iterator[str]:
-    page, place = window.page, screen.address
-    page.set_viewport_size({"width": LOOKS[0][0], "height": 800})
-    answer = page.goto(served.address_of(screen))
-    assert answer is not None
-    if answer.status != screen.status:
-        yield f"{place}: {answer.status} and not {screen.status}"
+def wrong_on_the_way(browser: Browser, served: Served, person: Person) -> list[str]:
+    """Everything that is wrong wherever somebody stops on a walk through the dashboard."""
+    wrong: list[str] = []
+    here = replace(served, address=served.address.replace("127.0.0.1", person.host))
+    context, window = open_window(browser, here, reduced_motion="reduce")
+    # What loads itself again would be another page before it is looked at.
+    context.route(re.compile(r"/review|/estimate\?of="), _once)
+    hand = Hand(window.page, here)
+    person.before(hand)
+    if person.email != NOBODY:
+        sign_in(window.page, person.email)
+    for stop in person.walk(hand):
+        wrong += judge(window.page, stop.name, NARROW_LOOKS if stop.is_narrow else STATE_LOOKS)
+        wrong += _on_paper(window.page, stop.name) if stop.is_paper else ()
+    context.close()
+    return [*wrong, *asked_or_complained(window, here)]
+
+
+def asked_or_complained(window: Window, served: Served) -> Iterator[str]:
+    """What was asked of other hosts, and what the browser complained of, but for answers that say no."""
+    yield from (f"asked of another host: {url}" for url in window.requests if not url.startswith(served.address))
+    yield from (f"complained: {one}" for one in window.complaints if "responded with a status of" not in one)
+
+
+def judge(page: Page, place: str, looks: Looks) -> Iterator[str]:
+    """What is wrong with the page as it is, at these widths and in these themes; its disclosures open in the widest."""
     if page.get_by_role("heading", level=1).count() != 1:
         yield f"{place}: has not one heading of the first level"
     yield from (f"{place}: says “{one}”" for one in one_of_many(page.locator("body").inner_text()))
-    for width, themes in LOOKS if screen.name else STATE_LOOKS:
+    for width, themes in looks:
         page.set_viewport_size({"width": width, "height": 800})
         if width == LOOKS[-1][0]:
             open_disclosures(page)
@@ -77,7 +101,30 @@ def one_of_many(text: str) -> list[str]:
     return [one for one in found if one.removeprefix("1 ") not in SINGULAR]
 
 
+def _open_and_look(window: Window, served: Served, screen: Screen) -> Iterator[str]:
+    page, place = window.page, screen.address
+    page.set_viewport_size({"width": LOOKS[0][0], "height": 800})
+    answer = page.goto(served.address_of(screen))
+    assert answer is not None
+    if answer.status != screen.status:
+        yield f"{place}: {answer.status} and not {screen.status}"
+    yield from judge(page, place, LOOKS if screen.name else STATE_LOOKS)
+
+
 def _in_themes(page: Page, themes: Iterable[Theme]) -> Iterator[str]:
     for number, theme in enumerate(themes):
         page.emulate_media(color_scheme=theme)
         yield from (f"{theme}: {one}" for one in violations(page, COLOURS if number else ()))
+
+
+def _on_paper(page: Page, place: str) -> Iterator[str]:
+    page.set_viewport_size({"width": PAPER, "height": 1000})
+    page.emulate_media(media="print")
+    yield from (f"{place} on paper: {one}" for one in widths_wrong(page))
+    page.emulate_media(media="screen")
+
+
+def _once(route: Route) -> None:
+    answer = route.fetch(max_redirects=0)
+    headers = {name: value for name, value in answer.headers.items() if name != "refresh"}
+    route.fulfill(response=answer, headers=headers)
