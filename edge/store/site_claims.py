@@ -14,11 +14,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
-from edge.store import audit_events
 from edge.store.insertion import insert_new
 from edge.store.problems import InvalidValue, NameTaken, StoreProblem, UnknownName
+from edge.store.site_settings import begin_site
 from edge.store.site_values import EdgeAddresses, read_currency, read_host, read_origin
-from edge.store.sites import Site, SiteOptions, add_site
+from edge.store.sites import Site, SiteOptions
 from edge.store.tables import publisher, site, site_claim
 
 CLAIMS_MAX = 20
@@ -138,31 +138,7 @@ def take_up_claim(connection: Connection, claim: SiteClaim, edge: EdgeAddresses,
         now = find_claim(connection, claim.host, claim.publisher_id)
         raise ClaimMoved(f"it was changed: it would be fetched from {now.origin} now, in {now.currency}", "host")
     options = SiteOptions(origin=claim.origin, currency=claim.currency)
-    return add_site_by(connection, claim.host, claim.publisher_id, options, edge, author, now_micros)
-
-
-def add_site_by(
-    connection: Connection,
-    host: str,
-    publisher_id: int,
-    options: SiteOptions,
-    edge: EdgeAddresses,
-    author: str,
-    now_micros: int,
-) -> Site:
-    """Serve a host from now on, and write down who wanted it. Raises ``InvalidValue`` and ``NameTaken``."""
-    made = add_site(connection, host, publisher_id, options, edge, now_micros)
-    audit_events.record(
-        connection,
-        audit_events.Action.SITE_ADDED,
-        author=author,
-        now_micros=now_micros,
-        publisher_id=publisher_id,
-        site_id=made.site_id,
-        subject=made.host,
-        details={"origin": made.origin, "currency": made.currency},
-    )
-    return made
+    return begin_site(connection, claim.host, claim.publisher_id, options, edge, author=author, now_micros=now_micros)
 
 
 def _query() -> Any:

@@ -49,9 +49,9 @@ def begin_site(
     author: str,
     now_micros: int,
 ) -> Site:
-    """Serve a host from now on (``edge.store.sites.add_site``). Raises ``InvalidValue`` and ``NameTaken``."""
+    """Serve a host from now on, and write down who wanted it. Raises ``InvalidValue`` and ``NameTaken``."""
     made = add_site(connection, host, publisher_id, options, edge, now_micros)
-    _tell(connection, Action.SITE_ADDED, made, author, now_micros, {"origin": made.origin})
+    _tell(connection, Action.SITE_ADDED, made, author, now_micros, {"origin": made.origin, "currency": made.currency})
     return made
 
 

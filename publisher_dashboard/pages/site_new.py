@@ -15,7 +15,6 @@ from starlette.responses import Response
 from edge.store.problems import StoreProblem, UnknownName
 from edge.store.site_claims import (
     SiteClaim,
-    add_site_by,
     claim_site,
     find_claim,
     list_claims,
@@ -23,6 +22,7 @@ from edge.store.site_claims import (
     take_up_claim,
     withdraw_claim,
 )
+from edge.store.site_settings import begin_site
 from edge.store.site_values import EdgeAddresses, host_in
 from edge.store.sites import SiteOptions, list_sites
 from publisher_dashboard.auth import NOT_HERE, Turned
@@ -49,7 +49,7 @@ def add(visit: Visit) -> Response:
         with visit.desk.database.write() as connection:
             edge = _edge(visit, {one.host for one in list_sites(connection)})
             if visit.operates:
-                add_site_by(connection, host, publisher_id, options, edge, author, now)
+                begin_site(connection, host, publisher_id, options, edge, author=author, now_micros=now)
             else:
                 claim_site(connection, publisher_id, host, options, edge, author, now)
     except StoreProblem as why:
