@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -11,7 +12,7 @@ from edge.store.earnings import DAY_MICROS
 from edge.store.earnings import Period as Micros
 from publisher_dashboard.api.operations import Call
 from publisher_dashboard.api.problems import Code, Problem
-from publisher_dashboard.api.values import Amount, Model, Nothing, Period, amount
+from publisher_dashboard.api.values import Amount, Model, Nothing, Period, amount, time_of
 from publisher_dashboard.rendering import at
 from publisher_dashboard.views.content import ContentLine, list_content
 from publisher_dashboard.views.crawlers import CrawlerLine, list_lines, period_of, tell_crawler
@@ -51,14 +52,39 @@ class PathCount(Model):
     requests: int
 
 
+class AddressList(Model):
+    """A list of addresses that the operator publishes; ``read_at`` is null for the copy that came with farebox.
+
+    ``accuses`` is whether it is recent enough to say who is an impostor.
+    """
+
+    url: str
+    ranges: int
+    read_at: datetime | None
+    shipped_of: str
+    accuses: bool
+    failure: str | None
+
+
+class RangeMatched(Model):
+    """Requests from an address, or the network that is kept of it, and the range of a list that bore the name out."""
+
+    address: str
+    range: str
+    url: str
+    requests: int
+
+
 class CrawlerTold(Model):
-    """One crawler; ``paths`` are of its ``looked_at`` latest requests that were kept."""
+    """One crawler; ``paths`` and ``ranges_matched`` are of its ``looked_at`` latest requests that were kept."""
 
     period: Period
     crawler: CrawlerShown
     agent_url: str | None
     paths: tuple[PathCount, ...]
     looked_at: int
+    address_lists: tuple[AddressList, ...]
+    ranges_matched: tuple[RangeMatched, ...]
 
 
 class CrawlerQuestion(Model):
@@ -116,6 +142,21 @@ def get_crawler(call: Call, asked: CrawlerQuestion) -> CrawlerTold:
         agent_url=story.party.agent_url if story.party else None,
         paths=tuple(PathCount(path=path, requests=requests) for path, requests in story.paths),
         looked_at=story.looked_at,
+        address_lists=tuple(
+            AddressList(
+                url=one.url,
+                ranges=one.ranges,
+                read_at=time_of(one.read_micros),
+                shipped_of=one.shipped_of,
+                accuses=one.accuses,
+                failure=one.failure,
+            )
+            for one in story.published.lists
+        ),
+        ranges_matched=tuple(
+            RangeMatched(address=one.address, range=one.range, url=one.url, requests=one.requests)
+            for one in story.published.matches
+        ),
     )
 
 

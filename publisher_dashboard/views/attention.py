@@ -45,9 +45,10 @@ class Concern:
 
 def concerns(connection: Connection, publisher_id: int, sites: Sequence[Site], now_micros: int) -> tuple[Concern, ...]:
     """Everything that needs somebody now."""
+    broken = {site.site_id: tuple(_of_plans(connection, site)) for site in sites}
     return (
-        *(one for site in sites for one in _of_plans(connection, site)),
-        *(one for site in sites for one in _of_rules(connection, site)),
+        *(one for plans in broken.values() for one in plans),
+        *(one for site in sites for one in _of_rules(connection, site, told=bool(broken[site.site_id]))),
         *_of_webhooks(connection, publisher_id),
         *_of_impostors(connection, sites, now_micros),
         *_of_directories(connection, publisher_id),
@@ -55,10 +56,11 @@ def concerns(connection: Connection, publisher_id: int, sites: Sequence[Site], n
     )
 
 
-def _of_rules(connection: Connection, site: Site) -> Iterator[Concern]:
+def _of_rules(connection: Connection, site: Site, *, told: bool) -> Iterator[Concern]:
+    """``told`` says that the draft stands above already, because of its plan."""
     below = f"/sites/{quote(site.host, safe='')}"
     live, draft = live_version(connection, site.site_id), find_draft(connection, site.site_id)
-    if draft is not None:
+    if draft is not None and not told:
         number = len(compare(live.rules, draft.rules)) if live else len(draft.rules.rules) + 1
         yield Concern(
             f"The draft of {site.host} has {plural(number, 'change')}",
@@ -66,7 +68,7 @@ def _of_rules(connection: Connection, site: Site) -> Iterator[Concern]:
             f"{below}/review",
             "Review",
         )
-    elif live is None:
+    elif draft is None and live is None:
         meaning = "Everybody gets every page for nothing. Begin by watching; nobody is refused."
         yield Concern(f"{site.host} has no rules yet", meaning, f"{below}/presets", "Begin")
     if live is not None:

@@ -176,6 +176,10 @@ def test_crawlers_and_content_are_told(reader: ApiClient) -> None:
     assert everyone
     one = reader.get(f"{SITE}/crawlers/one", params={"name": everyone[0]["name"]}).json()
     assert one["crawler"] == everyone[0]
+    [listed] = one["address_lists"]
+    assert (listed["url"], listed["read_at"], listed["accuses"]) == ("https://openai.com/gptbot.json", None, False)
+    assert listed["ranges"] > 0
+    assert one["ranges_matched"] == []
     level = reader.get(f"{SITE}/content?under=/&days=90").json()
     assert sum(part["requests"] for part in level["data"]) == level["total"]["requests"]
     problem(reader.get(f"{SITE}/content?under=articles"), 422, "invalid")

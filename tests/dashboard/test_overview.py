@@ -13,6 +13,7 @@ from edge.store.crawlers import list_crawlers
 from edge.store.directories import save_failure
 from edge.store.earnings import Period, earned_by_currency
 from edge.store.planned import Plan, carry_out, plan_publication
+from edge.store.publishers import add_publisher
 from edge.store.rulesets import find_draft, publish_rules, save_draft
 from edge.store.site_values import EdgeAddresses
 from edge.store.sites import SiteOptions, add_site
@@ -154,6 +155,7 @@ def test_a_planned_publication_that_failed_needs_somebody_until_it_is_seen_to(qu
     todo = todo_of(owner.get("/publishers/1").text)
     assert "The draft of harbour.example was not published as planned" in todo
     assert "20 Nov 2026, 14:03 UTC: the draft was changed after it was planned." in todo
+    assert "The draft of harbour.example has" not in todo
     assert owner.post("/sites/harbour.example/plan/cancel").status_code == 303
     assert "as planned" not in owner.get("/publishers/1").text
 
@@ -181,7 +183,7 @@ def test_watching_shows_who_would_have_been_asked_and_for_how_much(quick_house: 
 
 def test_watching_is_shown_before_anybody_has_paid(quick_house: House) -> None:
     with quick_house.database.write() as connection:
-        connection.exec_driver_sql("INSERT INTO publisher VALUES (3, 'New', 'new', 'n@x.example', 1, 0)")
+        assert add_publisher(connection, "New", "n@x.example", 1).publisher_id == 3
         connection.exec_driver_sql("UPDATE membership SET publisher_id = 3 WHERE role = 'owner' AND publisher_id = 1")
         connection.exec_driver_sql("UPDATE site SET publisher_id = 3 WHERE host = 'kitchen.harbour.example'")
     page = quick_house.signed_in().get("/publishers/3").text
@@ -192,7 +194,7 @@ def test_watching_is_shown_before_anybody_has_paid(quick_house: House) -> None:
 
 def test_a_publisher_without_charges_is_told_what_to_do_next(quick_house: House) -> None:
     with quick_house.database.write() as connection:
-        connection.exec_driver_sql("INSERT INTO publisher VALUES (3, 'New', 'new', 'n@x.example', 1, 0)")
+        assert add_publisher(connection, "New", "n@x.example", 1).publisher_id == 3
         connection.exec_driver_sql("UPDATE membership SET publisher_id = 3 WHERE role = 'owner' AND publisher_id = 1")
         connection.exec_driver_sql("UPDATE site SET publisher_id = 3 WHERE host = 'kitchen.harbour.example'")
     owner = quick_house.signed_in()
