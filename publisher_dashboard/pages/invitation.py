@@ -1,9 +1,4 @@
-"""The link of an invitation: make an account with it, or join with the one that one has.
-
-Rules of this file
-- An invitation is for one address. Who has no account makes one here; who has one signs in first; who is signed in as
-  somebody else is told so, and nothing happens.
-"""
+"""The link of an invitation: make an account with it, or join with the one that one has."""
 
 from __future__ import annotations
 
@@ -13,9 +8,10 @@ from http import HTTPStatus
 from starlette.responses import Response
 
 from edge.store.invitations import Invitation, accept_invitation, find_open_invitation
-from edge.store.people import EmailTaken, find_person
-from publisher_dashboard.auth import NOT_HERE, Turned, begin_session, find_current, give_cookie
+from edge.store.people import EmailTaken
+from publisher_dashboard.auth import NOT_HERE, Turned, begin_session, give_cookie
 from publisher_dashboard.forms import sentence
+from publisher_dashboard.joining import has_account, invitation_link, joining_page
 from publisher_dashboard.pages.set_up import new_password_faults
 from publisher_dashboard.views.team import ROLE_WORDS
 from publisher_dashboard.visit import Visit
@@ -29,7 +25,7 @@ def show(visit: Visit) -> Response:
 def create(visit: Visit) -> Response:
     """Make an account by the link, join and sign in, in one transaction."""
     found = _look(visit)
-    if found is None or _has_account(visit, found):
+    if found is None or has_account(visit, found):
         return _page(visit, {})
     errors = new_password_faults(visit.form, found.email)
     if errors:
@@ -37,7 +33,9 @@ def create(visit: Visit) -> Response:
     password_hash = visit.desk.passwords.hash(visit.form["password"])
     try:
         with visit.desk.database.write() as connection:
-            person_id = accept_invitation(connection, _link(visit), visit.now_micros, password_hash=password_hash)
+            person_id = accept_invitation(
+                connection, invitation_link(visit), visit.now_micros, password_hash=password_hash
+            )
             if person_id is None:
                 return _page(visit, {})
             token = begin_session(connection, visit, person_id, found.email)
@@ -56,40 +54,18 @@ def join(visit: Visit) -> Response:
     if found.email != visit.person.email:
         raise Turned(HTTPStatus.FORBIDDEN, NOT_HERE)
     with visit.desk.database.write() as connection:
-        joined = accept_invitation(connection, _link(visit), visit.now_micros)
+        joined = accept_invitation(connection, invitation_link(visit), visit.now_micros)
     return visit.go(f"/publishers/{found.publisher_id}" if joined is not None else "/", "joined" if joined else None)
 
 
 _GONE = "This invitation was used, revoked, or is older than a week. Whoever invited you can make a new link."
 
 
-def _link(visit: Visit) -> str:
-    return str(visit.request.path_params["link"])
-
-
 def _look(visit: Visit) -> Invitation | None:
     with visit.desk.database.read() as connection:
-        return find_open_invitation(connection, _link(visit), visit.now_micros)
-
-
-def _has_account(visit: Visit, found: Invitation) -> bool:
-    with visit.desk.database.read() as connection:
-        return find_person(connection, found.email) is not None
+        return find_open_invitation(connection, invitation_link(visit), visit.now_micros)
 
 
 def _page(visit: Visit, errors: Mapping[str, str]) -> Response:
     found = _look(visit)
-    current = find_current(visit.desk, visit.request, visit.now_micros)
-    status = HTTPStatus.GONE if found is None else HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK
-    return visit.render(
-        "invitation.html",
-        status,
-        invited=found,
-        gone=_GONE,
-        link=_link(visit),
-        covers=ROLE_WORDS[found.role] if found else "",
-        has_account=found is not None and _has_account(visit, found),
-        signed_in_as=current.email if current else None,
-        csrf=current.csrf_token if current else "",
-        errors=errors,
-    )
+    return joining_page(visit, "invitation.html", found, errors, covers=ROLE_WORDS[found.role] if found else "")

@@ -1,8 +1,4 @@
-"""The link that lets somebody into a crawler's team: with a new account, or with the one that they have.
-
-Rules of this file: an invitation is for one address. Who has no account makes one here; who has one signs in first; who
-is signed in as somebody else is told so, and nothing happens.
-"""
+"""The link that lets somebody into a crawler's team: with a new account, or with the one that they have."""
 
 from __future__ import annotations
 
@@ -13,11 +9,12 @@ from starlette.responses import Response
 
 from edge.store.crawler_people import Invitation, accept_as, accept_as_new, find_invitation
 from edge.store.once import take
-from edge.store.people import EmailTaken, find_person
+from edge.store.people import EmailTaken
 from edge.store.problems import InvalidValue
 from edge.store.sample_site import real_sites
-from publisher_dashboard.auth import NOT_HERE, Turned, begin_session, find_current, give_cookie
+from publisher_dashboard.auth import NOT_HERE, Turned, begin_session, give_cookie
 from publisher_dashboard.forms import sentence
+from publisher_dashboard.joining import has_account, invitation_link, joining_page
 from publisher_dashboard.key_checks import KeysAnswer, look_key
 from publisher_dashboard.pages.set_up import new_password_faults
 from publisher_dashboard.visit import Visit
@@ -73,7 +70,7 @@ def show(visit: Visit) -> Response:
 def create(visit: Visit) -> Response:
     """Make an account by the link, join and sign in, in one transaction."""
     found = _look(visit)
-    if found is None or _has_account(visit, found):
+    if found is None or has_account(visit, found):
         return _page(visit, {})
     errors = new_password_faults(visit.form, found.email)
     if errors:
@@ -81,7 +78,7 @@ def create(visit: Visit) -> Response:
     password_hash = visit.desk.passwords.hash(visit.form["password"])
     try:
         with visit.desk.database.write() as connection:
-            made = accept_as_new(connection, _link(visit), password_hash, visit.now_micros)
+            made = accept_as_new(connection, invitation_link(visit), password_hash, visit.now_micros)
             if made is None:
                 return _page(visit, {})
             token = begin_session(connection, visit, made.person_id, made.email)
@@ -96,37 +93,18 @@ def join(visit: Visit) -> Response:
     """Join as the one who is signed in."""
     try:
         with visit.desk.database.write() as connection:
-            joined = accept_as(connection, _link(visit), visit.person.person_id, visit.person.email, visit.now_micros)
+            joined = accept_as(
+                connection, invitation_link(visit), visit.person.person_id, visit.person.email, visit.now_micros
+            )
     except InvalidValue as wrong:
         raise Turned(HTTPStatus.FORBIDDEN, NOT_HERE) from wrong
     return visit.go(f"/portal/{joined.crawler_id}" if joined else "/", "joined-team" if joined else None)
 
 
-def _link(visit: Visit) -> str:
-    return str(visit.request.path_params["link"])
-
-
 def _look(visit: Visit) -> Invitation | None:
     with visit.desk.database.read() as connection:
-        return find_invitation(connection, _link(visit), visit.now_micros)
-
-
-def _has_account(visit: Visit, found: Invitation) -> bool:
-    with visit.desk.database.read() as connection:
-        return find_person(connection, found.email) is not None
+        return find_invitation(connection, invitation_link(visit), visit.now_micros)
 
 
 def _page(visit: Visit, errors: Mapping[str, str]) -> Response:
-    found = _look(visit)
-    current = find_current(visit.desk, visit.request, visit.now_micros)
-    status = HTTPStatus.GONE if found is None else HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK
-    return visit.render(
-        "portal_join.html",
-        status,
-        invited=found,
-        link=_link(visit),
-        has_account=found is not None and _has_account(visit, found),
-        signed_in_as=current.email if current else None,
-        csrf=current.csrf_token if current else "",
-        errors=errors,
-    )
+    return joining_page(visit, "portal_join.html", _look(visit), errors)
