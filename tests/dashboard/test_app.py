@@ -93,8 +93,10 @@ def test_what_breaks_tells_nothing(quick_house: House) -> None:
     browser = quick_house.signed_in()
     with quick_house.database.write() as connection:
         connection.exec_driver_sql("ALTER TABLE rule_set RENAME TO hidden_rule_set")
-    answer = browser.get("/sites/harbour.example/rules")
+    with capture_logs() as said:
+        answer = browser.get("/sites/harbour.example/rules")
     assert answer.status_code == 500
+    assert [one["event"] for one in said] == ["a page broke"]
     assert "<p>Something broke here; it was written down.</p>" in answer.text
     assert "20 Nov 2026, 14:02:00 UTC" in answer.text, "so that it is found in the log"
     assert not re.search("rule_set|Operational|Traceback", answer.text)
@@ -105,7 +107,8 @@ def test_what_breaks_has_a_page_even_when_the_database_is_gone(quick_house: Hous
     browser = quick_house.signed_in()
     with quick_house.database.write() as connection:
         connection.exec_driver_sql("ALTER TABLE session RENAME TO hidden_session")
-    answer = browser.get("/account")
+    with capture_logs():
+        answer = browser.get("/account")
     assert answer.status_code == 500
     assert "Something broke here" in answer.text
     assert '<a href="/">To the overview</a>' in answer.text

@@ -7,7 +7,8 @@ the browser's own checks are left out, because it is the dashboard's answer that
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Protocol, runtime_checkable
 
 from playwright.sync_api import Page, Response
@@ -38,12 +39,14 @@ SEND = """([action, fields]) => {
 class Stop:
     """A page as it is now, in a few words.
 
-    ``is_paper`` for what people print too; ``is_narrow`` for what there is in a narrow window alone.
+    ``is_paper`` for what people print too; ``is_narrow`` for what there is in a narrow window alone; ``is_variant`` for
+    a screen with a little more or less.
     """
 
     name: str
     is_paper: bool = False
     is_narrow: bool = False
+    is_variant: bool = False
 
 
 @runtime_checkable
@@ -72,6 +75,11 @@ class Hand:
             self.page.evaluate(SEND, [action, fields])
         self._took(coming.value)
 
+    def post(self, action: str, /, **fields: str) -> None:
+        """Send a form without showing what is answered."""
+        form: dict[str, str | float | bool] = dict(fields)
+        self.page.request.post(action, form=form, headers={"origin": self.served.address})
+
     def submit(self, path: str, action: str, /, **fields: str | Sequence[str]) -> None:
         """Open a page, then send its form."""
         self.go(path)
@@ -80,7 +88,11 @@ class Hand:
     def stop(self, name: str, status: int = 200, *, is_paper: bool = False, is_narrow: bool = False) -> Stop:
         """Something to look at, which came with this status."""
         assert self.status == status, f"{name}: {self.status} and not {status}, on {self.page.url}"
-        return Stop(name, is_paper, is_narrow)
+        return Stop(name, is_paper, is_narrow, status == HTTPStatus.UNPROCESSABLE_ENTITY)
+
+    def variant(self, name: str) -> Stop:
+        """The screen that came, as somebody sees it who may do less."""
+        return replace(self.stop(name), is_variant=True)
 
     def pass_minutes(self, minutes: float) -> None:
         """Let time pass for the dashboard."""

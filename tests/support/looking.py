@@ -3,14 +3,17 @@
 Rules of this file
 - A page is loaded once; theme and width then change under it, as they do for a person who turns a telephone. What
   depends on colours alone is all that is asked again in the second theme.
+- The rows of a list are made by one template: those beyond the first ``ROWS`` are looked at once, and then left out.
+  All are there when it is asked whether something is too wide.
 - A screen is looked at in every theme and width; its further states (those without a name) at the narrowest in one
-  theme and at the widest in the other: they are made of the same parts.
+  theme and, by what depends on a look alone, at the widest in the other: they are made of the same parts. Forms with
+  mistakes, and pages of those who may only look, are screens with a little more or less: one look each, in turn.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Literal
@@ -38,9 +41,17 @@ LOOKS: Looks = (
     (1280, ("light", "dark")),
 )
 STATE_LOOKS: Looks = ((360, ("light",)), (1280, ("dark",)))
+TURNS: tuple[Looks, ...] = (((360, ("dark",)),), ((768, ("light",)),), ((1280, ("dark",)),))
 NARROW_LOOKS: Looks = ((360, ("light", "dark")),)
 PAPER = 718
+ROWS = 8
+SHOW_ROWS = """([rows, shown]) => {
+  for (const one of document.querySelectorAll(`main tbody tr:nth-child(n + ${rows + 1})`)) {
+    one.style.display = shown ? "" : "none";
+  }
+}"""
 SINGULAR = frozenset({"is", "was", "has", "does", "stands", "waits", "address", "process", "always", "needs"})
+OF_A_LOOK = ("color-contrast", "link-in-text-block", "scrollable-region-focusable")
 COLOURS = ("color-contrast", "link-in-text-block")
 
 
@@ -69,8 +80,9 @@ def wrong_on_the_way(browser: Browser, served: Served, person: Person) -> list[s
     person.before(hand)
     if person.email != NOBODY:
         sign_in(window.page, person.email)
-    for stop in person.walk(hand):
-        wrong += judge(window.page, stop.name, NARROW_LOOKS if stop.is_narrow else STATE_LOOKS)
+    for number, stop in enumerate(person.walk(hand)):
+        looks = NARROW_LOOKS if stop.is_narrow else TURNS[number % 3] if stop.is_variant else STATE_LOOKS
+        wrong += judge(window.page, stop.name, looks)
         wrong += _on_paper(window.page, stop.name) if stop.is_paper else ()
     context.close()
     return [*wrong, *asked_or_complained(window, here)]
@@ -87,12 +99,16 @@ def judge(page: Page, place: str, looks: Looks) -> Iterator[str]:
     if page.get_by_role("heading", level=1).count() != 1:
         yield f"{place}: has not one heading of the first level"
     yield from (f"{place}: says “{one}”" for one in one_of_many(page.locator("body").inner_text()))
-    for width, themes in looks:
+    for number, (width, themes) in enumerate(looks):
         page.set_viewport_size({"width": width, "height": 800})
         if width == LOOKS[-1][0]:
             open_disclosures(page)
+        page.evaluate(SHOW_ROWS, [ROWS, True])
         yield from (f"{place} at {width}: {one}" for one in widths_wrong(page))
-        yield from (f"{place} at {width} {one}" for one in _in_themes(page, themes))
+        if number:
+            page.evaluate(SHOW_ROWS, [ROWS, False])
+        rules = OF_A_LOOK if number and looks != LOOKS else ()
+        yield from (f"{place} at {width} {one}" for one in _in_themes(page, themes, rules))
 
 
 def one_of_many(text: str) -> list[str]:
@@ -111,10 +127,10 @@ def _open_and_look(window: Window, served: Served, screen: Screen) -> Iterator[s
     yield from judge(page, place, LOOKS if screen.name else STATE_LOOKS)
 
 
-def _in_themes(page: Page, themes: Iterable[Theme]) -> Iterator[str]:
+def _in_themes(page: Page, themes: Iterable[Theme], rules: Sequence[str]) -> Iterator[str]:
     for number, theme in enumerate(themes):
         page.emulate_media(color_scheme=theme)
-        yield from (f"{theme}: {one}" for one in violations(page, COLOURS if number else ()))
+        yield from (f"{theme}: {one}" for one in violations(page, COLOURS if number else rules))
 
 
 def _on_paper(page: Page, place: str) -> Iterator[str]:
