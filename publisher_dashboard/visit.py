@@ -354,6 +354,7 @@ class Visit:
             "current": current,
             "own_sites": own,
             "sample": self._sample(own),
+            "of_a_site": self.site is not None,
             "navigation": self.desk.navigation.links(here),
             "choosing": here.choosing,
             "chosen_for": self.desk.navigation.text(here.choosing),

@@ -14,7 +14,7 @@ from publisher_dashboard.ranges import read_range
 from publisher_dashboard.rendering import at
 from publisher_dashboard.traffic_story import Tally, Worth, would_earn
 from publisher_dashboard.views.attention import concerns
-from publisher_dashboard.views.overview import Day, Overview, tell_overview
+from publisher_dashboard.views.overview import Day, Overview, counted_sites, tell_overview
 
 
 class OverviewQuestion(Model):
@@ -94,8 +94,9 @@ def get_overview(call: Call, asked: OverviewQuestion) -> OverviewShown:
     """What some days earned, and what became of every crawl."""
     days = read_range(asked.range, call.now_micros)
     with call.desk.database.read() as connection:
-        sites = list_sites(connection, call.publisher_id)
-        seen = tell_overview(connection, call.publisher_id, sites, days, asked.currency or "")
+        every = list_sites(connection, call.publisher_id, with_removed=True)
+        sites = [one for one in every if one.active]
+        seen = tell_overview(connection, call.publisher_id, counted_sites(every), days, asked.currency or "")
         todo = concerns(connection, call.publisher_id, sites, call.now_micros)
     before = seen.before
     return OverviewShown(

@@ -15,7 +15,7 @@ from publisher_dashboard.sample import is_sample
 from publisher_dashboard.traffic_story import would_earn
 from publisher_dashboard.views.attention import concerns
 from publisher_dashboard.views.first_steps import first_steps
-from publisher_dashboard.views.overview import tell_overview
+from publisher_dashboard.views.overview import counted_sites, tell_overview
 from publisher_dashboard.visit import Need, Visit
 
 LATEST = 6
@@ -40,11 +40,12 @@ def show(visit: Visit) -> Response:
     publisher_id = visit.publisher.publisher_id
     days = read_range(visit.query("range"), visit.now_micros)
     with visit.desk.database.read() as connection:
-        sites = list_sites(connection, publisher_id)
-        seen = tell_overview(connection, publisher_id, sites, days, visit.query("currency"))
+        every = list_sites(connection, publisher_id, with_removed=True)
+        sites, counted = [one for one in every if one.active], counted_sites(every, sample_alone=True)
+        seen = tell_overview(connection, publisher_id, counted, days, visit.query("currency"))
         latest = list_charges(connection, ChargeFilter(frozenset({publisher_id})), limit=LATEST).charges
         todo = concerns(connection, publisher_id, sites, visit.now_micros)
-        steps = first_steps(connection, publisher_id, sites)
+        steps = first_steps(connection, publisher_id, sites) if sites or not counted else None
     return visit.render(
         "overview.html",
         first_steps=steps,
@@ -59,8 +60,9 @@ def show(visit: Visit) -> Response:
         watched_more=len(seen.watched[WATCHED:]),
         watched_requests=sum(one.requests for one in seen.watched),
         would_earn=would_earn(seen.watched),
-        hosts={one.site_id: one.host for one in sites},
-        sites=sites,
+        hosts={one.site_id: one.host for one in counted},
+        sites=counted,
+        paused=[one for one in counted if not one.active],
         states=STATES,
     )
 

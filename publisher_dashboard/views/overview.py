@@ -3,6 +3,8 @@
 Rules of this file
 - Money and paid pages are the ledger's; requests are the traffic's sums by the day. No single row is counted.
 - People are in neither: what passed without an identity is not a crawl.
+- A paused site's crawls stay beside the money that it earned. A sample's, which are made up, are in no number but where
+  there is nothing else to show.
 - One currency is shown at a time, and a crawl counts where its site's prices are in it: else an average or a part would
   mix the crawls of one currency with the money of another.
 - Acceptance is the part that paid of what was asked to pay.
@@ -25,6 +27,7 @@ from edge.store.sites import Site
 from edge.store.traffic import TrafficSum
 from edge.store.traffic_days import daily_traffic, watched_traffic
 from publisher_dashboard.ranges import Range
+from publisher_dashboard.sample import is_sample
 from publisher_dashboard.spark import spark_points
 from publisher_dashboard.stacked_chart import StackedChart, stack
 from publisher_dashboard.traffic_story import Tally, Watched, failed, refused, watched, watching_prices
@@ -130,10 +133,19 @@ class _Seen:
     rungs: set[str] = field(default_factory=set)
 
 
+def counted_sites(every: Sequence[Site], *, sample_alone: bool = False) -> list[Site]:
+    """Those of a publisher's sites, paused ones included, that are in its numbers: served ones first.
+
+    With ``sample_alone`` a sample is, too, where there is no other site.
+    """
+    real = sorted((one for one in every if not is_sample(one)), key=lambda one: not one.active)
+    return real if real or not sample_alone else [one for one in every if one.active]
+
+
 def tell_overview(
     connection: Connection, publisher_id: int, sites: Sequence[Site], days: Range, wanted_currency: str
 ) -> Overview:
-    """Read one publisher's days; ``wanted_currency`` counts where something was earned in it."""
+    """Read one publisher's days at the ``counted_sites``; ``wanted_currency`` counts where it is one of theirs."""
     period = days.period
     sums = earned_by_day_and_crawler(connection, publisher_id, period)
     codes = {key[0] for key in sums}

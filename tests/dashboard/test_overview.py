@@ -13,13 +13,15 @@ from edge.store.crawlers import list_crawlers
 from edge.store.directories import save_failure
 from edge.store.earnings import Period, earned_by_currency
 from edge.store.planned import Plan, carry_out, plan_publication
+from edge.store.publisher_tokens import NewPublisherToken, Scope, add_publisher_token
 from edge.store.publishers import add_publisher
 from edge.store.rulesets import find_draft, publish_rules, save_draft
 from edge.store.site_values import EdgeAddresses
-from edge.store.sites import SiteOptions, add_site
+from edge.store.sites import SiteOptions, add_site, remove_site
 from edge.store.traffic import TrafficKey, flush_traffic
 from publisher_dashboard.ranges import read_range
 from publisher_dashboard.rendering import money, percent
+from tests.dashboard.api_client import ApiClient, new_client
 from tests.dashboard.conftest import House
 from tests.support.newsroom import NOW, micros, sell_a_free_page
 
@@ -252,3 +254,56 @@ def test_a_currency_that_there_is_none_of_shows_the_one_there_is(quick_house: Ho
         earned = earned_by_currency(connection, 1, Period(month.start_micros, month.end_micros))
     assert list(earned) == ["USD"]
     assert f"<dd>{money(earned['USD'].amount_micros, 'USD')}</dd>" in page
+
+
+def test_crawls_of_a_paused_site_stay_beside_the_money_that_it_earned(quick_house: House) -> None:
+    owner, api = quick_house.signed_in(), new_client(quick_house, Scope.READ)
+    before, told = owner.get("/publishers/1").text, api.get("/api/v1/overview").json()
+    with quick_house.database.write() as connection:
+        remove_site(connection, "harbour.example", micros(NOW))
+    page = owner.get("/publishers/1").text
+    for part in ('<dl class="figs">(.*?)</dl>', 'aria-label="Crawls by outcome, as a table"(.*?)</table>'):
+        assert re.findall(part, page, re.S) == re.findall(part, before, re.S)
+    after = api.get("/api/v1/overview").json()
+    assert {name: after[name] for name in after if name != "attention"} == {
+        name: told[name] for name in told if name != "attention"
+    }
+
+
+def test_what_was_earned_is_shown_when_every_site_is_paused(quick_house: House) -> None:
+    with quick_house.database.write() as connection:
+        for host in ("harbour.example", "kitchen.harbour.example"):
+            remove_site(connection, host, micros(NOW))
+    page = quick_house.signed_in().get("/publishers/1").text
+    assert "<dt>Earned this month</dt>" in page
+    assert "Every site is paused" in page
+    assert "No site yet" not in page
+    assert "Add a site" not in page
+
+
+def test_a_sample_is_in_no_number_beside_those_of_real_sites(quick_house: House) -> None:
+    owner, api = quick_house.signed_in(), new_client(quick_house, Scope.READ)
+    before, told = owner.get("/publishers/1").text, api.get("/api/v1/overview").json()
+    assert owner.post("/publishers/1/sample").status_code == 303
+    page = owner.get("/publishers/1").text
+    for part in ('<dl class="figs">(.*?)</dl>', 'id="watched-title"(.*?)</section>', 'as a table"(.*?)</table>'):
+        assert re.findall(part, page, re.S) == re.findall(part, before, re.S) != []
+    assert api.get("/api/v1/overview").json() == told
+    assert "Your sample site is in no number of this page." in page
+
+
+def test_a_sample_alone_is_looked_at_but_never_told_to_a_program(quick_house: House) -> None:
+    with quick_house.database.write() as connection:
+        add_publisher(connection, "New", "n@x.example", micros(NOW))
+        connection.exec_driver_sql("UPDATE membership SET publisher_id = 3 WHERE role = 'owner' AND publisher_id = 1")
+    owner = quick_house.signed_in()
+    assert owner.post("/publishers/3/sample").status_code == 303
+    page = owner.get("/publishers/3").text
+    assert 'id="watched-title"' in page
+    assert "The traffic here is your sample site’s alone" in page
+    with quick_house.database.write() as connection:
+        _, token = add_publisher_token(
+            connection, 3, NewPublisherToken("t", (Scope.READ,)), author="o@x.example", now_micros=micros(NOW)
+        )
+    told = ApiClient(quick_house.new_browser().client, token).get("/api/v1/overview").json()
+    assert (told["crawls"], told["watched_would_earn"]) == (0, [])
