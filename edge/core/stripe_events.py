@@ -38,6 +38,9 @@ ZERO_DECIMAL = frozenset(
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"]
 )
 THREE_DECIMAL = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
+CREATED_MAX = 253_402_300_799
+"""The last second of the year 9999: no calendar holds more, and no column."""
+
 UNSURE = frozenset({"UGX"})
 """In Stripe's list of currencies without decimals, and among its special cases with two."""
 
@@ -55,6 +58,8 @@ def read_stripe_event(body: bytes, *, allow_test_mode: bool = False) -> Message:
     thing = _member(_member(event, "data"), "object")
     if not isinstance(kind, str) or event_id is None or type(created) is not int or thing is None:
         return Unreadable("an event has id, type, created and data.object")
+    if not 0 <= created <= CREATED_MAX:
+        return Unreadable("created is the time of the event in seconds since 1970")
     if kind not in _SESSION_PAID and kind != _INTENT_PAID and kind not in _NOTICES:
         return Ignored("this event is not about a payment that was made or taken back")
     if event.get("livemode") is not True and not allow_test_mode:

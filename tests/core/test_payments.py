@@ -153,6 +153,13 @@ def test_refunds_and_disputes_name_the_payment_they_take_back() -> None:
     )
 
 
+@pytest.mark.parametrize("created", [-1, 253_402_300_800, 10**18, 10**40])
+def test_an_event_of_no_time_that_a_calendar_has_is_refused(created: int) -> None:
+    absurd = intent_paid().replace(str(PAID_AT).encode(), str(created).encode())
+    assert isinstance(read_stripe_event(intent_paid()), Payment)
+    assert isinstance(read_stripe_event(absurd), Unreadable)
+
+
 @pytest.mark.parametrize("kind", ["payment_intent.succeeded", "checkout.session.completed", "charge.refunded"])
 @pytest.mark.parametrize("amount", [None, "1000", 10.5, True, [1000]], ids=str)
 def test_an_amount_that_is_no_integer_is_refused(kind: str, amount: object) -> None:

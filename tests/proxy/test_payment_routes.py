@@ -19,6 +19,7 @@ from edge.store.database import Database
 from edge.store.unmatched import list_unmatched
 from tests.support.edge_under_test import NOW, EdgeUnderTest
 from tests.support.payments import (
+    PAID_AT,
     STANDARD_SECRET,
     STRIPE_SECRET,
     charge_refunded,
@@ -153,7 +154,10 @@ def test_a_refund_is_noted_and_other_events_are_passed_over(counter: Counter) ->
 
 
 def test_a_signed_message_that_cannot_be_read_says_what_would_do(counter: Counter) -> None:
-    for answer in (counter.pay(b"[]"), counter.pay(paid(amount="ten")), counter.stripe(b"{}")):
+    absurd = intent_paid().replace(str(PAID_AT).encode(), str(10**17).encode())
+    for answer in (
+        counter.pay(b"[]"), counter.pay(paid(amount="ten")), counter.stripe(b"{}"), counter.stripe(absurd),
+    ):  # fmt: skip
         assert answer.status == 422
         assert document(answer)["title"]
 
