@@ -4,8 +4,9 @@ Rules of this file
 - The fields come before the file, as our pages send them, and whoever sent them is let in by them before a byte of the
   file is taken: the session's token stands in the first field.
 - The file goes to an anonymous temporary file: it is gone with the process, whatever happens.
-- Everything is bounded: the fields as any form's, the file by ``limit``. What is too large is read to its end where
-  that is not far, because a browser shows an answer only to whom it could tell everything.
+- Everything is bounded: the fields as any form's, the file by ``limit``, and the body as a whole by little more. What
+  is too large is read to its end where that is not far, because a browser shows an answer only to whom it could tell
+  everything.
 
 Source: RFC 7578, read by python-multipart.
 """
@@ -69,8 +70,9 @@ async def read_upload(content_type: str, chunks: AsyncIterator[bytes], limit: in
     reader = _Reader(limit)
     try:
         parser = MultipartParser(options[b"boundary"], reader.callbacks())
-        asked, before_file = False, 0
+        asked, before_file, came = False, 0, 0
         async for chunk in chunks:
+            came += len(chunk)
             before_file += 0 if asked else len(chunk)
             parser.write(chunk)
             if before_file > 2 * FIELD_BYTES_MAX and not reader.file_begun:
@@ -79,7 +81,10 @@ async def read_upload(content_type: str, chunks: AsyncIterator[bytes], limit: in
                 asked = True
                 await let_in(reader.form)
             reader.keep_waiting()
-            if reader.seen > DRAINED_TIMES * limit + FIELD_BYTES_MAX:
+            # The whole body counts, what comes between and after the parts too: nothing else bounds that.
+            if came > limit + 2 * FIELD_BYTES_MAX:
+                reader.form.too_large = True
+            if came > DRAINED_TIMES * limit + 2 * FIELD_BYTES_MAX:
                 break
         if not asked:
             await let_in(reader.form)
@@ -99,7 +104,6 @@ class _Reader:
 
     def __init__(self, limit: int) -> None:
         self.form = UploadForm()
-        self.seen = 0
         self._limit = limit
         self._fields_bytes = 0
         self._header = (b"", b"")
@@ -160,7 +164,6 @@ class _Reader:
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         part = data[start:end]
-        self.seen += len(part)
         if not self._in_file or self.form.upload is None:
             self._fields_bytes += len(part)
             if self._fields_bytes > FIELD_BYTES_MAX:
