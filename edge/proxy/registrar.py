@@ -2,7 +2,8 @@
 
 Rules of this file
 - Only here are the keys of an agent fetched that nobody registered, so every such fetch is paid for: a few for each
-  address and for the process, two at a time of the fetcher's eight. Who is refused costs nothing more.
+  address and for the process, two at a time of the fetcher's eight, and one at a time for an address: somebody with
+  slow hosts of their own makes nobody else wait. Who is refused costs nothing more.
 - What needs no network is looked at first: shape, times, coverage, digest.
 - Nothing is kept of a stranger's keys: a good proof is about one request.
 - What a stranger hears of a failed fetch says nothing of names and addresses inside: this is no map of our network.
@@ -31,6 +32,7 @@ from edge.core.web_bot_auth import (
     charge_freshness,
     examine,
 )
+from edge.proxy.connection_limits import address_key
 from edge.proxy.directory_fetch import Fetch
 from edge.proxy.key_documents import KeySet, read_keys
 from edge.proxy.leaky_buckets import LeakyBuckets
@@ -65,6 +67,7 @@ class Registrar:
     clock: Callable[[], float]
     allow_dev: bool = False
     _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FETCHES_AT_ONCE))
+    _under_way: set[str] = field(default_factory=set)
     by_address: LeakyBuckets = field(default_factory=lambda: LeakyBuckets(ADDRESS_BURST, ADDRESS_PER_SECOND))
     in_all: LeakyBuckets = field(default_factory=lambda: LeakyBuckets(PROCESS_BURST, PROCESS_PER_SECOND))
 
@@ -117,13 +120,18 @@ class Registrar:
     async def _keys_of(self, agent_url: str, peer: str) -> Mapping[str, PublicKey] | NotProved:
         """Fetch a stranger's keys, if its address may ask for that."""
         now = self.clock()
+        source = address_key(peer, ())
         wait = max(self.by_address.seconds_to_wait(peer, now), self.in_all.seconds_to_wait(EVERYBODY, now))
-        if wait or self._turns.locked():
+        if wait or source in self._under_way or self._turns.locked():
             return NotProved(None, "too many ask to be registered just now", wait or BUSY_SECONDS)
         self.by_address.note(peer, now)
         self.in_all.note(EVERYBODY, now)
-        async with self._turns:
-            found = await read_keys(agent_url, self.fetch, self.clock(), allow_test_keys=self.allow_dev)
+        self._under_way.add(source)
+        try:
+            async with self._turns:
+                found = await read_keys(agent_url, self.fetch, self.clock(), allow_test_keys=self.allow_dev)
+        finally:
+            self._under_way.discard(source)
         if isinstance(found, KeySet):
             return found.keys
         return NotProved(RefusalCode.KEY_UNAVAILABLE, f"the agent's keys cannot be had: {found.told or found.reason}")

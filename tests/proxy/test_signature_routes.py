@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from edge.core.request import CrawlRequest
+from edge.core.target import read_target
 from edge.proxy.directory_fetch import NO_PUBLIC_ADDRESS, FetchFailure, FetchFault
-from edge.proxy.registrar import Registrar
+from edge.proxy.registrar import NotProved, Registrar
 from edge.proxy.signature_routes import ADDRESS_BURST, CHECK_PATH, CheckDesk, key_budget, signature_routes
 from tests.support.edge_under_test import NOW, RICH, EdgeUnderTest, Setting, policy_for
 from tests.support.fake_fetch import FakeFetch, key_set
@@ -23,8 +26,8 @@ STRANGER, UNPUBLISHED = SigningCrawler(9, NOW), SigningCrawler(10, NOW)
 class Sandbox:
     """An edge with the route, and what its fetcher was asked for."""
 
-    def __init__(self, edge: EdgeUnderTest, fetch: FakeFetch, clock: list[float]) -> None:
-        self.edge, self.fetch, self.clock = edge, fetch, clock
+    def __init__(self, edge: EdgeUnderTest, fetch: FakeFetch, clock: list[float], registrar: Registrar) -> None:
+        self.edge, self.fetch, self.clock, self.registrar = edge, fetch, clock, registrar
 
     def check(self, data: bytes) -> tuple[int, dict[str, Any]]:
         answer = self.edge.ask(data)
@@ -50,7 +53,17 @@ def sandbox(make_edge: Callable[..., EdgeUnderTest]) -> Sandbox:
 
     registrar = Registrar(lambda: policy, find, ensure, fetch, lambda: clock[0], by_address=key_budget())
     desk = CheckDesk(registrar, lambda: policy, lambda: clock[0])
-    return Sandbox(make_edge(routes=(signature_routes(desk),)), fetch, clock)
+    return Sandbox(make_edge(routes=(signature_routes(desk),)), fetch, clock, registrar)
+
+
+def signed_from(peer: str, number: int) -> CrawlRequest:
+    """A request of a stranger of that number from an address."""
+    lines = SigningCrawler(number, NOW).signed(CHECK_PATH).decode("latin-1").split("\r\n")[1:]
+    fields = {name.lower(): value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon}
+    return CrawlRequest(
+        "GET", "http", "news.example", "news.example", CHECK_PATH, CHECK_PATH, None, fields, {},
+        read_target(CHECK_PATH), False, peer, "r",
+    )  # fmt: skip
 
 
 def test_a_registered_crawler_hears_that_all_is_well_and_is_not_charged(sandbox: Sandbox) -> None:
@@ -124,3 +137,29 @@ def test_its_failures_are_not_held_against_the_address_elsewhere(sandbox: Sandbo
         sandbox.clock[0] += 1
         sandbox.edge.ask(broken)
     assert sandbox.edge.ask(RICH.paying("/page")).status == 200
+
+
+def test_an_address_has_one_fetch_under_way_and_leaves_room_for_others(sandbox: Sandbox) -> None:
+    """Whoever has slow hosts of their own keeps no turn from anybody else."""
+
+    async def three() -> list[object]:
+        sandbox.fetch.hold = asyncio.Event()
+        registrar = sandbox.registrar
+        first = asyncio.create_task(registrar.examine(signed_from("192.0.2.1", 20)))
+        await asyncio.sleep(0)
+        second = await registrar.examine(signed_from("192.0.2.1", 21))
+        other = asyncio.create_task(registrar.examine(signed_from("192.0.2.2", 22)))
+        await asyncio.sleep(0)
+        asked = len(sandbox.fetch.asked)
+        sandbox.fetch.hold.set()
+        await asyncio.gather(first, other)
+        again = await registrar.examine(signed_from("192.0.2.1", 23))
+        return [second, asked, again, len(sandbox.fetch.asked)]
+
+    second, asked, again, at_last = asyncio.run(three())
+    assert isinstance(second, NotProved)
+    assert second.code is None
+    assert asked == 2
+    assert isinstance(again, NotProved)
+    assert again.code is not None
+    assert at_last == 3
