@@ -1,7 +1,9 @@
 """Who and what works for the publisher: people, invitations, tokens, and the log of what was changed.
 
-Rule of this file: a program neither makes nor changes owners. Who holds a token with the scope ``team`` could otherwise
-have themselves made an owner, and so do everything that the token may not.
+Rules of this file
+- A program gives nobody a role that may more than the program itself: whoever holds a token with the scope ``team``
+  could otherwise have themselves made an editor or an owner, and so do what the token may not.
+- It neither changes nor removes owners, whatever its scopes are.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from publisher_dashboard.rendering import at
 from publisher_dashboard.views.audit import audit_log
 from publisher_dashboard.views.team import member_shown, team
 from publisher_dashboard.views.tokens import TokenLine, token_line, token_list
+from publisher_dashboard.visit import GRANTS, SCOPE_GRANTS, Need
 
 
 class MemberShown(Model):
@@ -127,8 +130,8 @@ def get_team(call: Call, asked: Nothing) -> TeamShown:
 
 
 def add_invitation(call: Call, asked: Nothing, body: NewInvitation) -> Answer:
-    """Ask somebody to join, not as an owner; the link is in this answer and nowhere afterwards."""
-    _refuse_owner(body.role)
+    """Ask somebody to join, in a role that may no more than the token; the link is in this answer alone."""
+    _refuse_beyond(call, body.role)
     with call.desk.database.write() as connection:
         made, token = invite(
             connection, call.publisher_id, body.email, body.role, author=call.author, now_micros=call.now_micros
@@ -140,7 +143,7 @@ def renew_link(call: Call, asked: Nothing) -> InvitationShown:
     """Another link for somebody who was asked; the one before opens nothing any more."""
     number = call.number("invitation_id")
     with call.desk.database.write() as connection:
-        _refuse_owner(find_invitation(connection, call.publisher_id, number).role)
+        _refuse_beyond(call, find_invitation(connection, call.publisher_id, number).role)
         found, token = renew_invitation(
             connection, call.publisher_id, number, author=call.author, now_micros=call.now_micros
         )
@@ -156,13 +159,13 @@ def delete_invitation(call: Call, asked: Nothing) -> Done:
 
 
 def put_role(call: Call, asked: Nothing, body: RoleChange) -> MemberShown:
-    """Change what somebody may do; it counts from their next request."""
+    """Change what somebody may do, to a role that may no more than the token; it counts from their next request."""
     number = call.number("member_id")
     try:
         with call.desk.database.write() as connection:
             # Of this publisher, or it does not exist.
             _refuse_owner(member_shown(connection, call.publisher_id, number).member.role)
-            _refuse_owner(body.role)
+            _refuse_beyond(call, body.role)
             found = set_role(
                 connection, call.publisher_id, number, body.role, author=call.author, now_micros=call.now_micros
             )
@@ -181,6 +184,16 @@ def delete_member(call: Call, asked: Nothing) -> Done:
     except LastOwner as last:
         raise Problem(Code.NOT_POSSIBLE, sentence(str(last))) from None
     return Done(changed=True)
+
+
+def _refuse_beyond(call: Call, role: Role) -> None:
+    """Refuse to give a role that covers more than the token's scopes together do."""
+    _refuse_owner(role)
+    own = frozenset[Need]().union(*(SCOPE_GRANTS[scope] for scope in call.token.scopes))
+    if not GRANTS[role] <= own:
+        told = f"This token may not do all that a person with the role {role.value} may; it needs these scopes as well."
+        missing = [scope.value for scope in Scope if SCOPE_GRANTS[scope] & (GRANTS[role] - own)]
+        raise Problem(Code.SCOPE_MISSING, told, more={"scopes": missing})
 
 
 def _refuse_owner(role: Role) -> None:

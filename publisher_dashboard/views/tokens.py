@@ -13,7 +13,7 @@ SCOPE_WORDS: Mapping[Scope, str] = {
     Scope.READ: "See everything that a viewer sees: rules, traffic, charges, months.",
     Scope.PRICES: "Change rules and publish them; it sees what it changes.",
     Scope.REPORTS: "Download charges, statements and the audit log.",
-    Scope.TEAM: "What an owner changes: people, sites, webhooks, settings and tokens. It makes nobody an owner.",
+    Scope.TEAM: "What an owner changes: people, sites, webhooks, settings, tokens. It makes nobody more than it is.",
     Scope.REFUNDS: "Give charges back to crawlers, whole or in part.",
 }
 

@@ -113,7 +113,8 @@ def test_a_signal_is_switched(quick_house: House) -> None:
 # People and programs
 
 
-def test_somebody_is_invited_and_the_link_is_shown_once(quick_house: House, owner: ApiClient) -> None:
+def test_somebody_is_invited_and_the_link_is_shown_once(quick_house: House) -> None:
+    owner = new_client(quick_house, Scope.TEAM, Scope.PRICES, Scope.REPORTS)
     wanted = {"email": "second@harbour.example", "role": "editor"}
     made = owner.send("POST", "/api/v1/team/invitations", wanted)
     assert made.status_code == 201
@@ -127,7 +128,8 @@ def test_somebody_is_invited_and_the_link_is_shown_once(quick_house: House, owne
     problem(owner.send("DELETE", path), 404, "not_found")
 
 
-def test_roles_change_and_the_last_owner_stays(owner: ApiClient) -> None:
+def test_roles_change_and_the_last_owner_stays(quick_house: House) -> None:
+    owner = new_client(quick_house, Scope.TEAM, Scope.PRICES, Scope.REPORTS)
     people = {one["role"]: one["id"] for one in owner.get("/api/v1/team").json()["members"]}
     path = f"/api/v1/team/members/{people['viewer']}"
     assert owner.send("PUT", path, {"role": "editor"}).json()["role"] == "editor"
@@ -135,6 +137,39 @@ def test_roles_change_and_the_last_owner_stays(owner: ApiClient) -> None:
     last = f"/api/v1/team/members/{people['owner']}"
     problem(owner.send("PUT", last, {"role": "viewer"}), 409, "not_possible")
     problem(owner.send("DELETE", last), 409, "not_possible")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "role", "missing"),
+    [
+        ((Scope.TEAM,), "viewer", None),
+        ((Scope.TEAM,), "editor", ["prices", "reports"]),
+        ((Scope.TEAM, Scope.PRICES), "editor", ["reports"]),
+        ((Scope.TEAM, Scope.PRICES, Scope.REPORTS), "editor", None),
+        ((Scope.TEAM, Scope.PRICES, Scope.REPORTS), "billing", ["refunds"]),
+        ((Scope.TEAM, Scope.REFUNDS, Scope.REPORTS), "billing", None),
+    ],
+    ids=str,
+)
+def test_a_program_gives_nobody_a_role_that_may_more_than_itself(
+    quick_house: House, scopes: tuple[Scope, ...], role: str, missing: list[str] | None
+) -> None:
+    client, root = new_client(quick_house, *scopes), "/api/v1/team"
+    wanted = {"email": "next@harbour.example", "role": role}
+    viewer = next(one["id"] for one in client.get(root).json()["members"] if one["role"] == "viewer")
+    quick_house.signed_in().post("/publishers/1/team", {"email": "other@harbour.example", "role": role})
+    waiting = next(one["id"] for one in client.get(root).json()["invitations"] if one["email"].startswith("other"))
+    answers = (
+        client.send("POST", f"{root}/invitations", wanted),
+        client.send("POST", f"{root}/invitations/{waiting}/renew"),
+        client.send("PUT", f"{root}/members/{viewer}", {"role": role}),
+    )
+    if missing is None:
+        assert [answer.status_code for answer in answers] == [201, 200, 200]
+        return
+    for answer in answers:
+        assert problem(answer, 403, "scope_missing")["scopes"] == missing
+    assert "next@harbour.example" not in client.get(root).text
 
 
 def test_a_program_neither_makes_nor_changes_owners(quick_house: House) -> None:
