@@ -39,7 +39,7 @@ class EmailTaken(EdgeError):
 
 
 class LastOwner(StoreProblem):
-    """Without this person nobody owns a publisher any more."""
+    """Without this person nobody owns a publisher, or a crawler's team, any more."""
 
 
 class Role(StrEnum):
@@ -250,6 +250,25 @@ def attempt_of(email: str, address: str, now_micros: int, key: bytes) -> Attempt
     account, place = email.strip().lower(), household(address)
     both = _subject(key, "account and address", account, place)
     return Attempt((both, _subject(key, "address", place), _subject(key, "account", account)), now_micros)
+
+
+def record_from(connection: Connection, what: str, address: str, now_micros: int, key: bytes) -> bytes:
+    """Count something that nobody's name stands on against the address alone; returns whom it is counted against.
+
+    To be committed before ``count_recent`` is asked; ``key`` as for ``record_attempt``.
+    """
+    subject = _subject(key, what, household(address))
+    sweep_attempts(connection, now_micros)
+    connection.execute(insert(sign_in_attempt).values(subject_hash=subject, attempted_at_micros=now_micros))
+    return subject
+
+
+def count_recent(connection: Connection, subject: bytes, now_micros: int) -> int:
+    """How many tries are counted against a subject within the window."""
+    own = sign_in_attempt.c
+    recent = (own.subject_hash == subject) & (own.attempted_at_micros > now_micros - ATTEMPT_WINDOW_MICROS)
+    count: int = connection.execute(select(func.count()).where(recent)).scalar_one()
+    return count
 
 
 def is_over_limit(connection: Connection, attempt: Attempt) -> bool:

@@ -2,6 +2,7 @@
 
 Rules of this file
 - What the form carries is a random token; here is its hash. It is good for five minutes and for one sign-in.
+- Anybody may ask for a passkey's challenge, so those are counted by address and bounded in all.
 - A try is counted before the code is looked at, by one conditional statement, so that no number of tries at once is
   more than the limit; and codes of one account are counted over all its half-finished sign-ins.
 """
@@ -13,13 +14,19 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
-from edge.store.people import ATTEMPT_WINDOW_MICROS, MINUTE_MICROS, Person, new_token, token_hash
+from edge.store.people import MINUTE_MICROS, Person, count_recent, new_token, record_from, token_hash
 from edge.store.tables import person, sign_in_attempt, sign_in_step
 
 STEP_LIFE_MICROS = 5 * MINUTE_MICROS
 TRIES_PER_STEP = 5
 CODES_PER_ACCOUNT = 10
 """Within the window of tries of passwords. Who gets here knows the password, so this limit may be tight."""
+
+CHALLENGES_PER_ADDRESS = 50
+"""Of passkeys, within the same window, of one address; many people may sit behind one."""
+
+CHALLENGES_WAITING_MAX = 2_000
+"""Of passkeys, in all: no more rows of strangers than that, however many addresses they have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,25 @@ def begin_step(
     }
     connection.execute(insert(sign_in_step).values(row))
     return token
+
+
+def count_challenge(connection: Connection, address: str, now_micros: int, key: bytes) -> bytes:
+    """Count that an address asks for a passkey's challenge; to be committed before ``begin_challenge`` is called."""
+    return record_from(connection, "passkey", address, now_micros, key)
+
+
+def begin_challenge(connection: Connection, asker: bytes, now_micros: int, challenge: bytes) -> str | None:
+    """Begin to wait for a passkey of anybody's, for who was counted as ``asker``; None when too many are asked for.
+
+    Strangers write these rows, so they are bounded: of one address within the window, and in all while they wait.
+    """
+    connection.execute(delete(sign_in_step).where(ended_steps(now_micros)))
+    waiting = select(func.count()).select_from(sign_in_step).where(sign_in_step.c.person_id.is_(None))
+    if connection.execute(waiting).scalar_one() >= CHALLENGES_WAITING_MAX:
+        return None
+    if count_recent(connection, asker, now_micros) > CHALLENGES_PER_ADDRESS:
+        return None
+    return begin_step(connection, now_micros, challenge=challenge)
 
 
 def try_step(connection: Connection, token: str, now_micros: int, key: bytes) -> Step | None:
@@ -86,11 +112,8 @@ def ended_steps(now_micros: int) -> ColumnElement[bool]:
 
 def _count_code(connection: Connection, who: Person, now_micros: int, key: bytes) -> bool:
     subject = _subject(who, key)
-    attempt = sign_in_attempt.c
     connection.execute(insert(sign_in_attempt).values(subject_hash=subject, attempted_at_micros=now_micros))
-    recent = (attempt.subject_hash == subject) & (attempt.attempted_at_micros > now_micros - ATTEMPT_WINDOW_MICROS)
-    count: int = connection.execute(select(func.count()).where(recent)).scalar_one()
-    return count <= CODES_PER_ACCOUNT
+    return count_recent(connection, subject, now_micros) <= CODES_PER_ACCOUNT
 
 
 def _subject(who: Person, key: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 Rules of this file
 - A try is counted, and the count committed, before the code is looked at.
+- Who asks for a passkey is counted by address before anything is written for them.
 - What the form carries is good for five minutes; when it is over one begins again with the password.
 """
 
@@ -14,7 +15,7 @@ from starlette.responses import Response
 from edge.store.passkeys import find_credential, note_use
 from edge.store.people import Person, attempt_of, forgive
 from edge.store.second_factors import take_code, take_recovery_code
-from edge.store.sign_in_steps import Step, begin_step, end_step, forgive_codes, try_step
+from edge.store.sign_in_steps import Step, begin_challenge, count_challenge, end_step, forgive_codes, try_step
 from publisher_dashboard.auth import begin_session, give_cookie
 from publisher_dashboard.browser_safety import safe_path
 from publisher_dashboard.passkeys import ask_for_a_signature, named_credential, party, read_signature
@@ -23,6 +24,7 @@ from publisher_dashboard.visit import Visit
 _OVER = "That took too long, or there were too many codes. Sign in again."
 _WRONG = "This code is wrong, or was used already. An app shows a new one every half minute."
 _NO_KEY = "That passkey is not known here, or did not sign what was asked. Sign in with your password."
+_TOO_MANY = "Too many tries. Wait a quarter of an hour, then try again."
 _NO_NAME = "Browsers have passkeys for names only: open this page by its name, such as http://localhost:8403."
 
 
@@ -49,9 +51,14 @@ def begin_passkey(visit: Visit) -> Response:
     us = party(visit.request, visit.desk.address)
     if us is None:
         return _again(visit, _NO_NAME)
-    asked = ask_for_a_signature(us)
-    with visit.desk.database.write() as connection:
-        step = begin_step(connection, visit.now_micros, challenge=asked.challenge)
+    asked, database = ask_for_a_signature(us), visit.desk.database
+    address = visit.request.client.host if visit.request.client else ""
+    with database.write() as connection:
+        asker = count_challenge(connection, address, visit.now_micros, visit.desk.address_key(visit.now_micros))
+    with database.write() as connection:
+        step = begin_challenge(connection, asker, visit.now_micros, asked.challenge)
+    if step is None:
+        return _again(visit, _TOO_MANY, HTTPStatus.TOO_MANY_REQUESTS)
     return visit.render(
         "sign_in_passkey.html", options=asked.options, step=step, next=visit.form.get("next", ""), errors={}
     )
@@ -101,6 +108,6 @@ def _enter(visit: Visit, session: str) -> Response:
     return response
 
 
-def _again(visit: Visit, why: str) -> Response:
+def _again(visit: Visit, why: str, status: HTTPStatus = HTTPStatus.FORBIDDEN) -> Response:
     form = {"email": "", "next": visit.form.get("next", "")}
-    return visit.render("sign_in.html", HTTPStatus.FORBIDDEN, form=form, errors={"form": why}, why=None)
+    return visit.render("sign_in.html", status, form=form, errors={"form": why}, why=None)

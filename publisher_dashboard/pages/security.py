@@ -135,6 +135,9 @@ def add_key(visit: Visit) -> Response:
 def remove_key(visit: Visit) -> Response:
     """Forget one of one's own passkeys."""
     number = int(visit.request.path_params["passkey_id"])
+    problem = password_problem(visit)
+    if problem:
+        return _page(visit, {f"remove-{number}": problem})
     try:
         with visit.desk.database.write() as connection:
             remove_passkey(connection, _oneself(connection, visit), number, visit.now_micros)

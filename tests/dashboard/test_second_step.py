@@ -12,7 +12,9 @@ import pytest
 
 from edge.core.catalogue import Catalogue
 from edge.core.one_time_codes import code_at
+from edge.store import sign_in_steps
 from edge.store.audit_events import own_events
+from edge.store.passkeys import add_passkey
 from edge.store.people import find_person
 from edge.store.second_factors import second_factor, turn_off
 from tests.dashboard.conftest import Browser, House, hidden_in, open_house, token_in
@@ -176,3 +178,28 @@ def test_at_an_address_in_digits_there_are_no_passkeys(quick_house: House) -> No
     browser = quick_house.signed_in()
     assert "have passkeys for names only" in browser.get(SECURITY).text
     assert "names only" in quick_house.new_browser().post("/sign-in/passkey").text
+
+
+def test_a_passkey_is_removed_with_the_password_alone(quick_house: House) -> None:
+    browser = quick_house.signed_in()
+    with quick_house.database.write() as connection:
+        owner = find_person(connection, OWNER)
+        assert owner is not None
+        kept = add_passkey(connection, owner, "my phone", b"id", b"key", 0, int(quick_house.clock() * 1_000_000))
+    path = f"{SECURITY}/passkeys/{kept.passkey_id}/remove"
+    refused = browser.post(path, {"current": "not my password"})
+    assert (refused.status_code, "This is not your current password." in refused.text) == (422, True)
+    assert browser.post(path).status_code == 422
+    assert "my phone" in browser.get(SECURITY).text
+    assert browser.post(path, {"current": PASSWORD}).headers["location"] == f"{SECURITY}?said=passkey-removed"
+
+
+def test_who_asks_for_too_many_passkeys_is_told_to_wait(quick_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sign_in_steps, "CHALLENGES_PER_ADDRESS", 1)
+    client, origin = quick_house.new_browser().client, "http://localhost:8403"
+    client.base_url = origin
+    answers = [
+        client.post("/sign-in/passkey", headers={"sec-fetch-site": "same-origin", "origin": origin}) for _ in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert "Too many tries." in answers[1].text
