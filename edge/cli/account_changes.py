@@ -1,4 +1,4 @@
-"""``farebox account suspend|resume|limit``: who may pay, and how far below zero."""
+"""``farebox account suspend|resume|limit|correct``: who may pay, how far below zero, and what was a mistake."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from edge.cli.terminal import JsonFlag, WrongUsage, say, show_json
 from edge.cli.workplace import opened, settings_here
 from edge.core.money import InvalidPrice, Money, parse_price
 from edge.store.account_changes import change_limit, suspend_account
+from edge.store.account_corrections import take_back
 from edge.store.account_documents import account_row
 from edge.store.accounts import show as accounts_of
 from edge.store.crawlers import Crawler, find_crawler
@@ -60,6 +61,31 @@ def limit(
         say(f"the {of} account of {known.name} is prepaid: it pays from its balance")
     else:
         say(f"the {of} account of {known.name} may go {most} below zero")
+
+
+def correct(
+    name: Name,
+    amount: Annotated[str, typer.Argument(help="How much to take back, such as 'USD 10'.")],
+    reason: Annotated[str, typer.Option(help="Why, for the books.")],
+    number: Annotated[
+        str | None, typer.Option(help="The note's own number; the same one is never taken twice.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Take back what was topped up by mistake: a debit note, under the next number; the top-up stays in the books."""
+    money = _read_amount(amount)
+    with opened(settings_here()) as database:
+        known = _known(database, name)
+        done = take_back(database, known.crawler_id, money, reason=reason, author=author(), number=number)
+        with database.read() as connection:
+            rows = [account_row(view) for view in accounts_of(connection, known.crawler_id)]
+    row = next(row for row in rows if row["currency"] == money.currency)
+    if as_json:
+        show_json({"taken": str(done.amount), "number": done.reference, "fresh": done.fresh, "account": row})
+    elif done.fresh:
+        say(f"took {done.amount} back from {known.name} as {done.reference}, its balance is {row['balance']}")
+    else:
+        say(f"{done.reference} was written before, nothing was done; the balance is {row['balance']}")
 
 
 def _set_suspended(name: str, currency: str | None, suspended: bool, reason: str, as_json: bool) -> None:

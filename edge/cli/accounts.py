@@ -64,6 +64,11 @@ app.command("resume", epilog="Example: farebox account resume ExampleBot")(accou
 app.command("alert", epilog='Example: farebox account alert ExampleBot --below "USD 5"')(set_or_turn_off)
 
 
+app.command("correct", epilog='Example: farebox account correct ExampleBot "USD 10" --reason "INV-1 was booked twice"')(
+    account_changes.correct
+)
+
+
 @app.command("credit", epilog='Example: farebox account credit ExampleBot "USD 10" --reference INV-1')
 def credit(
     name: Name,

@@ -25,7 +25,8 @@ from edge.store.problems import InvalidValue, NameTaken, StoreProblem, UnknownNa
 from edge.store.tables import entry
 
 PREFIX = "CN-"
-_TRIES = 100
+DEBIT_PREFIX = "DN-"
+TRIES = 100
 
 
 def credit_note(
@@ -41,10 +42,10 @@ def credit_note(
     if not reason.strip():
         raise InvalidValue("say why: a credit note needs a reason", "reason")
     state = _charge(database, charge_id)
-    named = None if number is None else _read_number(number)
+    named = None if number is None else read_number(number)
     with command_hand(database) as hand:
-        for _ in range(_TRIES):
-            tried = named or _next_number(database)
+        for _ in range(TRIES):
+            tried = named or next_number(database, PREFIX)
             [answer] = hand.write([Adjust(_order(state, charge_id, tried, money, reason.strip(), author))])
             match answer:
                 case Recorded() if named is not None or answer.fresh:
@@ -57,7 +58,7 @@ def credit_note(
                     raise NameTaken(f"the number {named!r} is another credit note's", "number")
                 case _:
                     continue  # somebody else took that number between our looking and our writing
-    raise AssertionError(f"{_TRIES} commands in a row took the next number")
+    raise AssertionError(f"{TRIES} commands in a row took the next number")
 
 
 def _charge(database: Database, charge_id: str) -> ChargeState:
@@ -87,11 +88,12 @@ def _order(state: ChargeState, charge_id: str, number: str, money: Money, reason
     )
 
 
-def _next_number(database: Database) -> str:
+def next_number(database: Database, prefix: str) -> str:
+    """The number that comes next in this year's series; it is used by being written."""
     year = datetime.fromtimestamp(now_micros() / 1_000_000, UTC).year
     with database.read() as connection:
-        last = _last_number(connection, f"{PREFIX}{year}-")
-    return f"{PREFIX}{year}-{last + 1:04}"
+        last = _last_number(connection, f"{prefix}{year}-")
+    return f"{prefix}{year}-{last + 1:04}"
 
 
 def _last_number(connection: Connection, prefix: str) -> int:
@@ -105,10 +107,12 @@ def _last_number(connection: Connection, prefix: str) -> int:
     return 0 if last is None else int(last.removeprefix(prefix))
 
 
-def _read_number(text: str) -> str:
+def read_number(text: str) -> str:
+    """A number that the caller names; raises ``InvalidValue``."""
     number = text.strip()
     if not number or len(number) > REFERENCE_LENGTH_MAX or not number.isprintable():
         raise InvalidValue(f"a number is one line of 1 to {REFERENCE_LENGTH_MAX} characters", "number")
-    if number.startswith(PREFIX):
-        raise InvalidValue(f"numbers that begin with {PREFIX} are given by farebox; choose another", "number")
+    for prefix in (PREFIX, DEBIT_PREFIX):
+        if number.startswith(prefix):
+            raise InvalidValue(f"numbers that begin with {prefix} are given by farebox; choose another", "number")
     return number

@@ -1,6 +1,9 @@
-"""``farebox account suspend|resume|limit``."""
+"""``farebox account suspend|resume|limit|correct``."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
 
 from tests.cli.conftest import Farebox
 
@@ -40,3 +43,38 @@ def test_words_that_do_not_fit_together_are_refused(shop: Farebox) -> None:
     assert several.code == 2
     assert "--currency" in several.err
     assert shop("account", "suspend", "ExampleBot", "--currency", "EUR").code == 0
+
+
+def test_a_mistaken_top_up_is_taken_back_by_a_note_and_the_books_hold(shop: Farebox) -> None:
+    [before] = shop("account", "show", "ExampleBot", "--json").json
+    assert shop("account", "credit", "ExampleBot", "USD 10", "--reference", "INV-7").code == 0
+    why = ("--reason", "INV-7 was booked twice")
+    done = shop("account", "correct", "ExampleBot", "USD 10", *why)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("took USD 10.00 back from ExampleBot as DN-")
+    assert shop("account", "show", "ExampleBot", "--json").json == [before]
+    named = shop("account", "correct", "ExampleBot", "USD 0.01", *why, "--number", "CASE-7", "--json").json
+    again = shop("account", "correct", "ExampleBot", "USD 0.01", *why, "--number", "CASE-7", "--json").json
+    assert (named["fresh"], again["fresh"], again["number"]) == (True, False, "CASE-7")
+    assert named["account"] == again["account"]
+    taken = [row for row in shop("audit", "--json").json if row["kind"] == "adjust"]
+    assert [(row["crawler"], row["reason"]) for row in taken] == [("ExampleBot", "INV-7 was booked twice")] * 2
+    assert shop("verify").code == 0
+
+
+def test_what_is_spent_or_not_there_is_not_taken_back(shop: Farebox) -> None:
+    why = ("--reason", "a mistake")
+    too_much = shop("account", "correct", "ExampleBot", "USD 9999", *why)
+    assert (too_much.code, "the account does not cover it" in too_much.err) == (1, True)
+    assert shop("account", "correct", "ExampleBot", "CHF 1", *why).code == 1
+    assert shop("account", "correct", "ExampleBot", "USD 0", *why).code == 1
+    assert shop("account", "correct", "ExampleBot", "USD 1", *why, "--number", "DN-2026-0001").code == 1
+    shop("account", "correct", "ExampleBot", "USD 0.01", *why, "--number", "CASE-7")
+    assert shop("account", "correct", "ExampleBot", "USD 0.02", *why, "--number", "CASE-7").code == 1
+
+
+def test_a_statement_with_a_note_of_a_taken_back_top_up_agrees_with_the_ledger(shop: Farebox, workplace: Path) -> None:
+    shop("account", "correct", "ExampleBot", "USD 0.01", "--reason", "a mistake")
+    month = datetime.now(UTC).strftime("%Y-%m")
+    told = shop("report", month, "--crawler", "ExampleBot", "--format", "csv", "--out", str(workplace / "reports"))
+    assert (told.code, told.err) == (0, f"{month} is not closed: this is a draft\n")
