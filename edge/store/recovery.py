@@ -99,7 +99,7 @@ def _unconfirmed(database: Database, writer_id: int) -> Iterator[list[Entry]]:
         before = first - 1
         while before < last:
             with database.read() as connection:
-                chunk = [entry_of(row) for row in connection.execute(_unresolved(writer_id, before, last))]
+                chunk = [entry_of(row) for row in connection.execute(unresolved(writer_id, before, last))]
             if not chunk:
                 break
             yield chunk
@@ -107,7 +107,13 @@ def _unconfirmed(database: Database, writer_id: int) -> Iterator[list[Entry]]:
 
 
 def unmarked_gaps(database: Database, writer_id: int) -> list[tuple[int, int]]:
-    """The ranges of entry numbers that no delivery mark covers; one pass over the marks, which are far fewer."""
+    """The ranges of a writer's entry numbers that no delivery mark covers."""
+    with database.read() as connection:
+        return gaps_between_marks(connection, writer_id)
+
+
+def gaps_between_marks(connection: Connection, writer_id: int) -> list[tuple[int, int]]:
+    """The same; one pass over the marks, which are far fewer than entries."""
     marks = delivery.c
     covered = func.max(marks.last_number).over(order_by=(marks.first_number, marks.last_number), rows=(None, -1))
     before = (
@@ -119,14 +125,14 @@ def unmarked_gaps(database: Database, writer_id: int) -> list[tuple[int, int]]:
         before.c.first_number > before.c.covered + 1
     )
     end = select(func.coalesce(func.max(marks.last_number), 0)).where(marks.writer_id == writer_id)
-    with database.read() as connection:
-        gaps = [(first, last) for first, last in connection.execute(between.order_by(before.c.first_number))]
-        last_mark: int = connection.execute(end).scalar_one()
-        head: int = connection.execute(select(writer.c.head_entry).where(writer.c.id == writer_id)).scalar_one()
+    gaps = [(first, last) for first, last in connection.execute(between.order_by(before.c.first_number))]
+    last_mark: int = connection.execute(end).scalar_one()
+    head: int = connection.execute(select(writer.c.head_entry).where(writer.c.id == writer_id)).scalar_one()
     return [*gaps, (last_mark + 1, head)] if head > last_mark else gaps
 
 
-def _unresolved(writer_id: int, before: int, last: int) -> Select[Any]:
+def unresolved(writer_id: int, before: int, last: int) -> Select[Any]:
+    """The payments in a gap whose delivery was followed and that were neither suspended nor given back, by number."""
     later = entry.alias("later")
     concluded = exists().where(
         later.c.key == entry.c.key,

@@ -19,11 +19,12 @@ from sqlalchemy import Connection, Table, func, select
 from edge.core.chain import Batch, Head, check_chain, heads_digest
 from edge.core.flipped_bit import explain
 from edge.core.ledger import Entry
-from edge.store.append_only import missing_triggers
+from edge.store.append_only import missing_triggers, strange_triggers
 from edge.store.batch_reading import entry_of
 from edge.store.budget_faults import BudgetSums
 from edge.store.checkpoints import head_faults
 from edge.store.database import Database
+from edge.store.delivery_faults import delivery_faults
 from edge.store.faults import Fault, RowTypes
 from edge.store.odd_rows import guarded, reading_any_text
 from edge.store.tables import batch, entry, writer
@@ -148,11 +149,15 @@ def _all_faults(
         reading.budgets.give_back(opening, credited_micros)
     yield from guarded("I5", "budgets", reading.budgets.faults(connection))
     yield from guarded("I5", "granted pages", reading.grants.faults(connection))
+    yield from guarded("I4", "what notes tell of", reading.noted.faults(connection))
+    yield from guarded("D2", "deliveries", delivery_faults(connection))
 
 
 def _trigger_faults(connection: Connection) -> Iterator[Fault]:
     for name in missing_triggers(connection):
         yield Fault("I4", f"trigger {name}", "is missing: without it entries can be changed and deleted")
+    for name in strange_triggers(connection):
+        yield Fault("I4", f"trigger {name}", "is none of ours: what it does to the books is in no entry")
 
 
 def _heads(connection: Connection, faults: list[Fault]) -> list[Head]:

@@ -23,6 +23,7 @@ from edge.store.budget_faults import BudgetSums
 from edge.store.corrections import Corrections
 from edge.store.faults import Fault, RowTypes
 from edge.store.grant_faults import GrantSums
+from edge.store.note_faults import NotedRows
 from edge.store.tables import entry
 from edge.store.transfers import Transfers
 
@@ -55,6 +56,7 @@ class EntryReading:
     in_suspense: Sums = field(default_factory=dict)
     transfers: Transfers = field(default_factory=Transfers)
     corrections: Corrections = field(default_factory=Corrections)
+    noted: NotedRows = field(default_factory=NotedRows)
     grants: GrantSums = field(default_factory=GrantSums)
     _types: RowTypes = field(default_factory=lambda: RowTypes(entry.columns))
     _faults: list[Fault] = field(default_factory=list)
@@ -83,6 +85,7 @@ class EntryReading:
     def _take(self, one: Entry) -> None:
         self.transfers.add(one)
         self.corrections.add(one)
+        self.noted.add(one)
         try:
             check_entry(one)
             if _begins(one):

@@ -24,6 +24,7 @@ from edge.store.problems import UnknownName
 from edge.store.rulesets import discard_draft, find_draft, history, save_draft
 from edge.store.service_keys import load_service_keys
 from edge.store.sessions import find_session, open_session
+from edge.store.subscriptions import NewSubscription, begin_subscription
 from edge.store.tables import (
     crawler,
     erasure,
@@ -56,6 +57,9 @@ def newsroom(database: Database, tmp_path: Path) -> Newsroom:
         bot = connection.execute(select(crawler.c.id).order_by(crawler.c.id).limit(1)).scalar_one()
     set_budget(database, BudgetPlace(bot, "USD", Per.MONTH), usd("500"), author=OWNER)
     set_alert(database, bot, usd("1"), author=OWNER)
+    begin_subscription(
+        database, NewSubscription(bot, "USD", made.publisher_id, None, "all", 1, None), author="operator"
+    )
     refund(database, made.charge_ids[0], reason="a wrong page", author=OWNER)
     with database.write() as connection:
         add_endpoint(
@@ -72,8 +76,7 @@ def newsroom(database: Database, tmp_path: Path) -> Newsroom:
         connection.execute(update(site).where(site.c.id == made.site.site_id).values(contact="Owner@Harbour.example"))
         connection.execute(update(publisher).where(publisher.c.id == made.publisher_id).values(email=OWNER))
         create_setup_link(connection, AT, email=OWNER, publisher_id=made.publisher_id)
-        began = {"account_id": 1, "publisher_id": made.publisher_id, "licence": "all", "pages": 1, "since_micros": AT}
-        connection.execute(insert(subscription).values(set_by=OWNER, **began))
+        connection.execute(update(subscription).values(set_by=OWNER))
         told = {"id": "evt_1", "event": "rules.published", "subject": "", "at_micros": AT}
         connection.execute(insert(webhook_event).values(body=f'{{"published_by":"{OWNER}"}}', **told))
         closed = {"closed_at_micros": AT, "closed_by": OWNER, "closing_reason": "sent back"}
