@@ -15,10 +15,11 @@ from starlette.responses import Response
 from edge.core.budgets import Per
 from edge.store.accounts import show as accounts_of
 from edge.store.budgets import BudgetPlace, remove_budget, set_budget
-from edge.store.crawler_people import TeamRole, invite, leave_team, open_invitations, team_of, withdraw_invitations
+from edge.store.crawler_people import TeamRole, invite, remove_from_team
 from edge.store.crawler_tokens import NewToken, add_token, find_token, list_tokens, revoke_token
 from edge.store.crawlers import Crawler
 from edge.store.once import give_back, take
+from edge.store.people import LastOwner
 from edge.store.problems import InvalidValue, StoreProblem, UnknownName
 from edge.store.sample_site import real_sites
 from edge.store.sites import list_sites
@@ -151,7 +152,7 @@ def make_token(visit: Visit, known: Crawler, back: str) -> Response:
         with visit.desk.database.write() as connection:
             if not take(connection, key_of(visit), visit.now_micros):
                 return visit.go(back, "done-before")
-            text, stored = add_token(connection, new, visit.now_micros)
+            text, stored = add_token(connection, new, visit.now_micros, author=visit.person.email)
     except StoreProblem as wrong:
         return refuse(visit, act, wrong)
     return visit.render("crawler_token_made.html", act=act, text=text, stored=stored)
@@ -164,7 +165,7 @@ def revoke_own_token(visit: Visit, known: Crawler, back: str) -> Response:
         with visit.desk.database.write() as connection:
             if find_token(connection, number).crawler != known.name:
                 raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE, back)
-            revoke_token(connection, number, visit.now_micros)
+            revoke_token(connection, number, visit.now_micros, author=visit.person.email)
     except UnknownName as unknown:
         raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE, back) from unknown
     return visit.go(back, "token-revoked")
@@ -271,25 +272,23 @@ def invite_into_team(visit: Visit, known: Crawler, back: str) -> Response:
     return visit.render("link_made.html", act=act, link=link, email=visit.form.get("email", "").strip())
 
 
-def remove_from_team(visit: Visit, known: Crawler, back: str) -> Response:
+def remove_from_the_team(visit: Visit, known: Crawler, back: str) -> Response:
     """Take somebody out of the crawler's team, or an invitation back."""
-    email = visit.form.get("email", "").strip().lower()
-    with visit.desk.database.write() as connection:
-        members = {one.email: one for one in team_of(connection, known.crawler_id)}
-        owners = [one for one in members.values() if one.role is TeamRole.OWNER]
-        invited = {one.email for one in open_invitations(connection, known.crawler_id, visit.now_micros)}
-        if email in members:
-            alone = members[email].role is TeamRole.OWNER and len(owners) == 1
-            if alone and visit.team is not None:
-                why = "They are the last owner; make somebody else an owner first."
-                raise Turned(HTTPStatus.CONFLICT, why, back)
-            leave_team(connection, members[email].person_id, known.crawler_id)
-            # A link that they were given, or made for themselves, would let them in again.
-            withdraw_invitations(connection, known.crawler_id, email, visit.now_micros)
-        elif email in invited:
-            withdraw_invitations(connection, known.crawler_id, email, visit.now_micros)
-        else:
-            raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE, back)
+    try:
+        with visit.desk.database.write() as connection:
+            remove_from_team(
+                connection,
+                known.crawler_id,
+                visit.form.get("email", ""),
+                author=visit.person.email,
+                now_micros=visit.now_micros,
+                even_last_owner=visit.team is None,
+            )
+    except UnknownName as unknown:
+        raise Turned(HTTPStatus.NOT_FOUND, NOT_HERE, back) from unknown
+    except LastOwner as last:
+        why = "They are the last owner; make somebody else an owner first."
+        raise Turned(HTTPStatus.CONFLICT, why, back) from last
     return visit.go(back, "member-removed")
 
 

@@ -106,6 +106,7 @@ GROUPS: tuple[Group, ...] = (
             Entry("portal-tokens", "API tokens", (f"{_TEAM}/tokens",), below=(f"{_TEAM}/token",)),
             Entry("portal-keys", "Keys", (f"{_TEAM}/keys",)),
             Entry("portal-team", "Team", (f"{_TEAM}/team",), below=(f"{_TEAM}/invite",)),
+            Entry("portal-audit", "Audit log", (f"{_TEAM}/audit",)),
             Entry("portal-register", "Register an agent", ("/portal/register",)),
         ),
     ),

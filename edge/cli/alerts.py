@@ -36,7 +36,7 @@ def set_or_turn_off(
             views = show_alerts(connection, owned)
         if amount is None:
             of = _currency(views, currency)
-            remove_alert(database, known.crawler_id, of)
+            remove_alert(database, known.crawler_id, of, author=author())
         else:
             of = amount.currency
             set_alert(database, known.crawler_id, amount, author=author())

@@ -31,6 +31,7 @@ from edge.store.account_documents import account_row
 from edge.store.accounts import Terms, open_crawler_account
 from edge.store.accounts import show as accounts_of
 from edge.store.audit import accounts_owned, change_noted
+from edge.store.audit_events import Action, record
 from edge.store.crawlers import Crawler, NewCrawler, add_crawler, find_crawler, list_crawlers, suspend_crawler
 from edge.store.database import now_micros
 from edge.store.directories import find_directory
@@ -73,6 +74,7 @@ def add(
     with opened(settings) as database, database.write() as connection:
         made = add_crawler(connection, new, now_micros())
         open_crawler_account(connection, made.crawler_id, of, terms=terms, limit=most)
+        note_crawler(connection, made, terms)
         row = _whole_row(connection, made)
     if as_json:
         show_json(row)
@@ -134,6 +136,20 @@ def _set_suspended(name: str, suspended: bool, as_json: bool) -> None:
         show_json(_row(changed))
     else:
         say(f"{changed.name} {'cannot pay any more' if suspended else 'can pay again'}")
+
+
+def note_crawler(connection: Connection, made: Crawler, terms: Terms | None = None) -> None:
+    """Write into the log of its team that a crawler was registered, and by whom."""
+    details: dict[str, object] = {"agent": made.agent_url, "kind": made.kind.value, "terms": terms}
+    record(
+        connection,
+        Action.CRAWLER_ADDED,
+        author=author(),
+        now_micros=made.created_at_micros,
+        crawler_id=made.crawler_id,
+        subject=made.name,
+        details=details,
+    )
 
 
 def read_key_files(paths: list[Path]) -> list[object]:

@@ -12,6 +12,7 @@ from edge.cli.terminal import Column, JsonFlag, WrongUsage, say, show_json, show
 from edge.cli.workplace import opened, reading, settings_here, writing
 from edge.core.fees import InvalidShare, format_share, parse_share
 from edge.store.audit import accounts_owned, change_noted
+from edge.store.audit_events import Action, record
 from edge.store.database import Database, now_micros
 from edge.store.publishers import (
     Publisher,
@@ -43,7 +44,17 @@ def add(
     """Add a publisher."""
     share_ppm = _read_share(share)
     with writing() as connection:
-        made = add_publisher(connection, name, email, now_micros(), share_ppm=share_ppm)
+        at = now_micros()
+        made = add_publisher(connection, name, email, at, share_ppm=share_ppm)
+        record(
+            connection,
+            Action.PUBLISHER_ADDED,
+            author=author(),
+            now_micros=at,
+            publisher_id=made.publisher_id,
+            subject=made.name,
+            details={"share": format_share(share_ppm)},
+        )
     if as_json:
         show_json(_row(made))
     else:

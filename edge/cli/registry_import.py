@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edge.cli.crawlers import note_crawler
 from edge.cli.terminal import Column, CommandFailed, JsonFlag, PartlyDone, show_rows
 from edge.cli.workplace import opened, settings_here
 from edge.core.directory import DirectoryFault, load_json
@@ -78,7 +79,7 @@ def _add(database: Database, suggestion: Suggestion, allow_dev: bool) -> str:
     new = NewCrawler(suggestion.name, suggestion.agent, suggestion.kind, allow_dev=allow_dev)
     try:
         with database.write() as connection:
-            add_crawler(connection, new, now_micros())
+            note_crawler(connection, add_crawler(connection, new, now_micros()))
     except NameTaken as why:
         return f"left alone: {why}"
     except InvalidValue as why:

@@ -107,6 +107,8 @@ def operator(
     with writing() as connection:
         person = _known(find_person(connection, email), email)
         set_operates(connection, person.person_id, not off)
+        action = Action.OPERATOR_UNMADE if off else Action.OPERATOR_MADE
+        record(connection, action, author=author(), now_micros=now_micros(), subject=person.email)
     _tell(person.email, None, as_json, f"{person.email} {'no longer sees' if off else 'sees'} the operator's pages now")
 
 

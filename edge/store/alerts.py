@@ -1,6 +1,7 @@
 """Alerts as people handle them: below which amount an account's funds are told of.
 
-Whoever sets an alert on an account that is below it already knows; it is told when it happens again.
+Whoever sets an alert on an account that is below it already knows; it is told when it happens again. Setting one and
+turning it off is in the log of the crawler's team, in the same transaction.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, delete, insert, select
 from edge.core.money import Money
 from edge.store.account_rows import find_account
 from edge.store.accounts import account_code
+from edge.store.audit_events import Action, record
 from edge.store.database import Database, now_micros
 from edge.store.problems import InvalidValue, UnknownName
 from edge.store.tables import account, account_alert
@@ -51,9 +53,10 @@ def set_alert(database: Database, crawler_id: int, below: Money, *, author: str)
             )
         )
         mark_watched(connection, number)
+        _tell(connection, Action.ALERT_SET, crawler_id, author, below=str(below))
 
 
-def remove_alert(database: Database, crawler_id: int, currency: str) -> None:
+def remove_alert(database: Database, crawler_id: int, currency: str, *, author: str = "command") -> None:
     """Turn an account's alert off. Raises ``UnknownName`` when it has none."""
     with database.write() as connection:
         number = _account(connection, crawler_id, currency)
@@ -62,6 +65,11 @@ def remove_alert(database: Database, crawler_id: int, currency: str) -> None:
         if gone.rowcount != 1:
             raise UnknownName(f"the {currency} account has no alert; `farebox account show` says so", "currency")
         mark_watched(connection, number)
+        _tell(connection, Action.ALERT_REMOVED, crawler_id, author, currency=currency)
+
+
+def _tell(connection: Connection, action: Action, crawler_id: int, author: str, **details: object) -> None:
+    record(connection, action, author=author, now_micros=now_micros(), crawler_id=crawler_id, details=details)
 
 
 def show_alerts(connection: Connection, accounts: Iterable[int]) -> list[AlertView]:

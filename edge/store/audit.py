@@ -106,12 +106,15 @@ def newest_audit_rows(
     until_micros: int | None = None,
     before: tuple[int, int, int] | None = None,
     author: str | None = None,
+    crawler_id: int | None = None,
 ) -> AuditPage:
     """What people and commands did last, newest first; ``before`` is the place of the last row that was shown."""
     place = (entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
     query = _authored().order_by(*(column.desc() for column in place)).limit(limit + 1)
     if kinds:
         query = query.where(entry.c.kind.in_([kind.value for kind in kinds]))
+    if crawler_id is not None:
+        query = query.where(entry.c.crawler_id == crawler_id)
     if author:
         query = query.where(entry.c.author == author)
     if since_micros is not None:

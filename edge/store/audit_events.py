@@ -2,7 +2,10 @@
 
 Rules of this file
 - What was done and that it was done are one transaction: neither can be without the other.
-- A list is of one publisher, or of one person's own events; no function reads across publishers but the operator's.
+- A list is of one publisher, of one crawler's team, or of one person's own events; ``operators_events`` alone reads
+  across them.
+- What is nobody's in particular (a registration, a token of the operator's programs) names neither publisher nor
+  crawler, and stands in the operator's log alone.
 - Details hold no secret and nobody's name: names stand in ``author`` and ``subject``, where erasing finds them.
 """
 
@@ -16,10 +19,12 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select
 
-from edge.store.tables import audit_event, site
+from edge.store.tables import audit_event, crawler, publisher, site
 
 SUBJECT_LENGTH_MAX = 320
 _STREAM_CHUNK = 1_000
+_OWN_AREA = "account."
+_NOT_ONES_OWN = ~audit_event.c.action.startswith(_OWN_AREA, autoescape=True)
 
 
 class Action(StrEnum):
@@ -34,6 +39,9 @@ class Action(StrEnum):
     SITE_CHANGED = "site.changed"
     SITE_PAUSED = "site.paused"
     SITE_RESUMED = "site.resumed"
+    SITE_REFUSED = "site.refused"
+    SITE_WITHDRAWN = "site.withdrawn"
+    PUBLISHER_ADDED = "publisher.added"
     PUBLISHER_CHANGED = "publisher.changed"
     MEMBER_INVITED = "team.invited"
     INVITATION_RENEWED = "team.invitation-renewed"
@@ -51,6 +59,17 @@ class Action(StrEnum):
     WEBHOOK_SECRET_ROTATED = "webhook.secret-rotated"  # noqa: S105 -- a word of the log
     WEBHOOK_REPLAYED = "webhook.replayed"
     WEBHOOK_TESTED = "webhook.tested"
+    ALERT_SET = "alert.set"
+    ALERT_REMOVED = "alert.removed"
+    CRAWLER_ADDED = "crawler.added"
+    KEYS_FETCHED = "crawler.keys-fetched"
+    REGISTRATION_APPROVED = "registration.approved"
+    REGISTRATION_REJECTED = "registration.rejected"
+    PAYMENT_CLOSED = "payment.closed"
+    OPERATOR_MADE = "operator.made"
+    OPERATOR_UNMADE = "operator.unmade"
+    OPERATOR_TOKEN_MADE = "operator.token-made"  # noqa: S105 -- a word of the log
+    OPERATOR_TOKEN_REVOKED = "operator.token-revoked"  # noqa: S105 -- a word of the log
     SIGNED_IN = "account.signed-in"
     SIGNED_OUT = "account.signed-out"
     SESSIONS_ENDED = "account.sessions-ended"
@@ -66,7 +85,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """One thing that somebody did. ``site`` is its host; ``details`` plain JSON values by name."""
+    """One thing that somebody did. ``site`` is its host; ``details`` plain JSON values by name.
+
+    ``publisher`` and ``crawler`` are the names of those in whose log it stands.
+    """
 
     event_id: int
     at_micros: int
@@ -75,6 +97,8 @@ class AuditEvent:
     subject: str
     site: str | None
     details: Mapping[str, Any]
+    publisher: str | None = None
+    crawler: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +119,20 @@ def record(
     author: str,
     now_micros: int,
     publisher_id: int | None = None,
+    crawler_id: int | None = None,
     site_id: int | None = None,
     subject: str = "",
     details: Mapping[str, object] | None = None,
 ) -> None:
     """Write one event, in the transaction of what it tells of.
 
-    Without ``publisher_id`` it stands in the own log of the person whose address is the ``subject``.
+    Without ``publisher_id`` and ``crawler_id`` it stands in the own log of the person whose address is the ``subject``.
     """
+    assert publisher_id is None or crawler_id is None, "an event stands in one log"
     row = {
         "at_micros": now_micros,
         "publisher_id": publisher_id,
+        "crawler_id": crawler_id,
         "site_id": site_id,
         "author": author,
         "action": action.value,
@@ -129,9 +156,28 @@ def all_publisher_events(connection: Connection, publisher_id: int, wanted: Audi
             yield _event(row)
 
 
+def crawler_events(connection: Connection, crawler_id: int, wanted: AuditFilter, limit: int) -> list[AuditEvent]:
+    """The events of a crawler's team, the newest first."""
+    query = _query(audit_event.c.crawler_id == crawler_id, wanted).limit(limit)
+    return [_event(row) for row in connection.execute(query)]
+
+
+def operators_events(connection: Connection, wanted: AuditFilter, limit: int) -> list[AuditEvent]:
+    """Everybody's events but those of people's own accounts, the newest first."""
+    return [_event(row) for row in connection.execute(_query(_NOT_ONES_OWN, wanted).limit(limit))]
+
+
+def all_operators_events(connection: Connection, since_micros: int | None = None) -> Iterator[AuditEvent]:
+    """The same, all of them, the oldest first, for an export; the connection is busy until the end."""
+    query = _query(_NOT_ONES_OWN, AuditFilter(since_micros=since_micros)).order_by(None).order_by(audit_event.c.id)
+    with connection.execute(query.execution_options(yield_per=_STREAM_CHUNK)) as rows:
+        for row in rows:
+            yield _event(row)
+
+
 def own_events(connection: Connection, email: str, limit: int) -> list[AuditEvent]:
     """What happened with a person's own account, whoever did it, the newest first."""
-    own = (audit_event.c.subject == email) & audit_event.c.publisher_id.is_(None)
+    own = (audit_event.c.subject == email) & ~_NOT_ONES_OWN
     return [_event(row) for row in connection.execute(_query(own, AuditFilter()).limit(limit))]
 
 
@@ -145,7 +191,11 @@ def authors_of(connection: Connection, publisher_id: int) -> list[str]:
 
 def _query(mine: ColumnElement[bool], wanted: AuditFilter) -> Select[tuple[Any, ...]]:
     event = audit_event.c
-    query = select(audit_event, site.c.host).select_from(audit_event.outerjoin(site, site.c.id == event.site_id))
+    named = audit_event.outerjoin(site, site.c.id == event.site_id)
+    named = named.outerjoin(publisher, publisher.c.id == event.publisher_id)
+    named = named.outerjoin(crawler, crawler.c.id == event.crawler_id)
+    names = (publisher.c.name.label("publisher"), crawler.c.name.label("crawler"))
+    query = select(audit_event, site.c.host, *names).select_from(named)
     query = query.where(mine).order_by(event.id.desc())
     if wanted.author:
         query = query.where(event.author == wanted.author)
@@ -161,4 +211,7 @@ def _query(mine: ColumnElement[bool], wanted: AuditFilter) -> Select[tuple[Any, 
 
 
 def _event(row: Row[tuple[Any, ...]]) -> AuditEvent:
-    return AuditEvent(row.id, row.at_micros, row.author, row.action, row.subject, row.host, orjson.loads(row.details))
+    details = orjson.loads(row.details)
+    return AuditEvent(
+        row.id, row.at_micros, row.author, row.action, row.subject, row.host, details, row.publisher, row.crawler
+    )

@@ -5,19 +5,24 @@ Rules of this file
   up here.
 - An invitation is for one address, works once, for a week, and only its token's SHA-256 is kept. It is taken by one
   conditional statement. It says nothing about whether that address has an account here.
+- The last owner of a team neither leaves nor becomes less by the team's own doing. Every change first locks the
+  crawler's row, so that of two owners who take each other out at once the second sees what the first did.
+- Everything is in the log of the crawler's team, in the same transaction.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
 
-from edge.store.people import Person, add_person, new_token, token_hash
-from edge.store.problems import InvalidValue
+from edge.store.audit_events import Action, record
+from edge.store.people import LastOwner, Person, add_person, new_token, token_hash
+from edge.store.problems import InvalidValue, UnknownName
 from edge.store.publishers import read_email
-from edge.store.tables import crawler, crawler_invitation, crawler_member, person
+from edge.store.tables import audit_event, crawler, crawler_invitation, crawler_member, person
 
 INVITATION_LIFE_MICROS = 7 * 86_400_000_000
 
@@ -80,6 +85,13 @@ def team_of(connection: Connection, crawler_id: int) -> list[TeamMember]:
     return [TeamMember(row.id, row.email, TeamRole(row.role)) for row in rows]
 
 
+def people_ever(connection: Connection, crawler_id: int) -> frozenset[str]:
+    """The addresses of a team's people, those too who left; whoever was erased by their pseudonym."""
+    joined = (audit_event.c.crawler_id == crawler_id) & (audit_event.c.action == Action.MEMBER_JOINED.value)
+    once = connection.execute(select(audit_event.c.subject).where(joined).distinct()).scalars()
+    return frozenset(once) | {one.email for one in team_of(connection, crawler_id)}
+
+
 def join_team(connection: Connection, person_id: int, crawler_id: int, role: TeamRole) -> None:
     """Let a person see a crawler's account, in place of any role that they had."""
     where = (crawler_member.c.person_id == person_id) & (crawler_member.c.crawler_id == crawler_id)
@@ -88,24 +100,58 @@ def join_team(connection: Connection, person_id: int, crawler_id: int, role: Tea
         connection.execute(insert(crawler_member).values(row))
 
 
-def leave_team(connection: Connection, person_id: int, crawler_id: int) -> bool:
-    """Take a person's role for a crawler away; it counts from their next request on. False when they had none."""
-    where = (crawler_member.c.person_id == person_id) & (crawler_member.c.crawler_id == crawler_id)
-    return connection.execute(delete(crawler_member).where(where)).rowcount == 1
+def remove_from_team(
+    connection: Connection,
+    crawler_id: int,
+    email: str,
+    *,
+    author: str,
+    now_micros: int,
+    even_last_owner: bool = False,
+) -> None:
+    """Take somebody out of a crawler's team, or the invitation of an address back.
+
+    It counts from their next request on. Only the operator takes the last owner out (``even_last_owner``). Raises
+    ``UnknownName`` and ``LastOwner``.
+    """
+    lock_crawler_team(connection, crawler_id)
+    email = email.strip().lower()
+    members = {one.email: one for one in team_of(connection, crawler_id)}
+    member = members.get(email)
+    # A link that they were given, or made for themselves, would let them in again.
+    links = withdraw_invitations(connection, crawler_id, email, now_micros)
+    if member is None and not links:
+        raise UnknownName("there is no such person in this team", "email")
+    if member is None:
+        action, details = Action.INVITATION_REVOKED, {}
+    else:
+        if not even_last_owner:
+            _refuse_last_owner(members.values(), member)
+        where = (crawler_member.c.person_id == member.person_id) & (crawler_member.c.crawler_id == crawler_id)
+        connection.execute(delete(crawler_member).where(where))
+        action = Action.MEMBER_LEFT if email == author else Action.MEMBER_REMOVED
+        details = {"role": member.role.value}
+    _tell(connection, action, crawler_id, email, author, now_micros, **details)
+
+
+def lock_crawler_team(connection: Connection, crawler_id: int) -> None:
+    """Let one change of a team after the other (PostgreSQL; on SQLite there is one writer anyway)."""
+    connection.execute(select(crawler.c.id).where(crawler.c.id == crawler_id).with_for_update()).one()
 
 
 def invite(connection: Connection, crawler_id: int, email: str, role: TeamRole, *, author: str, now_micros: int) -> str:
     """Make a link's token that lets one address into a crawler's team; raises ``InvalidValue``."""
-    token = new_token()
+    token, email = new_token(), read_email(email).lower()
     row = {
         "token_hash": token_hash(token),
         "crawler_id": crawler_id,
-        "email": read_email(email).lower(),
+        "email": email,
         "role": role.value,
         "invited_by": author,
         "expires_at_micros": now_micros + INVITATION_LIFE_MICROS,
     }
     connection.execute(insert(crawler_invitation).values(row))
+    _tell(connection, Action.MEMBER_INVITED, crawler_id, email, author, now_micros, role=role.value)
     return token
 
 
@@ -138,7 +184,7 @@ def accept_as_new(connection: Connection, token: str, password_hash: str, now_mi
     if found is None or not _use(connection, token, now_micros):
         return None
     made = add_person(connection, found.email, password_hash, now_micros)
-    join_team(connection, made.person_id, found.crawler_id, found.role)
+    _join(connection, made.person_id, found, now_micros)
     return made
 
 
@@ -147,15 +193,53 @@ def accept_as(
 ) -> CrawlerMembership | None:
     """Let somebody in who signs in here already; None when the link was used meanwhile.
 
-    Raises ``InvalidValue`` when the link is for another address.
+    Raises ``InvalidValue`` when the link is for another address, and ``LastOwner`` when it would leave the team none.
     """
     found = find_invitation(connection, token, now_micros)
     if found is not None and found.email != email.strip().lower():
         raise InvalidValue("this link is for another address; sign in with that one", "email")
     if found is None or not _use(connection, token, now_micros):
         return None
-    join_team(connection, person_id, found.crawler_id, found.role)
+    _join(connection, person_id, found, now_micros)
     return CrawlerMembership(found.crawler_id, found.crawler_name, found.role)
+
+
+def _join(connection: Connection, person_id: int, found: Invitation, now_micros: int) -> None:
+    lock_crawler_team(connection, found.crawler_id)
+    members = {one.email: one for one in team_of(connection, found.crawler_id)}
+    before = members.get(found.email)
+    if before is not None and found.role is not TeamRole.OWNER:
+        _refuse_last_owner(members.values(), before)
+    join_team(connection, person_id, found.crawler_id, found.role)
+    action = Action.MEMBER_JOINED if before is None else Action.ROLE_CHANGED
+    details = {"role": found.role.value} | ({"before": before.role.value} if before is not None else {})
+    _tell(connection, action, found.crawler_id, found.email, found.email, now_micros, **details)
+
+
+def _refuse_last_owner(members: Collection[TeamMember], member: TeamMember) -> None:
+    others = any(one.role is TeamRole.OWNER and one.person_id != member.person_id for one in members)
+    if member.role is TeamRole.OWNER and not others:
+        raise LastOwner("this is the last owner; make somebody else an owner first", "email")
+
+
+def _tell(
+    connection: Connection,
+    action: Action,
+    crawler_id: int,
+    email: str,
+    author: str,
+    now_micros: int,
+    **details: str,
+) -> None:
+    record(
+        connection,
+        action,
+        author=author,
+        now_micros=now_micros,
+        crawler_id=crawler_id,
+        subject=email,
+        details=details,
+    )
 
 
 def _use(connection: Connection, token: str, now_micros: int) -> bool:

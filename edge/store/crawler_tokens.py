@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from edge.core.api_token import TOKEN_BYTES, ApiToken, make_token, token_digest
 from edge.core.identity import RegisteredCrawler
+from edge.store.audit_events import Action, record
 from edge.store.crawlers import find_crawler
 from edge.store.policy_version import bump_policy_version
 from edge.store.problems import InvalidValue, UnknownName
@@ -69,8 +70,13 @@ class StoredToken:
         return "expired" if has_expired else "in force"
 
 
-def add_token(connection: Connection, new: NewToken, now_micros: int) -> tuple[str, StoredToken]:
-    """Make a token: its text, and what is kept of it; raises ``UnknownName`` and ``InvalidValue``."""
+def add_token(
+    connection: Connection, new: NewToken, now_micros: int, *, author: str | None = None
+) -> tuple[str, StoredToken]:
+    """Make a token: its text, and what is kept of it; raises ``UnknownName`` and ``InvalidValue``.
+
+    With an ``author`` it is in the log of the crawler's team; without one the caller notes it elsewhere.
+    """
     owner = find_crawler(connection, new.crawler)
     if new.expires_at_micros is not None and new.expires_at_micros <= now_micros:
         raise InvalidValue("a token must expire in the future", "expires")
@@ -95,7 +101,11 @@ def add_token(connection: Connection, new: NewToken, now_micros: int) -> tuple[s
     }
     token_id = connection.execute(insert(crawler_token).values(values).returning(crawler_token.c.id)).scalar_one()
     bump_policy_version(connection, now_micros)
-    return text, find_token(connection, token_id)
+    made = find_token(connection, token_id)
+    if author is not None:
+        details: dict[str, object] = {"sites": hosts, "replaces": new.replaces}
+        _tell(connection, Action.TOKEN_MADE, owner.crawler_id, made, author, now_micros, details)
+    return text, made
 
 
 def list_tokens(connection: Connection, crawler_name: str | None = None) -> list[StoredToken]:
@@ -114,12 +124,15 @@ def find_token(connection: Connection, token_id: int) -> StoredToken:
     return _stored(row)
 
 
-def revoke_token(connection: Connection, token_id: int, now_micros: int) -> StoredToken:
-    """Take a token back for good; doing it again changes nothing. Raises ``UnknownName``."""
-    find_token(connection, token_id)
+def revoke_token(connection: Connection, token_id: int, now_micros: int, *, author: str | None = None) -> StoredToken:
+    """Take a token back for good; doing it again changes nothing. Raises ``UnknownName``. ``author`` as above."""
+    known = find_token(connection, token_id)
     mine = (crawler_token.c.id == token_id) & crawler_token.c.revoked_at_micros.is_(None)
-    connection.execute(update(crawler_token).where(mine).values(revoked_at_micros=now_micros))
+    done = connection.execute(update(crawler_token).where(mine).values(revoked_at_micros=now_micros))
     bump_policy_version(connection, now_micros)
+    if author is not None and done.rowcount == 1:
+        owner = find_crawler(connection, known.crawler)
+        _tell(connection, Action.TOKEN_REVOKED, owner.crawler_id, known, author, now_micros, {})
     return find_token(connection, token_id)
 
 
@@ -130,6 +143,26 @@ def tokens_in_force(connection: Connection, crawlers: Mapping[int, RegisteredCra
         row.digest: ApiToken(row.id, crawlers[row.crawler_id], frozenset(_hosts(row)), _seconds(row.expires_at_micros))
         for row in rows
     }
+
+
+def _tell(
+    connection: Connection,
+    action: Action,
+    crawler_id: int,
+    what: StoredToken,
+    author: str,
+    now_micros: int,
+    details: Mapping[str, object],
+) -> None:
+    record(
+        connection,
+        action,
+        author=author,
+        now_micros=now_micros,
+        crawler_id=crawler_id,
+        subject=f"{what.hint}…",
+        details=details,
+    )
 
 
 def _expire(connection: Connection, old: StoredToken, at_micros: int) -> None:

@@ -3,6 +3,7 @@
 Rules of this file
 - What a token is made of and how it opens is ``edge.store.bearer_tokens``.
 - A name is never given twice: entries name a token as their author.
+- Making and revoking one is in the operator's log, in the same transaction.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from edge.store.audit_events import Action, record
 from edge.store.bearer_tokens import bearer_hash, new_bearer_token, opened_by
 from edge.store.database import Database
 from edge.store.problems import InvalidValue, NameTaken, UnknownName
@@ -50,6 +52,7 @@ def add_token(
             connection.execute(insert(operator_token).values(**values, created_at_micros=now_micros))
     except IntegrityError as why:
         raise NameTaken(f"there is, or was, a token named {name!r}; choose another name", "name") from why
+    _tell(connection, Action.OPERATOR_TOKEN_MADE, name, author, now_micros, may="credit" if may_credit else "read")
     return _find(connection, name), text
 
 
@@ -65,6 +68,7 @@ def revoke_token(connection: Connection, name: str, *, author: str, now_micros: 
     change = update(operator_token).where(row.name == known.name, row.revoked_at_micros.is_(None))
     if connection.execute(change.values(revoked_at_micros=now_micros, revoked_by=author)).rowcount != 1:
         raise InvalidValue(f"the token {known.name!r} was revoked by {known.revoked_by} already", "name")
+    _tell(connection, Action.OPERATOR_TOKEN_REVOKED, known.name, author, now_micros)
     return _find(connection, known.name)
 
 
@@ -73,6 +77,10 @@ def check_token(database: Database, text: str, now_micros: int) -> OperatorToken
     in_force = operator_token.c.revoked_at_micros.is_(None)
     found = opened_by(database, operator_token, text, in_force, now_micros)
     return None if found is None else _token(found)
+
+
+def _tell(connection: Connection, action: Action, name: str, author: str, now_micros: int, **details: object) -> None:
+    record(connection, action, author=author, now_micros=now_micros, subject=name, details=details)
 
 
 def _find(connection: Connection, name: str) -> OperatorToken:

@@ -22,6 +22,7 @@ from edge.core.identity import CrawlerKind
 from edge.core.money import Money
 from edge.core.registration import Wish
 from edge.store.accounts import Terms, open_crawler_account
+from edge.store.audit_events import Action, record
 from edge.store.crawlers import NewCrawler, add_crawler
 from edge.store.insertion import insert_new
 from edge.store.problems import InvalidValue, UnknownName
@@ -155,6 +156,15 @@ def approve(
     new = NewCrawler(approval.name or asked.name, asked.agent_url, kind, operator, allow_dev=approval.allow_dev)
     made = add_crawler(connection, new, now_micros)
     open_crawler_account(connection, made.crawler_id, approval.currency, terms=approval.terms, limit=approval.limit)
+    record(
+        connection,
+        Action.REGISTRATION_APPROVED,
+        author=author,
+        now_micros=now_micros,
+        crawler_id=made.crawler_id,
+        subject=made.name,
+        details={"agent": made.agent_url, "kind": made.kind.value, "terms": approval.terms.value},
+    )
     return _decide(connection, number, "approved", author, reason, now_micros, made.crawler_id)
 
 
@@ -168,6 +178,14 @@ def reject(connection: Connection, number: int, *, author: str, reason: str, now
         raise InvalidValue(f"registration {number} is {asked.state} already; {words}", "id")
     done = _decide(connection, number, "rejected", author, reason.strip(), now_micros, None)
     _forget_oldest_rejected(connection)
+    record(
+        connection,
+        Action.REGISTRATION_REJECTED,
+        author=author,
+        now_micros=now_micros,
+        subject=asked.agent_url,
+        details={"registration": number},
+    )
     return done
 
 

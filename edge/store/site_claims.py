@@ -121,9 +121,22 @@ def note_proof(connection: Connection, claim: SiteClaim, how: str | None, now_mi
     connection.execute(update(site_claim).where(site_claim.c.id == claim.claim_id).values(found))
 
 
-def withdraw_claim(connection: Connection, claim_id: int) -> bool:
-    """Take a claim back, or refuse it; whether it was there."""
-    return connection.execute(delete(site_claim).where(site_claim.c.id == claim_id)).rowcount == 1
+def withdraw_claim(
+    connection: Connection, claim: SiteClaim, *, author: str, now_micros: int, refused: bool = False
+) -> bool:
+    """Take a claim back, or refuse it, and write it down; whether it was there."""
+    if connection.execute(delete(site_claim).where(site_claim.c.id == claim.claim_id)).rowcount != 1:
+        return False
+    audit_events.record(
+        connection,
+        audit_events.Action.SITE_REFUSED if refused else audit_events.Action.SITE_WITHDRAWN,
+        author=author,
+        now_micros=now_micros,
+        publisher_id=claim.publisher_id,
+        subject=claim.host,
+        details={"origin": claim.origin},
+    )
+    return True
 
 
 def take_up_claim(connection: Connection, claim: SiteClaim, edge: EdgeAddresses, author: str, now_micros: int) -> Site:

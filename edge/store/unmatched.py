@@ -22,6 +22,7 @@ from edge.core.payments import Notice, Payment
 from edge.core.webhooks import WebhookEvent, timestamp_text
 from edge.store import outbox
 from edge.store.accounts import Opening, credit
+from edge.store.audit_events import Action, record
 from edge.store.batch_reading import read_charges
 from edge.store.crawlers import find_crawler
 from edge.store.database import Database
@@ -198,6 +199,14 @@ def close_unmatched(connection: Connection, number: int, *, author: str, reason:
     values = {"closed_at_micros": now_micros, "closed_by": author, "closing_reason": reason.strip()}
     if connection.execute(change.values(values)).rowcount != 1:
         raise NameTaken(f"{number} is closed already", "id")
+    record(
+        connection,
+        Action.PAYMENT_CLOSED,
+        author=author,
+        now_micros=now_micros,
+        subject=f"payment {number}",
+        details={"of": found.source, "stated": found.stated},
+    )
     return find_unmatched(connection, number)
 
 

@@ -26,7 +26,7 @@ from publisher_dashboard.account_acts import (
     end_subscription_of,
     invite_into_team,
     make_token,
-    remove_from_team,
+    remove_from_the_team,
     remove_own_budget,
     revoke_own_token,
     set_own_budget,
@@ -287,4 +287,4 @@ revoke_token = _as_operator(revoke_own_token)
 begin_subscription = _as_operator(begin_subscription_of)
 end_subscription = _as_operator(end_subscription_of)
 invite = _as_operator(invite_into_team)
-remove_member = _as_operator(remove_from_team)
+remove_member = _as_operator(remove_from_the_team)

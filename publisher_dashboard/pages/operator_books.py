@@ -1,25 +1,18 @@
-"""The operator's charges and adjustments: any charge, refunds, payments that no account took, and who did what.
+"""The operator's charges and adjustments: any charge, refunds, and payments that no account took.
 
 Rules of this file
 - A payment is credited under its own reference, so assigning it twice credits it once.
-- The log is the entries themselves; nothing here can change it.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from urllib.parse import urlencode
 
-import orjson
 from starlette.responses import Response
 
 from edge.core.ledger import EntryKind
-from edge.core.money import format_micros
-from edge.core.report_files import safe_cell
 from edge.store.accounts import Opening
-from edge.store.audit import AuditRow, audit_rows, newest_audit_rows
+from edge.store.audit import newest_audit_rows
 from edge.store.crawlers import list_crawlers
 from edge.store.entries import charge_by_id
 from edge.store.health import read_health
@@ -38,27 +31,15 @@ from publisher_dashboard.acts import (
 )
 from publisher_dashboard.auth import NOT_HERE, Turned
 from publisher_dashboard.charge_pages import Reach, download_list, show_charge, show_list
-from publisher_dashboard.csv_stream import csv_answer
-from publisher_dashboard.day_range import read_days
 from publisher_dashboard.refunds import give_back, show_refund
-from publisher_dashboard.rendering import at, price
+from publisher_dashboard.views.whole_audit import KIND_WORDS
 from publisher_dashboard.visit import Visit
 
 ADJUSTMENTS = "/operator/adjustments"
-AUDIT = "/operator/audit"
 ALL = Reach("/operator/charges", may_refund=True)
 NUMBER_MAX = 2**31 - 1
 LINES = 50
 _CORRECTIONS = (EntryKind.REVERSE, EntryKind.ADJUST)
-_CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,9})-([0-9]{1,18})")
-_CSV = ("at", "author", "kind", "crawler", "publisher", "currency", "amount", "reference", "charge", "change", "reason")
-KIND_WORDS: Mapping[str, str] = {
-    "credit": "Credited",
-    "reverse": "Gave back a charge",
-    "adjust": "Wrote a credit note",
-    "fee": "Took the operator's share",
-    "note": "Changed",
-}
 
 
 # Charges
@@ -198,94 +179,3 @@ def _close_act(found: UnmatchedView) -> Act:
         "Adjustments",
         (Field("reason", "How it was settled", "Kept beside it.", length_max=500),),
     )
-
-
-# The log
-
-
-def audit(visit: Visit) -> Response:
-    """Who did what to money and accounts, the newest first."""
-    form = {name: visit.query(name) for name in ("who", "kind", "from", "to")}
-    errors: dict[str, str] = {}
-    since, until = read_days(form, errors)
-    kinds = (EntryKind(form["kind"]),) if form["kind"] in KIND_WORDS else ()
-    cursor = _CURSOR.fullmatch(visit.query("after"))
-    before = (int(cursor[1]), int(cursor[2]), int(cursor[3])) if cursor else None
-    with visit.desk.database.read() as connection:
-        page = newest_audit_rows(
-            connection,
-            LINES,
-            kinds=kinds,
-            since_micros=since,
-            until_micros=until,
-            before=before,
-            author=form["who"] or None,
-        )
-    query = urlencode({name: value for name, value in form.items() if value})
-    following = "-".join(map(str, page.next_before)) if page.next_before and not errors else ""
-    return visit.render(
-        "operator_audit.html",
-        HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK,
-        rows=() if errors else page.rows,
-        form=form,
-        errors=errors,
-        filters=query,
-        words=KIND_WORDS,
-        changes=change_words,
-        next_page=f"{AUDIT}?{query}{'&' if query else ''}after={following}" if following else None,
-        first_page=f"{AUDIT}{'?' if query else ''}{query}" if before else None,
-    )
-
-
-def audit_file(visit: Visit) -> Response:
-    """The whole log as CSV, oldest first."""
-    return csv_answer("audit.csv", _CSV, _csv_rows(visit))
-
-
-def change_words(what: str | None) -> str:
-    """What a note changed, in words: ``suspended: yes``."""
-    if not what:
-        return ""
-    told = orjson.loads(what)
-    return ", ".join(f"{name.replace('_', ' ')}: {_value_words(value)}" for name, value in told.items())
-
-
-def _value_words(value: object) -> str:
-    match value:
-        case True:
-            return "yes"
-        case False:
-            return "no"
-        case None:
-            return "none"
-        case dict():
-            return "; ".join(f"{name.replace('_', ' ')} {_value_words(each)}" for name, each in value.items())
-        case _:
-            return str(value)
-
-
-def _csv_rows(visit: Visit) -> Iterator[list[str | int]]:
-    with visit.desk.database.read() as connection:
-        for row in audit_rows(connection):
-            yield _csv_row(row)
-
-
-def _csv_row(row: AuditRow) -> list[str | int]:
-    return [
-        at(row.at_micros).isoformat(timespec="microseconds"),
-        safe_cell(row.author),
-        row.kind.value,
-        safe_cell(row.crawler or ""),
-        safe_cell(row.publisher or ""),
-        row.amount.currency,
-        format_micros(row.amount.amount_micros),
-        safe_cell(row.reference or ""),
-        row.charge or "",
-        safe_cell(row.what or ""),
-        safe_cell(row.reason or ""),
-    ]
-
-
-def amount_words(row: AuditRow) -> str:
-    """The amount of a line; empty where nothing moved."""
-    return price(row.amount) if row.amount.amount_micros else ""

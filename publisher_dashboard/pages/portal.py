@@ -14,15 +14,17 @@ from starlette.responses import Response
 
 from edge.core.month import Month
 from edge.core.rehearsal import InvalidQuestion, read_address
+from edge.store.audit_events import Action, record
 from edge.store.crawlers import Crawler, crawler_by_id
 from edge.store.month_reading import Part
 from edge.store.month_totals import first_entry_at
 from edge.store.policy import load_policy
 from edge.store.sample_site import real_sites
+from edge.store.whole_audit import Place
 from publisher_dashboard.account_acts import (
     invite_into_team,
     make_token,
-    remove_from_team,
+    remove_from_the_team,
     remove_own_budget,
     revoke_own_token,
     set_own_budget,
@@ -31,10 +33,12 @@ from publisher_dashboard.auth import NOT_HERE, Turned
 from publisher_dashboard.charge_pages import STATES, Reach, download_list, show_charge, show_list
 from publisher_dashboard.chart import draw
 from publisher_dashboard.key_checks import REFRESH_EVERY_MICROS
+from publisher_dashboard.pages.operator_audit import place_text, read_place
 from publisher_dashboard.rendering import month_name
 from publisher_dashboard.statement_pages import month_lines, send_file, send_folder, show_statement
 from publisher_dashboard.views.crawler_account import crawler_account, directory_state
 from publisher_dashboard.views.portal import portal_overview, site_prices
+from publisher_dashboard.views.whole_audit import team_log
 from publisher_dashboard.visit import Need, Visit
 
 DAY_MICROS = 86_400_000_000
@@ -120,6 +124,21 @@ def team(visit: Visit) -> Response:
     return _account_page(visit, "portal_team.html")
 
 
+def audit(visit: Visit) -> Response:
+    """What its people and the operator did."""
+    known, place = _crawler(visit), read_place(visit.query("after"))
+    with visit.desk.database.read() as connection:
+        log = team_log(connection, known.crawler_id, place)
+    path, following = visit.portal_path("audit"), place_text(log.following)
+    return visit.render(
+        "portal_audit.html",
+        crawler=known,
+        lines=log.lines,
+        next_page=f"{path}?after={following}" if following else None,
+        first_page=path if place != Place() else None,
+    )
+
+
 def keys(visit: Visit) -> Response:
     """Its directory as the edge knows it."""
     known = _crawler(visit)
@@ -137,6 +156,14 @@ def refresh_keys(visit: Visit) -> Response:
     asked = max(stored.fetched_at_micros or 0, stored.failed_at_micros or 0) if stored else 0
     if checks is None or visit.now_micros - asked < REFRESH_EVERY_MICROS:
         return visit.go(visit.portal_path("keys"), "keys-wait")
+    with visit.desk.database.write() as connection:
+        record(
+            connection,
+            Action.KEYS_FETCHED,
+            author=visit.person.email,
+            now_micros=visit.now_micros,
+            crawler_id=known.crawler_id,
+        )
     checks.refresh(known.agent_url)
     return visit.go(visit.portal_path("keys"), "keys-fetched")
 
@@ -155,7 +182,7 @@ remove_budget = _own(remove_own_budget, "budgets")
 token = _own(make_token, "tokens")
 revoke_token = _own(revoke_own_token, "tokens")
 invite = _own(invite_into_team, "team")
-remove_member = _own(remove_from_team, "team")
+remove_member = _own(remove_from_the_team, "team")
 
 
 # Prices

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from edge.store.crawler_people import Invitation, accept_as, accept_as_new, find_invitation
 from edge.store.once import take
-from edge.store.people import EmailTaken
+from edge.store.people import EmailTaken, LastOwner
 from edge.store.problems import InvalidValue
 from edge.store.sample_site import real_sites
 from publisher_dashboard.auth import NOT_HERE, Turned, begin_session, give_cookie
@@ -98,6 +98,9 @@ def join(visit: Visit) -> Response:
             )
     except InvalidValue as wrong:
         raise Turned(HTTPStatus.FORBIDDEN, NOT_HERE) from wrong
+    except LastOwner as last:
+        why = "You are the last owner of this team; make somebody else an owner first."
+        raise Turned(HTTPStatus.CONFLICT, why) from last
     return visit.go(f"/portal/{joined.crawler_id}" if joined else "/", "joined-team" if joined else None)
 
 

@@ -82,7 +82,7 @@ def withdraw(visit: Visit) -> Response:
     """Take a claim back."""
     claim = _own_claim(visit)
     with visit.desk.database.write() as connection:
-        withdraw_claim(connection, claim.claim_id)
+        withdraw_claim(connection, claim, author=visit.person.email, now_micros=visit.now_micros)
     return visit.go(visit.publisher_path("sites", "waiting"), "site-withdrawn")
 
 
@@ -110,7 +110,7 @@ def refuse(visit: Visit) -> Response:
     """Refuse a site that waits."""
     claim = _any_claim(visit)
     with visit.desk.database.write() as connection:
-        withdraw_claim(connection, claim.claim_id)
+        withdraw_claim(connection, claim, author=visit.person.email, now_micros=visit.now_micros, refused=True)
     return visit.go("/operator/sites", "site-refused")
 
 

@@ -132,6 +132,22 @@ def test_the_log_tells_the_newest_first_and_is_paged_without_gaps(house: House) 
     assert [row["reference"] for row in rows if row["reference"].startswith("INV")] == [f"INV-{n}" for n in range(5)]
 
 
+def test_the_operators_log_has_what_is_no_money_as_well(quick_house: House) -> None:
+    browser = operator(quick_house)
+    keep(quick_house)
+    browser.post("/operator/payments/1/close", {"reason": "paid back"})
+    quick_house.signed_in().post("/publishers/1/tokens", {"name": "night job", "scopes": "read", "expires": "30"})
+    page = browser.get("/operator/audit").text
+    for words in ("Closed a payment", "payment 1", "Made an API token", "night job", "Harbour Press"):
+        assert words in page
+    assert "Signed in" not in page
+    narrowed = browser.get("/operator/audit?kind=payment").text
+    assert ("Closed a payment" in narrowed, "night job" in narrowed) == (True, False)
+    rows = list(csv.DictReader(io.StringIO(browser.get("/operator/audit.csv").text, newline="")))
+    [made] = [row for row in rows if row["kind"] == "token.made" and row["reference"] == "night job"]
+    assert (made["publisher"], made["author"]) == ("Harbour Press", "owner@harbour.example")
+
+
 def test_publishers_show_what_is_owed_and_the_share_is_set_with_its_reason(house: House) -> None:
     browser = operator(house)
     with house.database.read() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 import zipfile
@@ -19,7 +20,7 @@ from edge.core.rules import Action, RuleSet, everything_else
 from edge.store.accounts import refund
 from edge.store.budgets import show_budgets
 from edge.store.charge_sums import sum_charges
-from edge.store.crawler_people import TeamRole, crawler_memberships, invite, join_team, leave_team, team_of
+from edge.store.crawler_people import TeamRole, crawler_memberships, invite, join_team, team_of
 from edge.store.crawler_tokens import list_tokens
 from edge.store.database import now_micros
 from edge.store.entries import ChargeFilter, list_charges
@@ -234,8 +235,43 @@ def test_the_last_owner_of_a_team_stays_and_who_left_sees_nothing(quick_house: H
     assert (gone.status_code, "last owner" in gone.text) == (409, True)
     browser.post(f"/portal/{MINE}/team/remove", {"email": "other@example-ai.example"})
     assert other.get(f"/portal/{MINE}").status_code == 404
+    assert browser.post(f"/portal/{MINE}/team/remove", {"email": "nobody@example-ai.example"}).status_code == 404
+
+
+def test_a_team_reads_what_it_and_the_operator_did_and_nobody_elses(quick_house: House) -> None:
+    house, below = quick_house, f"/portal/{MINE}"
+    browser, theirs = member(house), member(house, crawler_id=THEIRS, name="rival")
+    key = hidden_in(browser.get(f"{below}/token").text, "act")
+    browser.post(f"{below}/token", {"act": key, "note": "", "site": "", "life": "90", "replaces": ""})
+    browser.post(f"{below}/budget", {"currency": "USD", "per": "month", "site": "", "amount": "40"})
+    key = hidden_in(browser.get(f"{below}/invite").text, "act")
+    browser.post(f"{below}/invite", {"act": key, "email": "late@example-ai.example", "role": "viewer"})
     with house.database.write() as connection:
-        assert not leave_team(connection, 4711, MINE)
+        invite(connection, MINE, "boss@example-ai.example", TeamRole.OWNER, author="ops@edge.example", now_micros=1)
+        invite(connection, THEIRS, "rivals-friend@bot.example", TeamRole.OWNER, author="x", now_micros=1)
+    page = browser.get(f"{below}/audit").text
+    for words in ("Made an API token", "budget: month", "late@example-ai.example", "bot@example-ai.example"):
+        assert words in page
+    assert "boss@example-ai.example" in page
+    assert "the operator" in page
+    for secret in ("ops@edge.example", "rivals-friend"):
+        assert secret not in page
+    assert "late@example-ai.example" not in theirs.get(f"/portal/{THEIRS}/audit").text
+    assert theirs.get(f"{below}/audit").status_code == 404
+
+
+def test_a_teams_log_is_paged_to_its_end(quick_house: House) -> None:
+    browser = member(quick_house)
+    with quick_house.database.write() as connection:
+        for number in range(60):
+            invite(connection, MINE, f"n{number:02}@bot.example", TeamRole.VIEWER, author="x", now_micros=number + 1)
+    found, path = [], f"/portal/{MINE}/audit"
+    while path:
+        page = browser.get(path).text
+        found += re.findall(r"<bdi>(n\d\d@bot\.example)</bdi>", page)
+        following = re.search(r'href="([^"]+)" rel="next"', page)
+        path = html.unescape(following[1]) if following else ""
+    assert found == [f"n{number:02}@bot.example" for number in reversed(range(60))]
 
 
 @pytest.mark.parametrize("role", list(TeamRole), ids=str)

@@ -87,6 +87,7 @@ def test_a_list_goes_on_where_it_ended(database: Database, publisher: int) -> No
         update(audit_event).values(details="{}"),
         update(audit_event).values(at_micros=1),
         update(audit_event).values(publisher_id=None),
+        update(audit_event).values(crawler_id=1),
         update(audit_event).values(author="somebody@else.example"),
         update(audit_event).values(subject="somebody@else.example"),
         update(audit_event).values(author="erased-1", action="nothing"),

@@ -84,8 +84,8 @@ def test_a_proof_is_noted_and_forgotten(database: Database, publishers: tuple[in
         assert find_claim(connection, "shop.example", publishers[0]) == claim
         with pytest.raises(UnknownName):
             find_claim(connection, "shop.example", publishers[1])
-        assert withdraw_claim(connection, claim.claim_id)
-        assert not withdraw_claim(connection, claim.claim_id)
+        assert withdraw_claim(connection, claim, author=AUTHOR, now_micros=NOW)
+        assert not withdraw_claim(connection, claim, author=AUTHOR, now_micros=NOW)
 
 
 def test_a_publisher_has_so_many_claims_at_most(database: Database, publishers: tuple[int, int]) -> None:

@@ -11,9 +11,11 @@ from edge.core.money import parse_price
 from edge.core.registration import Wish
 from edge.store import accounts, registrations
 from edge.store.accounts import Terms
+from edge.store.audit_events import AuditFilter, crawler_events, operators_events
 from edge.store.crawlers import NewCrawler, add_crawler, find_crawler
 from edge.store.database import Database
 from edge.store.deletion import delete_some
+from edge.store.erasure import erase_person
 from edge.store.policy import load_policy
 from edge.store.policy_version import read_policy_version
 from edge.store.problems import InvalidValue, NameTaken, UnknownName
@@ -53,6 +55,29 @@ def test_an_agent_has_one_registration_and_may_change_its_wish(database: Databas
     assert ask(database, wish=replace(WISH, contact="new@bot.example"), now=NOW + 1) is Asked.AGAIN
     (row,) = waiting(database)
     assert (row.contact, row.asked_at_micros, row.asked_again_at_micros) == ("new@bot.example", NOW, NOW + 1)
+
+
+def test_an_erased_contact_leaves_the_registration_so_that_the_agent_cannot_ask_again(database: Database) -> None:
+    ask(database)
+    reject(database, 1)
+    erase_person(database, WISH.contact, author="operator", reason="they asked", now_micros=NOW)
+    assert ask(database) is Asked.DECIDED
+    [row] = waiting(database, all_=True)
+    assert (row.state, row.contact.startswith("erased-")) == ("rejected", True)
+
+
+def test_who_decided_what_is_in_the_operators_log(database: Database) -> None:
+    ask(database)
+    reject(database, 1)
+    made = approve(database, 1)
+    with database.read() as connection:
+        events = operators_events(connection, AuditFilter(), 10)
+        [own] = crawler_events(connection, made.crawler_id or 0, AuditFilter(), 10)
+    assert [(one.action, one.subject, one.author) for one in events] == [
+        ("registration.approved", "ExampleBot", "operator"),
+        ("registration.rejected", AGENT, "operator"),
+    ]
+    assert own.action == "registration.approved"
 
 
 def test_approving_makes_a_crawler_with_an_empty_account_that_the_edge_knows(database: Database) -> None:

@@ -177,6 +177,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen(f"{_TEAM}/tokens", f"{_BOT}/tokens", "portal-tokens", "Crawler: API tokens", CRAWLER_TEAM),
     Screen(f"{_TEAM}/token", f"{_BOT}/token", who=CRAWLER_TEAM),
     Screen(f"{_TEAM}/team", f"{_BOT}/team", "portal-team", "Crawler: team", CRAWLER_TEAM),
+    Screen(f"{_TEAM}/audit", f"{_BOT}/audit", "portal-audit", "Crawler: audit log", CRAWLER_TEAM),
     Screen(f"{_TEAM}/invite", f"{_BOT}/invite", who=CRAWLER_TEAM),
     # One's own, and what is not there
     Screen("/find", "/find?q=re", "find", "Find"),

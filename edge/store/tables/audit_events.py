@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, T
 from edge.store.tables.metadata import metadata
 from edge.store.tables.personal import Finds, OnErase, personal
 
-_BESIDE = ("publisher_id", "action", "at_micros")
+_BESIDE = ("publisher_id", "crawler_id", "action", "at_micros")
 
 audit_event = Table(
     "audit_event",
@@ -37,7 +37,9 @@ audit_event = Table(
         info=personal(OnErase.RENAMED, Finds.EMAIL_OR_THING, beside=_BESIDE),
     ),
     Column("details", Text, nullable=False, comment="what exactly, a JSON object; never a secret, never a person"),
+    Column("crawler_id", ForeignKey("crawler.id"), comment="in which crawler's team's log it stands, if in one"),
     Index("ix_audit_event_publisher", "publisher_id", "id"),
+    Index("ix_audit_event_crawler", "crawler_id", "id"),
     Index("ix_audit_event_subject", "subject", "id"),
     sqlite_autoincrement=True,
 )

@@ -2,7 +2,8 @@
 
 Rules of this file
 - One row for each agent: it asks again by changing its own row. Strangers write here, so the store bounds the rows.
-- ``contact`` is a person's address: it is kept as long as the row, and the row as the store says.
+- ``contact`` is a person's address: it is kept as long as the row, and the row as the store says. Erasing the person
+  leaves the row, under a pseudonym: an agent that was rejected could else ask again at once.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ registration = Table(
         String(320),
         nullable=False,
         comment="whom the operator writes to",
-        info=personal(OnErase.DELETED, Finds.EMAIL, beside=("agent_url", "name", "operator", "asked_at_micros")),
+        info=personal(OnErase.RENAMED, Finds.EMAIL, beside=("agent_url", "name", "operator", "asked_at_micros")),
     ),
     Column("host", String(255), nullable=False, comment="the site where it asked"),
     Column("state", String(16), nullable=False, comment="pending, approved or rejected"),
