@@ -8,12 +8,13 @@ Rules of this file
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.responses import Response
 
 from edge.store.passkeys import find_credential, note_use
-from edge.store.people import Person, attempt_of, forgive
+from edge.store.people import Person, attempt_of, forgive, has_people
 from edge.store.second_factors import take_code, take_recovery_code
 from edge.store.sign_in_steps import Step, begin_challenge, count_challenge, end_step, forgive_codes, try_step
 from publisher_dashboard.auth import begin_session, give_cookie
@@ -26,6 +27,20 @@ _WRONG = "This code is wrong, or was used already. An app shows a new one every 
 _NO_KEY = "That passkey is not known here, or did not sign what was asked. Sign in with your password."
 _TOO_MANY = "Too many tries. Wait a quarter of an hour, then try again."
 _NO_NAME = "Browsers have passkeys for names only: open this page by its name, such as http://localhost:8403."
+
+
+def show_form(
+    visit: Visit,
+    form: Mapping[str, str],
+    status: HTTPStatus = HTTPStatus.OK,
+    wrong: str | None = None,
+    why: str | None = None,
+) -> Response:
+    """The form for email and password, with what was wrong."""
+    with visit.desk.database.read() as connection:
+        nobody_yet = not has_people(connection)
+    errors = {"form": wrong} if wrong else {}
+    return visit.render("sign_in.html", status, form=form, errors=errors, why=why, nobody_yet=nobody_yet)
 
 
 def ask_code(visit: Visit, step: str, wrong: str | None = None) -> Response:
@@ -109,5 +124,4 @@ def _enter(visit: Visit, session: str) -> Response:
 
 
 def _again(visit: Visit, why: str, status: HTTPStatus = HTTPStatus.FORBIDDEN) -> Response:
-    form = {"email": "", "next": visit.form.get("next", "")}
-    return visit.render("sign_in.html", status, form=form, errors={"form": why}, why=None)
+    return show_form(visit, {"email": "", "next": visit.form.get("next", "")}, status, why)

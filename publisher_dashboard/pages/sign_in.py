@@ -7,11 +7,10 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-from edge.store.people import has_people
 from edge.store.sessions import end
 from publisher_dashboard.auth import SecondStep, TooMany, find_current, give_cookie, sign_in, take_cookie
 from publisher_dashboard.browser_safety import safe_path
-from publisher_dashboard.pages.second_step import ask_code
+from publisher_dashboard.pages.second_step import ask_code, show_form
 from publisher_dashboard.visit import Visit
 
 WHYS: Mapping[str, str] = {
@@ -30,7 +29,7 @@ def show(visit: Visit) -> Response:
     if find_current(visit.desk, visit.request, visit.now_micros) is not None:
         return visit.go(safe_path(visit.query("next")))
     form = {"next": visit.query("next"), "why": visit.query("why")}
-    return _form(visit, form, why=WHYS.get(form["why"]))
+    return show_form(visit, form, why=WHYS.get(form["why"]))
 
 
 def enter(visit: Visit) -> Response:
@@ -47,7 +46,7 @@ def enter(visit: Visit) -> Response:
     if isinstance(outcome, TooMany):
         status, message = HTTPStatus.TOO_MANY_REQUESTS, _TOO_MANY
     kept = {"email": email, "next": visit.form.get("next", "")}
-    return _form(visit, kept, status, message)
+    return show_form(visit, kept, status, message)
 
 
 def leave(visit: Visit) -> Response:
@@ -57,16 +56,3 @@ def leave(visit: Visit) -> Response:
     response = visit.go("/sign-in?why=signed-out")
     take_cookie(response, visit.desk.address)
     return response
-
-
-def _form(
-    visit: Visit,
-    form: Mapping[str, str],
-    status: HTTPStatus = HTTPStatus.OK,
-    wrong: str | None = None,
-    why: str | None = None,
-) -> Response:
-    with visit.desk.database.read() as connection:
-        nobody_yet = not has_people(connection)
-    errors = {"form": wrong} if wrong else {}
-    return visit.render("sign_in.html", status, form=form, errors=errors, why=why, nobody_yet=nobody_yet)
