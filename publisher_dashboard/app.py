@@ -2,9 +2,8 @@
 
 Rules of this file
 - ``create_app`` takes plain values and builds everything; importing builds nothing.
-- A route that is not in ``ROUTES`` does not exist. What each needs is stated beside it, so that the whole of who may
-  do what can be read here; tests walk this table. The JSON API's own is ``publisher_dashboard.api.routes``.
-- What a route with a need means for a request is ``publisher_dashboard.serving`` and ``publisher_dashboard.auth``.
+- A route that is not in ``ROUTES`` does not exist. What each needs stands beside it: who may do what is read here, and
+  tests walk this table. What a need means is ``publisher_dashboard.auth``; the JSON API's table is ``api.routes``.
 """
 
 from __future__ import annotations

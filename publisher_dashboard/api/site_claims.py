@@ -87,7 +87,8 @@ def withdraw_own_claim(call: Call, asked: Nothing) -> Done:
     """Take it back; nothing was served."""
     with call.desk.database.write() as connection:
         claim = own_claim(connection, call.publisher_id, call.number("claim_id"))
-        return Done(changed=withdraw_claim(connection, claim.claim_id))
+        gone = withdraw_claim(connection, claim, author=call.author, now_micros=call.now_micros)
+    return Done(changed=gone)
 
 
 def _shown(claim: SiteClaim) -> ClaimShown:
