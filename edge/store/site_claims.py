@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
+from edge.store import audit_events
 from edge.store.insertion import insert_new
 from edge.store.problems import InvalidValue, NameTaken, StoreProblem, UnknownName
 from edge.store.site_settings import begin_site
