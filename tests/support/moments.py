@@ -189,7 +189,7 @@ def _long_work(hand: Hand) -> Iterator[Stop]:
     for place in ("/operator/months", f"{OURS}/months"):
         hand.go(f"{place}/{closed.label}")
         yield hand.stop(f"a check that failed, {place}", is_paper=True)
-    for place in (f"{SITE}/rules", OURS, f"{OURS}/charges"):
+    for place in (OURS, f"{OURS}/charges"):
         hand.go(place)
         yield replace(hand.variant(f"paper of {place}"), is_paper=True)
 
@@ -248,20 +248,12 @@ def _portal(hand: Hand) -> Iterator[Stop]:
 
 def _lookers(hand: Hand) -> Iterator[Stop]:
     """Somebody who may only look: what stands where others have a form."""
-    for path in ("", "/team", "/team/members/1", "/tokens", "/tokens/1", "/webhooks/2", "/settings", "/sites/waiting"):
-        hand.go(f"{OURS}{path}")
-        yield hand.variant(f"a viewer's {path or '/'}")
-    for path in (
-        "/rules",
-        "/review",
-        "/history",
-        "/estimate",
-        "/settings",
-        "/signals",
-        "/crawlers/one?name=ExampleBot",
-    ):
-        hand.go(f"{SITE}{path}")
+    for path in ("team", "tokens/1", "webhooks/2", "settings"):
+        hand.go(f"{OURS}/{path}")
         yield hand.variant(f"a viewer's {path}")
+    for path in ("rules", "review", "estimate", "settings"):
+        hand.go(f"{SITE}/{path}")
+        yield hand.variant(f"a viewer's site: {path}")
     hand.go(f"{SITE}/rules/new")
     yield hand.stop("not one's role", 403)
     with hand.served.database.write() as connection:
@@ -275,9 +267,9 @@ def _lookers(hand: Hand) -> Iterator[Stop]:
 
 def _portal_lookers(hand: Hand) -> Iterator[Stop]:
     """Somebody who may only look into a crawler's portal."""
-    for path in ("", "/budgets", "/tokens", "/team", "/keys"):
-        hand.go(f"/portal/1{path}")
-        yield hand.variant(f"a portal viewer's {path or '/'}")
+    for path in ("budgets", "tokens", "team"):
+        hand.go(f"/portal/1/{path}")
+        yield hand.variant(f"a portal viewer's {path}")
     hand.go("/portal/1/budget")
     yield hand.stop("not one's role in the portal", 403)
 
