@@ -27,6 +27,7 @@ from edge.store.policy_version import bump_policy_version
 from edge.store.problems import UnknownName
 from edge.store.tables import erasure, membership, publisher
 from edge.store.tables.personal import OnErase
+from edge.store.team import revoke_invitations_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def erase_person(
         who = Who.find(connection, name)
         if not even_last_owner:
             _refuse_last_owner(connection, who)
-        _stop_plans(connection, who)
+        _end_what_they_began(connection, who, author, now_micros)
         return _erase(connection, who, pseudonym, author, reason, now_micros)
 
     what = {"erased": pseudonym}
@@ -109,11 +110,12 @@ def _accounts(connection: Connection, who: Who) -> Sequence[int]:
     return sorted(number for one in own for number in accounts_owned(connection, "publisher", one.publisher_id))
 
 
-def _stop_plans(connection: Connection, who: Who) -> None:
-    """What they planned is not published under another name."""
+def _end_what_they_began(connection: Connection, who: Who, author: str, now_micros: int) -> None:
+    """What they planned is not published under another name, and the links that they made let nobody in."""
     if who.person_id is not None:
         for one in memberships(connection, who.person_id):
             stop_plans_of(connection, one.publisher_id, who.name, "whoever planned it is not in the team any more")
+            revoke_invitations_of(connection, one.publisher_id, who.name, author=author, now_micros=now_micros)
 
 
 def _refuse_last_owner(connection: Connection, who: Who) -> None:

@@ -3,6 +3,7 @@
 Rules of this file
 - An invitation is looked for within its publisher; of another it does not exist.
 - It is for one address: whoever has an account of that address, or makes one with the link, may join.
+- It goes with the right to invite of whoever made its link (``edge.store.team``).
 - A link is taken by deleting its invitation: of any number of callers one deletes it.
 - Everything is in the publisher's audit log, in the same transaction.
 """
@@ -89,6 +90,7 @@ def renew_invitation(
     token = new_token()
     row = {
         "token_hash": token_hash(token),
+        "invited_by": author,  # whoever knows the link
         "created_at_micros": now_micros,
         "expires_at_micros": now_micros + INVITATION_LIFE_MICROS,
     }

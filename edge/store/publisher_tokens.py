@@ -25,6 +25,7 @@ from edge.store.planned import stop_plans_of
 from edge.store.problems import InvalidValue, UnknownName
 from edge.store.sites import list_sites
 from edge.store.tables import publisher_token
+from edge.store.team import revoke_invitations_of
 
 PREFIX = "fbp_"
 NAME_LENGTH_MAX = 100
@@ -153,6 +154,7 @@ def revoke_publisher_token(
     change = update(publisher_token).where(row.id == token_id, row.revoked_at_micros.is_(None))
     if connection.execute(change.values(revoked_at_micros=now_micros, revoked_by=author)).rowcount == 1:
         stop_plans_of(connection, publisher_id, known.author, "the token that planned it was revoked")
+        revoke_invitations_of(connection, publisher_id, known.author, author=author, now_micros=now_micros)
         _tell(connection, Action.TOKEN_REVOKED, known, author, now_micros)
     return find_publisher_token(connection, publisher_id, token_id)
 

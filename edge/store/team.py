@@ -4,6 +4,8 @@ Rules of this file
 - The last owner neither goes nor becomes less. Every change here first locks the publisher's row, so that of two owners
   who demote each other at once the second sees what the first did.
 - A member is looked for within its publisher; of another it does not exist.
+- Who loses the right to invite loses it for the links that they made, too: a link is for an address that they chose,
+  and they know it.
 - Everything is in the publisher's audit log, in the same transaction. It counts from a person's next request on:
   every request looks the membership up.
 """
@@ -60,6 +62,8 @@ def set_role(
     if before is Role.OWNER:
         _refuse_last_owner(connection, publisher_id, person_id)
     grant(connection, person_id, publisher_id, role)
+    if before is Role.OWNER:
+        revoke_invitations_of(connection, publisher_id, email, author=author, now_micros=now_micros)
     if role not in PUBLISHING:
         stop_plans_of(connection, publisher_id, email, "whoever planned it may not publish here any more")
     action = Action.MEMBER_JOINED if before is None else Action.ROLE_CHANGED
@@ -86,6 +90,7 @@ def remove_member(connection: Connection, publisher_id: int, person_id: int, *, 
     # A link that waits for them would let them in again.
     mine = (invitation.c.publisher_id == publisher_id) & (invitation.c.email == found.email)
     connection.execute(delete(invitation).where(mine))
+    revoke_invitations_of(connection, publisher_id, found.email, author=author, now_micros=now_micros)
     stop_plans_of(connection, publisher_id, found.email, "whoever planned it is not in the team any more")
     action = Action.MEMBER_LEFT if found.email == author else Action.MEMBER_REMOVED
     record(
@@ -98,6 +103,24 @@ def remove_member(connection: Connection, publisher_id: int, person_id: int, *, 
         details={"role": found.role.value},
     )
     return found
+
+
+def revoke_invitations_of(
+    connection: Connection, publisher_id: int, invited_by: str, *, author: str, now_micros: int
+) -> None:
+    """Whoever made these links may invite nobody any more, and may have meant one for themselves."""
+    theirs = (invitation.c.publisher_id == publisher_id) & (invitation.c.invited_by == invited_by)
+    gone = delete(invitation).where(theirs).returning(invitation.c.email, invitation.c.role)
+    for one in connection.execute(gone).all():
+        record(
+            connection,
+            Action.INVITATION_REVOKED,
+            author=author,
+            now_micros=now_micros,
+            publisher_id=publisher_id,
+            subject=one.email,
+            details={"role": one.role},
+        )
 
 
 def lock_team(connection: Connection, publisher_id: int) -> None:

@@ -22,6 +22,7 @@ from edge.store.invitations import (
 )
 from edge.store.people import EmailTaken, LastOwner, Role, add_person, grant, memberships
 from edge.store.problems import InvalidValue, NameTaken, UnknownName
+from edge.store.publisher_tokens import NewPublisherToken, Scope, add_publisher_token, revoke_publisher_token
 from edge.store.publishers import add_publisher
 from edge.store.team import list_members, remove_member, set_role
 
@@ -179,3 +180,55 @@ def test_another_publishers_people_and_invitations_do_not_exist(database: Databa
             with pytest.raises(UnknownName):
                 attempt(connection)
         assert list_invitations(connection, ours) == [waiting]
+
+
+def second_owner(database: Database, publisher: int) -> int:
+    with database.write() as connection:
+        second = add_person(connection, "second@news.example", "hash", NOW).person_id
+        set_role(connection, publisher, second, Role.OWNER, author=OWNER, now_micros=NOW)
+    return second
+
+
+@pytest.mark.parametrize("role", [None, Role.EDITOR])
+def test_whoever_may_invite_no_more_has_no_link_left_that_they_made(
+    database: Database, team: tuple[int, int, int], role: Role | None
+) -> None:
+    ours, theirs, owner = team
+    second_owner(database, ours)
+    kept = ask(database, ours, "myself@elsewhere.example", Role.OWNER)
+    other = ask(database, theirs)
+    with database.write() as connection:
+        if role is None:
+            remove_member(connection, ours, owner, author="second@news.example", now_micros=NOW)
+        else:
+            set_role(connection, ours, owner, role, author="second@news.example", now_micros=NOW)
+        assert accept_invitation(connection, kept, NOW, password_hash="hash") is None
+        assert list_invitations(connection, ours) == []
+        assert find_open_invitation(connection, other, NOW) is not None
+        [taken] = publisher_events(connection, ours, AuditFilter(area="team"), 50)[1:2]
+    assert (taken.action, taken.subject, taken.author) == (
+        "team.invitation-revoked",
+        "myself@elsewhere.example",
+        "second@news.example",
+    )
+
+
+def test_a_link_that_another_owner_made_anew_stays(database: Database, team: tuple[int, int, int]) -> None:
+    ours, _, owner = team
+    second_owner(database, ours)
+    ask(database, ours)
+    with database.write() as connection:
+        [waiting] = list_invitations(connection, ours)
+        number = waiting.invitation_id
+        _, token = renew_invitation(connection, ours, number, author="second@news.example", now_micros=NOW)
+        remove_member(connection, ours, owner, author="second@news.example", now_micros=NOW)
+        assert find_open_invitation(connection, token, NOW) is not None
+
+
+def test_with_a_token_go_the_links_that_it_made(database: Database, team: tuple[int, int, int]) -> None:
+    new = NewPublisherToken("people", (Scope.TEAM,))
+    with database.write() as connection:
+        made, _ = add_publisher_token(connection, team[0], new, author=OWNER, now_micros=NOW)
+        _, link = invite(connection, team[0], "a@news.example", Role.EDITOR, author=made.author, now_micros=NOW)
+        revoke_publisher_token(connection, team[0], made.token_id, author=OWNER, now_micros=NOW)
+        assert find_open_invitation(connection, link, NOW) is None
