@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote_plus
 
 from edge.core.errors import EdgeError
@@ -50,29 +52,48 @@ class QueryTest:
 
     def __init__(self, terms: tuple[QueryTerm, ...], *, case_sensitive: bool) -> None:
         self._fold = not case_sensitive
-        self._terms = [(self._key(term.name), self._value_regex(term.value)) for term in terms]
+        keyed = [(_key(term.name, fold=self._fold), term.value) for term in terms]
+        self._terms = [(name, _wanted(value, fold=self._fold)) for name, value in keyed]
 
     def matches(self, query: str | None) -> bool:
         """Whether every term is met by some parameter of ``query`` (None when the target has no ``?``)."""
         if not query:
             return False
-        sent: dict[str, list[str]] = {}
-        for piece in re.split("[&;]", query):
-            name, _, value = piece.partition("=")
-            sent.setdefault(self._key(_plain(name)), []).append(self._key(_plain(value)))
-        return all(
-            name in sent and (pattern is None or any(pattern.fullmatch(value) for value in sent[name]))
-            for name, pattern in self._terms
-        )
+        sent = _sent(query, self._fold)
+        return all(name in sent and _is_met(wanted, sent[name]) for name, wanted in self._terms)
 
-    def _key(self, text: str) -> str:
-        return unicodedata.normalize("NFKC", text.casefold()) if self._fold else text
 
-    def _value_regex(self, value: str | None) -> re.Pattern[str] | None:
-        if value is None:
-            return None
-        pieces = [re.escape(piece) for piece in self._key(value).split("*")]
-        return re.compile(any_run_regex(pieces), re.DOTALL)
+# Every rule with parameters asks of the same query, and a long one takes milliseconds to read.
+@lru_cache(maxsize=16)
+def _sent(query: str, fold: bool) -> Mapping[str, frozenset[str]]:
+    """The values of each parameter."""
+    sent: dict[str, set[str]] = {}
+    for piece in re.split("[&;]", query):
+        name, _, value = piece.partition("=")
+        sent.setdefault(_key(_plain(name), fold=fold), set()).add(_key(_plain(value), fold=fold))
+    return {name: frozenset(values) for name, values in sent.items()}
+
+
+def _wanted(value: str | None, *, fold: bool) -> str | re.Pattern[str] | None:
+    """One value, a pattern for many, or None for any."""
+    if value is None:
+        return None
+    key = _key(value, fold=fold)
+    if "*" not in key:
+        return key
+    return re.compile(any_run_regex([re.escape(piece) for piece in key.split("*")]), re.DOTALL)
+
+
+def _is_met(wanted: str | re.Pattern[str] | None, values: frozenset[str]) -> bool:
+    if wanted is None:
+        return True
+    if isinstance(wanted, str):
+        return wanted in values
+    return any(wanted.fullmatch(value) for value in values)
+
+
+def _key(text: str, *, fold: bool) -> str:
+    return unicodedata.normalize("NFKC", text.casefold()) if fold else text
 
 
 def _plain(text: str) -> str:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.core import query_terms
 from edge.core.query_terms import InvalidQuery, QueryTest, parse_query_terms
 
 
@@ -49,6 +50,15 @@ def test_a_parameter_that_is_not_there_does_not_match(terms: str, query: str | N
 def test_case_matters_where_the_site_says_so() -> None:
     assert not _matches("Page=One", "page=one", case_sensitive=True)
     assert _matches("Page=One", "Page=One", case_sensitive=True)
+
+
+def test_a_query_is_read_once_for_all_rules_that_ask_of_it() -> None:
+    query = "&".join(f"a={number}" for number in range(1500))
+    tests = [QueryTest(parse_query_terms(f"a=z{number}"), case_sensitive=False) for number in range(50)]
+    before = query_terms._sent.cache_info()
+    assert not any(test.matches(query) for test in tests)
+    after = query_terms._sent.cache_info()
+    assert (after.misses - before.misses, after.hits - before.hits) == (1, 49)
 
 
 @pytest.mark.parametrize("text", ["", "?print", "=1", "a&&b", "*=1", "a" * 501])
