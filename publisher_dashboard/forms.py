@@ -364,6 +364,7 @@ def _choice(choices: type[_Read], text: str) -> _Read:
 
 
 def sentence(text: str) -> str:
-    """A message as a sentence of its own: a capital first, a stop last."""
+    """A message as a sentence of its own: a capital first, a stop last. An address keeps its spelling."""
     text = text.strip()
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
+    first = text if "://" in text.partition(" ")[0] else f"{text[:1].upper()}{text[1:]}"
+    return first + ("" if text.endswith((".", "!", "?")) else ".")

@@ -64,7 +64,8 @@ def _say(closed: ClosedMonth) -> None:
         )
         pages = f"{counted(sums['pages'], 'page')}, {sums['reversed_pages']} reversed"
         say(f"spent {amount}, fees {fee}, payable {payable}: {pages}")
-    say(f"{len(manifest['statements'])} statements of {manifest['entry_count']} entries")
+    entries = f"{manifest['entry_count']:d} {'entry' if manifest['entry_count'] == 1 else 'entries'}"
+    say(f"{counted(len(manifest['statements']), 'statement')} of {entries}")
     say(f"manifest sha256 {digest_text(closed.manifest)}")
     say(f"farebox report {closed.month.label} writes its files")
 

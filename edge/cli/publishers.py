@@ -68,7 +68,7 @@ def set_(
     email: Annotated[str | None, typer.Option(help="Where the operator writes to.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Change the address, or the operator's share: it is taken of every month that is closed from now on, whole."""
+    """Change the email address, or the operator's share: that is taken of every month closed from now on, whole."""
     if share is None and email is None:
         raise WrongUsage("say what to change: --share or --email")
     share_ppm = None if share is None else _read_share(share)

@@ -26,6 +26,7 @@ from edge.client.fetching import drive, quote
 from edge.client.flow import NoAnswer, Send
 from edge.client.identity import NONCE_BYTES, Identity, IdentityProblem, check_agent, nonce_from
 from edge.client.paid_client import PaidClient
+from edge.client.plan import failure_of
 from edge.core.directory import MEDIA_TYPE, DirectoryFault, parse_directory, verify_directory_response
 from edge.core.message import Request, Response
 from edge.core.money import Money
@@ -142,6 +143,11 @@ def edge_findings(client: PaidClient, url: str) -> Iterator[Finding]:
         yield Finding("edge", False, f"{url} cannot be reached ({why})")
         return
     yield from clock_findings(seen[-1].fields.get("date"), "edge")
+    failure = failure_of(found)
+    if failure is not None:
+        told = f"{url}: {failure}; name a page that is there and has a price"
+        yield Finding("edge", False if found.status == 421 else None, told)
+        return
     if found.price is None:
         yield Finding("edge", None, f"{url} is free (status {found.status}); name a page with a price to test paying")
         return

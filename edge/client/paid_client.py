@@ -16,7 +16,7 @@ from edge.client.fetching import Quote, Resolved, drive, drive_async, resolve
 from edge.client.flow import NoAnswer, Send
 from edge.client.httpx_transport import DELIVERED, PRICE, AsyncPayingTransport, PayingTransport, no_answer
 from edge.client.licences import Licence
-from edge.client.plan import NoQuote, Plan, make_plan
+from edge.client.plan import NoQuote, Plan, make_plan, unless_failed
 from edge.client.receipt_check import ReceiptProblem, collect_receipts
 from edge.client.site_reading import SiteReading
 from edge.client.site_signals import SiteSignals
@@ -161,7 +161,7 @@ class PaidClient:
     def try_quote(self, url: str) -> Quote | NoQuote:
         """As ``quote``, with the reason where there is none."""
         try:
-            return self.quote(url)
+            return unless_failed(self.quote(url))
         except UNQUOTED as why:
             return NoQuote(url, str(why).removeprefix(f"{url}: "))
 
@@ -265,7 +265,7 @@ class AsyncPaidClient:
     async def try_quote(self, url: str) -> Quote | NoQuote:
         """As ``PaidClient.try_quote``."""
         try:
-            return await self.quote(url)
+            return unless_failed(await self.quote(url))
         except UNQUOTED as why:
             return NoQuote(url, str(why).removeprefix(f"{url}: "))
 

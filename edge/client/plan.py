@@ -25,6 +25,23 @@ class NoQuote:
     reason: str
 
 
+def failure_of(found: Quote) -> str | None:
+    """Why a page for which nothing is asked would not be had either, in words; None where it would be.
+
+    421 is what an edge says of a host that it does not serve (RFC 9110, section 15.5.20).
+    """
+    if found.price is not None or found.status < 400:
+        return None
+    unknown_host = ": that host is not served there" if found.status == 421 else ""
+    return f"the site answered with status {found.status}{unknown_host}"
+
+
+def unless_failed(found: Quote) -> Quote | NoQuote:
+    """The quote, or why there is none: an error is not a page that is free."""
+    failure = failure_of(found)
+    return found if failure is None else NoQuote(found.url, failure)
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedPage:
     """One page: ``price`` is None where it is free or not known. ``kept_by`` says why it would not be got, ``free_by``

@@ -110,6 +110,7 @@ def _tell_plan(made: Plan, signals: Signals, *, as_json: bool) -> None:
         told = [*(said.licences if said else ()), *(said.content_signals if said else ())]
         typer.echo(f"{domain}: {sums(cost)}{'; it says: ' + ', '.join(told) if told else ''}")
     kept = sum(page.kept_by is not None for page in made.pages)
-    typer.echo(f"to buy: {sums(made.cost)}; all of it would be {sums(made.wanted)}; {kept} pages would not be had")
+    lost = "1 page" if kept == 1 else f"{kept} pages"
+    typer.echo(f"to buy: {sums(made.cost)}; all of it would be {sums(made.wanted)}; {lost} would not be had")
     if made.cost:
         typer.echo("That is the most: pages that your account gets free there, and pages bought lately, cost nothing.")

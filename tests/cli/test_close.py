@@ -37,6 +37,11 @@ def test_a_closed_month_says_what_it_came_to_and_says_the_same_again(sold: Fareb
     assert sold("report", "2026-10").err == ""
 
 
+def test_counts_of_one_say_one(shop: Farebox) -> None:
+    said = shop("close", "2026-10")
+    assert "\n1 statement of 0 entries\n" in said.out, said.err
+
+
 def test_verify_holds_a_closed_month_against_its_entries(sold: Farebox, workplace: Path) -> None:
     sold("close", "2026-10")
     checked = sold("verify", "--month", "2026-10")

@@ -60,6 +60,22 @@ def test_quote_says_what_pages_cost(edge: FakeEdge, capfd: pytest.CaptureFixture
     assert not Path("spend.db").exists()
 
 
+def test_a_page_that_is_not_there_is_not_called_free(edge: FakeEdge, capfd: pytest.CaptureFixture[str]) -> None:
+    missing = {"/gone": 404, "/elsewhere": 421}
+    edge.publishes = False
+    edge.twist = lambda number, request, honest: Reply(missing[request.path]) if request.path in missing else honest
+    assert run(["quote", edge.url("/1"), edge.url("/gone"), edge.url("/elsewhere"), *WHO]) == 3
+    said = capfd.readouterr().out
+    assert "free" not in said
+    assert f"{edge.url('/gone')}: the site answered with status 404\n" in said
+    assert f"{edge.url('/elsewhere')}: the site answered with status 421: that host is not served there\n" in said
+    listed(edge, "/1", "/gone")
+    assert run(["plan", "urls.txt", *WHO, "--max-each", "USD 0.02"]) == 3
+    said = capfd.readouterr().out
+    assert f"{edge.url('/gone')}  NOT: the site answered with status 404" in said
+    assert "1 page would not be had" in said
+
+
 def test_plan_says_what_the_caps_and_robots_keep(edge: FakeEdge, capfd: pytest.CaptureFixture[str]) -> None:
     listed(edge, "/1", "/free", "/dear", "/private/a.html", "/2")
     words = ["plan", "urls.txt", *WHO, "--max-each", "USD 0.02", "--total", "USD 0.015"]

@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from edge.client.cli import run
-from edge.client.fake_edge import FakeEdge
+from edge.client.fake_edge import FakeEdge, Reply
 from edge.client.identity import load_key, make_key_file
 from edge.core.directory import MEDIA_TYPE, build_directory
 from edge.core.keys import new_private_key, public_half, public_keys_to_jwks
@@ -129,6 +129,17 @@ def test_an_edge_that_does_not_know_the_key_says_why(key_file: Path, capfd: pyte
     assert code == 1
     assert found["edge"][0] is False
     assert "InvalidSignature" in found["edge"][1]
+
+
+@pytest.mark.parametrize(("status", "is_good"), [(404, None), (421, False)])
+def test_a_page_that_is_not_there_is_not_called_free(
+    status: int, is_good: bool | None, key_file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with publishing(good_answer(key_file)) as agent, FakeEdge(twist=lambda *_: Reply(status)) as edge:
+        _, found = examined(capfd, key_file, agent, "--edge", edge.url())
+    assert found["edge"][0] is is_good
+    assert f"answered with status {status}" in found["edge"][1]
+    assert "free" not in found["edge"][1]
 
 
 def test_a_key_file_that_others_can_read(key_file: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,16 @@ from edge.core.rules import (
     Who,
     Window,
 )
-from publisher_dashboard.forms import LABELS, Mistakes, blank_form, read_price, read_rule, rule_days, rule_form
+from publisher_dashboard.forms import (
+    LABELS,
+    Mistakes,
+    blank_form,
+    read_price,
+    read_rule,
+    rule_days,
+    rule_form,
+    sentence,
+)
 
 names = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
 wheres = st.sampled_from(
@@ -239,3 +248,8 @@ def test_what_was_typed_for_another_action_is_a_mistake_and_a_mere_choice_is_lef
     assert set(found.value.errors) == {"price", "block_text"}
     rule = read_rule(form | {"price": "", "block_text": ""}, {}, "USD")
     assert (rule.price, rule.block_text, rule.block_status) == (None, None, 403)
+
+
+def test_a_message_that_begins_with_an_address_keeps_its_spelling() -> None:
+    assert sentence("http://127.0.0.1:8402 is this edge itself") == "http://127.0.0.1:8402 is this edge itself."
+    assert sentence("an origin has no path; write http://a alone") == "An origin has no path; write http://a alone."
