@@ -131,6 +131,7 @@ def remove_from_team(
         connection.execute(delete(crawler_member).where(where))
         action = Action.MEMBER_LEFT if email == author else Action.MEMBER_REMOVED
         details = {"role": member.role.value}
+        _withdraw_made_by(connection, crawler_id, email, author, now_micros)
     _tell(connection, action, crawler_id, email, author, now_micros, **details)
 
 
@@ -175,6 +176,15 @@ def withdraw_invitations(connection: Connection, crawler_id: int, email: str, no
     return connection.execute(taken).rowcount
 
 
+def _withdraw_made_by(connection: Connection, crawler_id: int, invited_by: str, author: str, now_micros: int) -> None:
+    """Whoever made these links may invite nobody any more, and may have meant one for themselves."""
+    links = crawler_invitation.c
+    theirs = (links.crawler_id == crawler_id) & (links.invited_by == invited_by) & _usable(now_micros)
+    taken = update(crawler_invitation).where(theirs).values(used_at_micros=now_micros).returning(links.email)
+    for email in connection.execute(taken).scalars().all():
+        _tell(connection, Action.INVITATION_REVOKED, crawler_id, email, author, now_micros)
+
+
 def accept_as_new(connection: Connection, token: str, password_hash: str, now_micros: int) -> Person | None:
     """Make the account of the invited address and let it in; None when the link was used meanwhile.
 
@@ -211,6 +221,8 @@ def _join(connection: Connection, person_id: int, found: Invitation, now_micros:
     if before is not None and found.role is not TeamRole.OWNER:
         _refuse_last_owner(members.values(), before)
     join_team(connection, person_id, found.crawler_id, found.role)
+    if found.role is not TeamRole.OWNER:
+        _withdraw_made_by(connection, found.crawler_id, found.email, found.email, now_micros)
     action = Action.MEMBER_JOINED if before is None else Action.ROLE_CHANGED
     details = {"role": found.role.value} | ({"before": before.role.value} if before is not None else {})
     _tell(connection, action, found.crawler_id, found.email, found.email, now_micros, **details)

@@ -110,3 +110,21 @@ def test_two_owners_who_take_each_other_out_at_once_leave_one(database: Database
         thread.join()
     assert list(people(database, bot).values()) == [TeamRole.OWNER]
     assert len(refused) == 1
+
+
+@pytest.mark.parametrize("becomes_viewer", [False, True])
+def test_with_an_owner_go_the_links_that_they_made(database: Database, bot: int, becomes_viewer: bool) -> None:
+    with database.write() as connection:
+        second = add_person(connection, SECOND, "hash", NOW).person_id
+        join_team(connection, second, bot, TeamRole.OWNER)
+        kept = invite(connection, bot, "me@else.example", TeamRole.OWNER, author=SECOND, now_micros=NOW)
+        others = invite(connection, bot, "new@bot.example", TeamRole.OWNER, author=OWNER, now_micros=NOW)
+        if becomes_viewer:
+            less = invite(connection, bot, SECOND, TeamRole.VIEWER, author=OWNER, now_micros=NOW)
+            accept_as(connection, less, second, SECOND, NOW)
+        else:
+            remove_from_team(connection, bot, SECOND, author=OWNER, now_micros=NOW)
+        assert accept_as_new(connection, kept, "hash", NOW) is None
+        assert accept_as_new(connection, others, "hash", NOW) is not None
+    author = SECOND if becomes_viewer else OWNER
+    assert ("team.invitation-revoked", author, "me@else.example") in log(database, bot)
