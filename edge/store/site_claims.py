@@ -79,9 +79,12 @@ def claim_site(
     if connection.execute(select(site.c.id).where(site.c.host == host, site.c.active)).first() is not None:
         raise NameTaken(f"{host} is served already", "host")
     own = site_claim.c.publisher_id == publisher_id
+    same = own & (site_claim.c.host == host)
     values = {"origin": origin, "currency": currency}
-    changed = connection.execute(update(site_claim).where(own, site_claim.c.host == host).values(values))
-    if changed.rowcount == 0:
+    # Who runs the edge reads who asked for this very server; whoever asks for the same again changes nothing.
+    other = same & ((site_claim.c.origin != origin) | (site_claim.c.currency != currency))
+    connection.execute(update(site_claim).where(other).values(made_by=author, made_at_micros=now_micros, **values))
+    if connection.execute(select(site_claim.c.id).where(same)).first() is None:
         if connection.execute(select(func.count()).where(own)).scalar_one() >= CLAIMS_MAX:
             raise InvalidValue(f"{CLAIMS_MAX} sites wait already; take one back first", "host")
         made = {"publisher_id": publisher_id, "host": host, "proof": secrets.token_hex(16), "made_by": author}

@@ -88,6 +88,18 @@ def test_a_proof_is_noted_and_forgotten(database: Database, publishers: tuple[in
         assert not withdraw_claim(connection, claim, author=AUTHOR, now_micros=NOW)
 
 
+def test_who_asked_is_who_named_the_server_that_is_asked_for_now(
+    database: Database, publishers: tuple[int, int]
+) -> None:
+    moved = replace(WANTED, origin="http://10.0.0.77")
+    with database.write() as connection:
+        first = claim_site(connection, publishers[0], "shop.example", WANTED, EDGE, AUTHOR, NOW)
+        same = claim_site(connection, publishers[0], "shop.example", WANTED, EDGE, "token x (fbp_a…)", NOW + 1)
+        other = claim_site(connection, publishers[0], "shop.example", moved, EDGE, "token x (fbp_a…)", NOW + 2)
+    assert same == first
+    assert (other.made_by, other.made_at_micros, other.claim_id) == ("token x (fbp_a…)", NOW + 2, first.claim_id)
+
+
 def test_a_publisher_has_so_many_claims_at_most(database: Database, publishers: tuple[int, int]) -> None:
     with database.write() as connection:
         for number in range(CLAIMS_MAX):
