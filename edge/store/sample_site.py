@@ -107,7 +107,7 @@ def _record(connection: Connection, action: audit_events.Action, where: Site, au
         publisher_id=where.publisher_id,
         site_id=where.site_id,
         subject=where.host,
-        details={"sample": True},
+        details={"sample": action is audit_events.Action.SITE_ADDED},
     )
 
 

@@ -10,6 +10,8 @@ from sqlalchemy import func, select
 from edge.core.money import Money
 from edge.core.rules import Action, RuleSet, everything_else
 from edge.store.arrivals import arrivals_of, sites_seen, strangers_hosts
+from edge.store.audit_events import Action as Occasion
+from edge.store.audit_events import AuditFilter, publisher_events
 from edge.store.database import Database
 from edge.store.first_steps import are_dismissed, dismiss_first_steps
 from edge.store.log_estimates import KEPT_MAX, delete_estimate, find_estimate, keep_estimate, list_estimates
@@ -141,6 +143,9 @@ def test_a_sample_comes_and_goes_with_all_its_traffic(database: Database, publis
         assert remove_sample(connection, ours, AUTHOR, NOW)
         assert not remove_sample(connection, ours, AUTHOR, NOW)
         assert find_sample(connection, theirs) == other
+        written = publisher_events(connection, ours, AuditFilter(), 9)
+    told = {event.action: event.details for event in written if "sample" in event.details}
+    assert told == {Occasion.SITE_ADDED: {"sample": True}, Occasion.SITE_CHANGED: {"sample": False}}
     assert counts(database) == before
 
 
