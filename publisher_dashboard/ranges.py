@@ -12,12 +12,12 @@ from edge.core.month import Month
 from edge.store.earnings import DAY_MICROS, Period
 from publisher_dashboard.rendering import at, month_name
 
-MONTH, LAST_MONTH = "month", "last-month"
-_DAYS = {"7d": 7, "30d": 30, "90d": 90}
+MONTH, LAST_MONTH, LAST_WEEK = "month", "last-month", "7d"
+_DAYS = {LAST_WEEK: 7, "30d": 30, "90d": 90}
 CHOICES: tuple[tuple[str, str], ...] = (
     (MONTH, "This month"),
     (LAST_MONTH, "Last month"),
-    ("7d", "7 days"),
+    (LAST_WEEK, "7 days"),
     ("30d", "30 days"),
     ("90d", "90 days"),
 )

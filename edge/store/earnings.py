@@ -22,7 +22,6 @@ from edge.store.moved_days import summed_until
 from edge.store.tables import crawler, earned_day, earned_page_day, entry, site
 
 DAY_MICROS = 86_400_000_000
-WEEK_MICROS = 7 * DAY_MICROS
 
 
 @dataclass(frozen=True, slots=True)

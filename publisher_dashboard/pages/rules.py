@@ -9,12 +9,13 @@ from starlette.responses import Response
 
 from edge.core.rule_lint import Doubt, lint, undercut
 from edge.core.rules import RuleSet
-from edge.store.earnings import WEEK_MICROS, Period, earned_by_rule
+from edge.store.earnings import earned_by_rule
 from edge.store.planned import find_plan
-from edge.store.traffic import TrafficSum, hour_of, read_traffic
+from edge.store.traffic import TrafficSum, read_traffic
 from publisher_dashboard.auth import Turned
 from publisher_dashboard.edition import Wanted, look, save
 from publisher_dashboard.presets import PRESETS, SUGGESTED_PRICE_MICROS, read_preset
+from publisher_dashboard.ranges import LAST_WEEK, read_range
 from publisher_dashboard.rule_list import Direction, NoSuchRule, find_rule
 from publisher_dashboard.rule_list import move as move_rule
 from publisher_dashboard.rule_list import remove as remove_rule
@@ -26,12 +27,11 @@ from publisher_dashboard.visit import Visit
 def show(visit: Visit) -> Response:
     """The list, with its draft banner; before the first rules, the presets."""
     edition, cased = look(visit), visit.place.case_sensitive_paths
-    since = hour_of(visit.now_micros - WEEK_MICROS)
+    week = read_range(LAST_WEEK, visit.now_micros).period
     with visit.desk.database.read() as connection:
-        week = Period(visit.now_micros - WEEK_MICROS, visit.now_micros + 1)
         sums = earned_by_rule(connection, visit.place.site_id, visit.place.currency, week)
         plan = find_plan(connection, visit.place.site_id)
-        traffic = read_traffic(connection, since, visit.now_micros + 1, frozenset({visit.place.site_id}))
+        traffic = read_traffic(connection, week.since_micros, week.until_micros, frozenset({visit.place.site_id}))
     found = lint(edition.rules, case_sensitive=cased)
     return visit.render(
         "rules.html",

@@ -8,7 +8,9 @@ import pytest
 
 from edge.core.money import Money
 from edge.core.rules import Action, RuleSet
+from edge.store.entries import ChargeFilter, list_charges
 from edge.store.rulesets import find_draft, live_version
+from publisher_dashboard.rendering import money
 from tests.dashboard.conftest import Browser, House
 
 RULES = "/sites/harbour.example/rules"
@@ -101,6 +103,22 @@ def test_each_rule_says_how_many_requests_it_decided_in_a_week(editor: Browser) 
     page = editor.get(RULES).text
     assert re.search(r'data-label="matched 7 d">61<', row_of(page, "Members"))
     assert 'data-label="matched 7 d">0<' in row_of(page, "Partners")
+
+
+def test_the_rules_of_seven_days_earned_what_the_overview_of_seven_days_says(quick_house: House) -> None:
+    with quick_house.database.read() as connection:
+        newest = list_charges(connection, ChargeFilter(frozenset({1}))).charges
+    sold = next(one for one in newest if one.paid_at_micros is not None)
+    # That page was sold a minute less than 168 hours ago, on the eighth day from today.
+    quick_house.clock.now = sold.opened_at_micros / 1e6 + 7 * 86_400 - 60
+    owner = quick_house.signed_in()
+    page = owner.get("/sites/harbour.example/rules").text
+    rules = sum(
+        round(float(re.sub("<[^>]+>", "", cell).strip("$")) * 1_000_000)
+        for cell in re.findall(r'class="earned n strong"[^>]*>(\$.*?)</td>', page)
+    )
+    figures = owner.get("/publishers/1?range=7d").text.split("<dt>Earned in 7 days</dt>")[1]
+    assert f"<dd>{money(rules, 'USD')}</dd>" in figures.split("</div>")[0]
 
 
 def test_a_price_for_everything_else_with_an_action_that_has_none_is_said_at_its_field(editor: Browser) -> None:
