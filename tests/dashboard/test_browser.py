@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page
 
 from edge.store.people import create_setup_link
 from edge.store.rulesets import live_version
-from tests.support.browser_window import OURS, SITE, WIDTHS, Served, look, open_window, sign_in
+from tests.support.browser_window import OURS, SITE, WIDTHS, Served, look, open_window, sign_in, violations
 from tests.support.newsroom import PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.lengthy]
@@ -38,6 +38,17 @@ def test_long_unbroken_names_break_no_page(chromium: Browser, served: Served) ->
                 wrong.append(f"{path} at {width}")
     context.close()
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_list_of_sites_is_accessible_when_it_is_open(chromium: Browser, served: Served) -> None:
+    context, window = open_window(chromium, served, reduced_motion="reduce")
+    sign_in(window.page)
+    window.page.locator(".switcher summary").click()
+    for theme in ("light", "dark"):
+        window.page.emulate_media(color_scheme=theme)
+        assert violations(window.page, within=".switcher") == []
+    assert window.page.locator(".switcher a").count() > 1
+    context.close()
 
 
 def test_the_rules_fit_on_a_sheet_of_paper(chromium: Browser, served: Served) -> None:
