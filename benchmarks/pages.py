@@ -34,7 +34,8 @@ from edge.core.catalogue import Catalogue
 from edge.store import schema
 from edge.store.database import Database
 from edge.store.entries import ChargeFilter, list_charges
-from publisher_dashboard.app import ROUTES, create_app
+from publisher_dashboard.app import create_app
+from publisher_dashboard.routes import ROUTES
 from tests.support.newsroom import NOW, PASSWORD, micros, quick_passwords
 from tests.support.screens import CRAWLER_TEAM, OWNER, SCREENS, Screen, is_page
 

@@ -17,7 +17,7 @@ from edge.core.catalogue import Catalogue
 from edge.store.publisher_tokens import Scope
 from publisher_dashboard.api.reference import renewed
 from publisher_dashboard.api.routes import OPERATIONS
-from publisher_dashboard.app import ROUTES
+from publisher_dashboard.routes import ROUTES
 from publisher_dashboard.visit import Need
 from tests.dashboard.api_client import ApiClient, new_client
 from tests.dashboard.conftest import House, open_house

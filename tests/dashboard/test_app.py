@@ -11,7 +11,7 @@ from edge.core.identity import CrawlerKind
 from edge.core.registration import Wish
 from edge.store.people import find_person, set_operates
 from edge.store.registrations import ask
-from publisher_dashboard.app import ROUTES
+from publisher_dashboard.routes import ROUTES
 from publisher_dashboard.serving import FORM_BYTES_MAX
 from tests.dashboard.conftest import FROM_HERE, House
 from tests.support.newsroom import PASSWORD

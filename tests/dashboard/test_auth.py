@@ -13,7 +13,7 @@ from sqlalchemy import select
 from edge.core.catalogue import Catalogue
 from edge.store.people import ATTEMPTS_PER_ACCOUNT_AND_ADDRESS, ATTEMPTS_PER_ADDRESS
 from edge.store.tables import session
-from publisher_dashboard.app import ROUTES, Route
+from publisher_dashboard.routes import ROUTES, Route
 from publisher_dashboard.visit import Need
 from tests.dashboard.conftest import FROM_HERE, ORIGIN, House, open_house
 from tests.support.newsroom import PASSWORD, Newsroom

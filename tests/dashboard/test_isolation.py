@@ -33,7 +33,7 @@ from edge.store.tables import (
     webhook_secret,
 )
 from edge.store.webhook_endpoints import NewEndpoint, add_endpoint
-from publisher_dashboard.app import ROUTES, Route
+from publisher_dashboard.routes import ROUTES, Route
 from publisher_dashboard.visit import GRANTS, Need
 from tests.dashboard.conftest import Browser, House
 from tests.support.newsroom import CANARY, NOW, ROLES, micros

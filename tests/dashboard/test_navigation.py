@@ -7,8 +7,8 @@ import re
 import pytest
 
 from edge.store.people import find_person, set_operates
-from publisher_dashboard.app import ROUTES
 from publisher_dashboard.navigation import GROUPS, Door, Here, Navigation
+from publisher_dashboard.routes import ROUTES
 from tests.dashboard.conftest import Browser, House
 
 PATHS = frozenset(path for group in GROUPS for entry in group.entries for path in entry.paths)

@@ -16,7 +16,7 @@ from edge.store.people import does_operate, find_person, set_operates
 from edge.store.service_keys import load_service_keys
 from edge.store.tables import webhook_delivery, webhook_endpoint
 from edge.store.webhook_endpoints import NewEndpoint, add_endpoint
-from publisher_dashboard.app import ROUTES
+from publisher_dashboard.routes import ROUTES
 from publisher_dashboard.visit import Need
 from tests.dashboard.conftest import Browser, House
 from tests.support.newsroom import CANARY, usd

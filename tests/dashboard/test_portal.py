@@ -29,8 +29,8 @@ from edge.store.month_totals import months_of, totals_of_entries
 from edge.store.people import add_person, find_person
 from edge.store.sample_site import add_sample
 from edge.store.tables import budget, crawler_invitation, crawler_token
-from publisher_dashboard.app import ROUTES, Route
 from publisher_dashboard.rendering import money
+from publisher_dashboard.routes import ROUTES, Route
 from publisher_dashboard.visit import TEAM_GRANTS, Need
 from tests.dashboard.conftest import Browser, House, hidden_in, token_in
 from tests.support.newsroom import PASSWORD, quick_passwords

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from publisher_dashboard.app import ROUTES
+from publisher_dashboard.routes import ROUTES
 from tests.support.browser_window import Served
 from tests.support.looking import one_of_many, wrong_with
 from tests.support.screens import SCREENS, is_of_another_door, is_page
