@@ -92,12 +92,12 @@ def keep_result(desk: Desk, site_id: int, job_id: str, *, author: str, now_micro
     return number
 
 
-def delete_result(desk: Desk, site_id: int, name: str) -> bool:
+def delete_result(desk: Desk, site_id: int, name: str, *, author: str, now_micros: int) -> bool:
     """Delete a result, kept or not; whether it was there."""
     if not is_number(name):
         return desk.estimates.forget(name, site_id)
     with desk.database.write() as connection:
-        return delete_estimate(connection, site_id, int(name))
+        return delete_estimate(connection, site_id, int(name), author=author, now_micros=now_micros)
 
 
 def is_number(name: str) -> bool:

@@ -27,6 +27,11 @@ def new_bearer_token(prefix: str) -> str:
     return prefix + secrets.token_urlsafe(TOKEN_BYTES)
 
 
+def token_author(name: str, hint: str) -> str:
+    """How logs and plans name a publisher's token."""
+    return f"token {name} ({hint}…)"
+
+
 def bearer_hash(text: str) -> bytes:
     """What is stored of a token."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -16,7 +16,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, update
 
 from edge.store.audit_events import Action, record
 from edge.store.people import LastOwner, Person, add_person, new_token, token_hash
@@ -174,6 +174,17 @@ def withdraw_invitations(connection: Connection, crawler_id: int, email: str, no
     mine = (crawler_invitation.c.crawler_id == crawler_id) & (crawler_invitation.c.email == email.strip().lower())
     taken = update(crawler_invitation).where(mine, _usable(now_micros)).values(used_at_micros=now_micros)
     return connection.execute(taken).rowcount
+
+
+def withdraw_everything_made_by(
+    connection: Connection, spellings: Collection[str], author: str, now_micros: int
+) -> None:
+    """Nobody comes in any more, to any team, by a link that was made under one of these names, in lower case."""
+    links = crawler_invitation.c
+    mine = func.lower(links.invited_by).in_(spellings) & _usable(now_micros)
+    made = select(links.crawler_id, links.invited_by).where(mine).distinct().order_by(links.crawler_id)
+    for one in connection.execute(made).all():
+        _withdraw_made_by(connection, one.crawler_id, one.invited_by, author, now_micros)
 
 
 def _withdraw_made_by(connection: Connection, crawler_id: int, invited_by: str, author: str, now_micros: int) -> None:

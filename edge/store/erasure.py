@@ -19,6 +19,7 @@ import orjson
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from edge.store.audit import accounts_owned, change_noted
+from edge.store.crawler_people import withdraw_everything_made_by
 from edge.store.database import Database
 from edge.store.people import LastOwner, Role, memberships
 from edge.store.person_data import Place, Who, places
@@ -116,6 +117,8 @@ def _end_what_they_began(connection: Connection, who: Who, author: str, now_micr
         for one in memberships(connection, who.person_id):
             stop_plans_of(connection, one.publisher_id, who.name, "whoever planned it is not in the team any more")
             revoke_invitations_of(connection, one.publisher_id, who.name, author=author, now_micros=now_micros)
+    # Whoever operates makes links for teams that they are not in.
+    withdraw_everything_made_by(connection, who.spellings, author, now_micros)
 
 
 def _refuse_last_owner(connection: Connection, who: Who) -> None:

@@ -1,4 +1,7 @@
-"""Estimates of access logs that were kept: a site's own, a few of them, gone when somebody deletes them."""
+"""Estimates of access logs that were kept: a site's own, a few of them, gone when somebody deletes them.
+
+Rule of this file: keeping and deleting are in the publisher's audit log, in the same transaction.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ import orjson
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from edge.core.log_result import LogEstimate, from_document, to_document
+from edge.store.audit_events import Action, record
 from edge.store.problems import InvalidValue
-from edge.store.tables import log_estimate
+from edge.store.tables import log_estimate, site
 
 KEPT_MAX = 50
 NAME_CHARACTERS_MAX = 200
@@ -52,7 +56,10 @@ def keep_estimate(
         "kept_by": author,
         "kept_at_micros": now_micros,
     }
-    return int(connection.execute(insert(log_estimate).values(values).returning(log_estimate.c.id)).scalar_one())
+    made = insert(log_estimate).values(values).returning(log_estimate.c.id)
+    number = int(connection.execute(made).scalar_one())
+    _tell(connection, Action.ESTIMATE_KEPT, site_id, log_name, rules_name, author, now_micros)
+    return number
 
 
 def list_estimates(connection: Connection, site_id: int) -> list[KeptEstimate]:
@@ -68,10 +75,31 @@ def find_estimate(connection: Connection, site_id: int, estimate_id: int) -> Kep
     return None if row is None else _kept(row)
 
 
-def delete_estimate(connection: Connection, site_id: int, estimate_id: int) -> bool:
+def delete_estimate(connection: Connection, site_id: int, estimate_id: int, *, author: str, now_micros: int) -> bool:
     """Delete one; whether it was there."""
     where = (log_estimate.c.site_id == site_id) & (log_estimate.c.id == estimate_id)
-    return connection.execute(delete(log_estimate).where(where)).rowcount == 1
+    gone = delete(log_estimate).where(where).returning(log_estimate.c.log_name, log_estimate.c.rules_name)
+    row = connection.execute(gone).one_or_none()
+    if row is None:
+        return False
+    _tell(connection, Action.ESTIMATE_DELETED, site_id, row.log_name, row.rules_name, author, now_micros)
+    return True
+
+
+def _tell(
+    connection: Connection, action: Action, site_id: int, log: str, rules: str, author: str, now_micros: int
+) -> None:
+    publisher_id = connection.execute(select(site.c.publisher_id).where(site.c.id == site_id)).scalar_one()
+    record(
+        connection,
+        action,
+        author=author,
+        now_micros=now_micros,
+        publisher_id=publisher_id,
+        site_id=site_id,
+        subject=log,
+        details={"under": rules},
+    )
 
 
 def _kept(row: Row[tuple[object, ...]]) -> KeptEstimate:

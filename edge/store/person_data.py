@@ -44,15 +44,19 @@ class Who:
         known = find_person(connection, name)
         return cls(name.strip().lower(), known.person_id if known else None)
 
+    @property
+    def spellings(self) -> tuple[str, str]:
+        """What rows call them, in lower case: as themselves, and as a user of the command line."""
+        return self.name, COMMAND_LINE.format(self.name)
+
     def rows(self, place: Place) -> ColumnElement[bool] | None:
         """The condition that finds this person's rows at a place; None where they cannot have any."""
         if place.mark.finds is Finds.PERSON_ID:
             return None if self.person_id is None else place.column == self.person_id
         if place.mark.finds is Finds.EMAIL_OR_THING and "@" not in self.name:
             return None
-        spellings = (self.name, COMMAND_LINE.format(self.name))
         # That it is not null is said too, because the index of the entries' authors asks for it.
-        return place.column.is_not(None) & func.lower(place.column).in_(spellings)
+        return place.column.is_not(None) & func.lower(place.column).in_(self.spellings)
 
 
 def places() -> tuple[Place, ...]:

@@ -5,7 +5,8 @@ Rules of this file
   has moved on, nothing is published: the plan stays, with the reason, until somebody looks (decision 0047).
 - Whoever carries it out takes the plan away and publishes in one transaction. Of several processes one finds the row
   there; the others delete nothing and do nothing.
-- Who loses the right to publish loses it for what they planned, too: nobody is left who answers for it.
+- Who loses the right to publish loses it for what they planned, too: nobody is left who answers for it. A token that
+  expires before the time of its plan tells nobody, so that is asked when the time has come.
 - A site has one plan. Planning again replaces it; publishing or discarding the draft ends it (``edge.store.rulesets``).
 """
 
@@ -18,11 +19,13 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from edge.core.webhooks import timestamp_text
 from edge.store.audit_events import Action, record
+from edge.store.bearer_tokens import token_author
 from edge.store.problems import InvalidValue
 from edge.store.rulesets import DraftMoved, Version, VersionMoved, find_draft, live_version, publish_draft, read_note
-from edge.store.tables import planned_publication, site
+from edge.store.tables import planned_publication, publisher_token, site
 
 AHEAD_MICROS = 366 * 86_400_000_000
+_EXPIRED = "the token that planned it had expired by then"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +95,11 @@ def carry_out(connection: Connection, site_id: int, now_micros: int) -> Version 
     mine = (table.c.site_id == site_id) & (table.c.planned_at_micros == plan.planned_at_micros)
     if connection.execute(delete(table).where(mine, table.c.due_micros == plan.due_micros)).rowcount != 1:
         return None
-    try:
-        with connection.begin_nested():
-            return publish_draft(
-                connection, site_id, plan.revision, plan.seen_version, plan.note, plan.planned_by, now_micros
-            )
-    except (DraftMoved, VersionMoved) as moved:
-        why = "the draft was changed after it was planned" if isinstance(moved, DraftMoved) else str(moved)
-        connection.execute(insert(table).values(**{**asdict(plan), "failed_because": why}))
-        return None
+    done = _EXPIRED if _token_had_expired(connection, plan) else _publish(connection, plan, now_micros)
+    if isinstance(done, Version):
+        return done
+    connection.execute(insert(table).values(**{**asdict(plan), "failed_because": done}))
+    return None
 
 
 def stop_plans_of(connection: Connection, publisher_id: int, planned_by: str, why: str) -> None:
@@ -109,6 +108,28 @@ def stop_plans_of(connection: Connection, publisher_id: int, planned_by: str, wh
     own = table.c.site_id.in_(select(site.c.id).where(site.c.publisher_id == publisher_id))
     theirs = own & (table.c.planned_by == planned_by) & table.c.failed_because.is_(None)
     connection.execute(update(table).where(theirs).values(failed_because=why))
+
+
+def _publish(connection: Connection, plan: Plan, now_micros: int) -> Version | str:
+    """The version that went live, or why none did."""
+    try:
+        with connection.begin_nested():
+            return publish_draft(
+                connection, plan.site_id, plan.revision, plan.seen_version, plan.note, plan.planned_by, now_micros
+            )
+    except DraftMoved:
+        return "the draft was changed after it was planned"
+    except VersionMoved as moved:
+        return str(moved)
+
+
+def _token_had_expired(connection: Connection, plan: Plan) -> bool:
+    """Whether a token planned this that opened nothing any more at the planned time, however late it is by now."""
+    row = publisher_token.c
+    own = select(site.c.publisher_id).where(site.c.id == plan.site_id).scalar_subquery()
+    ended = (row.publisher_id == own) & (row.expires_at_micros <= plan.due_micros)
+    tokens = connection.execute(select(row.name, row.hint).where(ended)).all()
+    return any(plan.planned_by == token_author(one.name, one.hint) for one in tokens)
 
 
 def _delete(connection: Connection, site_id: int) -> bool:

@@ -19,7 +19,7 @@ import orjson
 from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from edge.store.audit_events import Action, record
-from edge.store.bearer_tokens import bearer_hash, new_bearer_token, opened_by
+from edge.store.bearer_tokens import bearer_hash, new_bearer_token, opened_by, token_author
 from edge.store.database import Database
 from edge.store.planned import stop_plans_of
 from edge.store.problems import InvalidValue, UnknownName
@@ -87,7 +87,7 @@ class PublisherToken:
     @property
     def author(self) -> str:
         """How logs name what is done with it."""
-        return f"token {self.name} ({self.hint}…)"
+        return token_author(self.name, self.hint)
 
 
 def add_publisher_token(

@@ -3,12 +3,14 @@
 Rules of this file
 - A claim holds nothing: not the host, which two may want, and not the origin, which nobody asks before it is taken up.
   An origin can be any machine that the edge reaches, so who runs the edge decides (docs/decisions/0052).
+- Asking, taking back and refusing are in the publisher's audit log, in the same transaction.
 - That the domain is proved, by its DNS or a file on it, is evidence for that decision; it is looked for, never told.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,14 +85,18 @@ def claim_site(
     values = {"origin": origin, "currency": currency}
     # Who runs the edge reads who asked for this very server; whoever asks for the same again changes nothing.
     other = same & ((site_claim.c.origin != origin) | (site_claim.c.currency != currency))
-    connection.execute(update(site_claim).where(other).values(made_by=author, made_at_micros=now_micros, **values))
+    moved = update(site_claim).where(other).values(made_by=author, made_at_micros=now_micros, **values)
+    is_news = connection.execute(moved).rowcount == 1
     if connection.execute(select(site_claim.c.id).where(same)).first() is None:
         if connection.execute(select(func.count()).where(own)).scalar_one() >= CLAIMS_MAX:
             raise InvalidValue(f"{CLAIMS_MAX} sites wait already; take one back first", "host")
         made = {"publisher_id": publisher_id, "host": host, "proof": secrets.token_hex(16), "made_by": author}
         # Of two who ask at once the second finds it there, by the key, and sees the first one's.
-        insert_new(connection, site_claim, {**values, **made, "made_at_micros": now_micros})
-    return find_claim(connection, host, publisher_id)
+        is_news = insert_new(connection, site_claim, {**values, **made, "made_at_micros": now_micros})
+    claim = find_claim(connection, host, publisher_id)
+    if is_news:
+        _tell(connection, audit_events.Action.SITE_ASKED, claim, author, now_micros, values)
+    return claim
 
 
 def list_claims(connection: Connection, publisher_id: int | None = None) -> list[SiteClaim]:
@@ -131,15 +137,8 @@ def withdraw_claim(
     """Take a claim back, or refuse it, and write it down; whether it was there."""
     if connection.execute(delete(site_claim).where(site_claim.c.id == claim.claim_id)).rowcount != 1:
         return False
-    audit_events.record(
-        connection,
-        audit_events.Action.SITE_REFUSED if refused else audit_events.Action.SITE_WITHDRAWN,
-        author=author,
-        now_micros=now_micros,
-        publisher_id=claim.publisher_id,
-        subject=claim.host,
-        details={"origin": claim.origin},
-    )
+    action = audit_events.Action.SITE_REFUSED if refused else audit_events.Action.SITE_WITHDRAWN
+    _tell(connection, action, claim, author, now_micros, {"origin": claim.origin})
     return True
 
 
@@ -156,6 +155,25 @@ def take_up_claim(connection: Connection, claim: SiteClaim, edge: EdgeAddresses,
         raise ClaimMoved(f"it was changed: it would be fetched from {now.origin} now, in {now.currency}", "host")
     options = SiteOptions(origin=claim.origin, currency=claim.currency)
     return begin_site(connection, claim.host, claim.publisher_id, options, edge, author=author, now_micros=now_micros)
+
+
+def _tell(
+    connection: Connection,
+    action: audit_events.Action,
+    claim: SiteClaim,
+    author: str,
+    now_micros: int,
+    details: Mapping[str, str],
+) -> None:
+    audit_events.record(
+        connection,
+        action,
+        author=author,
+        now_micros=now_micros,
+        publisher_id=claim.publisher_id,
+        subject=claim.host,
+        details=details,
+    )
 
 
 def _query() -> Any:

@@ -190,7 +190,7 @@ def delete_own_estimate(call: Call, asked: Nothing) -> Done:
     name = call.text("estimate")
     if not is_number(name):
         _settled(_find_job(call, name))
-    if not delete_result(call.desk, call.place.site_id, name):
+    if not delete_result(call.desk, call.place.site_id, name, author=call.author, now_micros=call.now_micros):
         raise Problem(Code.NOT_FOUND, GONE)
     return Done(changed=True)
 

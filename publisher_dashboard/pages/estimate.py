@@ -103,7 +103,7 @@ def keep(visit: Visit) -> Response:
 def delete(visit: Visit) -> Response:
     """Delete a result, kept or not."""
     for name in (visit.form.get("of", ""), visit.form.get("kept", "")):
-        delete_result(visit.desk, visit.place.site_id, name)
+        delete_result(visit.desk, visit.place.site_id, name, author=visit.person.email, now_micros=visit.now_micros)
     return visit.go(visit.site_path("estimate"), "estimate-deleted")
 
 

@@ -29,8 +29,11 @@ WORDS: Mapping[str, str] = {
     Action.SITE_CHANGED: "Changed a site's settings",
     Action.SITE_PAUSED: "Stopped serving a site",
     Action.SITE_RESUMED: "Serves a site again",
+    Action.SITE_ASKED: "Asked for a site",
     Action.SITE_REFUSED: "Refused a site",
     Action.SITE_WITHDRAWN: "Took a site back that waited",
+    Action.ESTIMATE_KEPT: "Kept an estimate",
+    Action.ESTIMATE_DELETED: "Deleted an estimate",
     Action.PUBLISHER_ADDED: "Added a publisher",
     Action.PUBLISHER_CHANGED: "Changed the publisher's settings",
     Action.MEMBER_INVITED: "Invited",
@@ -80,6 +83,7 @@ AREAS: Mapping[str, str] = {
     "token": "API tokens",
     "webhook": "Webhooks",
     "site": "Sites",
+    "estimate": "Estimates",
     "publisher": "Publisher",
 }
 """What a publisher's log can be narrowed to: the part of an action before its point."""

@@ -102,6 +102,9 @@ def test_a_result_is_kept_and_deleted(desk: Desk) -> None:
     assert client.send("DELETE", path).json() == {"changed": True}
     problem(client.get(path), 404, "not_found")
     problem(client.send("DELETE", path), 404, "not_found")
+    written = client.get("/api/v1/audit?area=estimate").json()["data"][:2]
+    assert [one["action"] for one in written] == ["estimate.deleted", "estimate.kept"]
+    assert all(one["author"].startswith("token a program (") for one in written)
 
 
 def test_a_log_that_is_being_read_can_be_asked_about_only(desk: Desk) -> None:

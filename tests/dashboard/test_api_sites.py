@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from edge.core.catalogue import Catalogue
 from edge.core.month import Month
 from edge.store.books_tasks import end_task, find_task, start_task
+from edge.store.people import Role
 from edge.store.publisher_tokens import NewPublisherToken, Scope, add_publisher_token
 from edge.store.publishers import add_publisher
 from edge.store.site_claims import claim_site
@@ -58,6 +59,18 @@ def test_a_site_that_a_program_asks_for_waits_and_is_not_served(fresh: Fresh) ->
     assert fresh.hosts() == ["www.harbour.example"]
     assert client.get(CLAIMS).json()["data"] == []
     problem(client.send("POST", CLAIMS, WANTED), 409, "not_possible")
+
+
+def test_who_asked_for_a_site_is_in_the_audit_log_on_the_page_and_over_the_api(fresh: Fresh) -> None:
+    client, member = program(fresh), fresh.another("second@harbour.example", Role.OWNER)
+    client.send("POST", CLAIMS, WANTED)
+    assert member.post("/publishers/1/sites/new", {**WANTED, "origin": "http://10.0.0.9"}).status_code == 303
+    written = client.get("/api/v1/audit?area=site").json()["data"]
+    assert [(one["action"], one["subject"], one["details"]["origin"]) for one in written] == [
+        ("site.asked", WANTED["host"], "http://10.0.0.9"),
+        ("site.asked", WANTED["host"], WANTED["origin"]),
+    ]
+    assert [one["author"].split(" (")[0] for one in written] == ["second@harbour.example", "token a program"]
 
 
 def test_a_host_may_be_pasted_as_an_address(fresh: Fresh) -> None:

@@ -14,7 +14,9 @@ from edge.core.ledger import EntryKind
 from edge.store.accounts import refund
 from edge.store.alerts import set_alert
 from edge.store.audit import audit_rows
+from edge.store.audit_events import AuditFilter, crawler_events
 from edge.store.budgets import BudgetPlace, set_budget
+from edge.store.crawler_people import TeamRole, find_invitation, invite
 from edge.store.database import Database
 from edge.store.erasure import erase_person
 from edge.store.people import LastOwner, Role, create_setup_link, find_person, grant
@@ -193,6 +195,24 @@ def test_one_pseudonym_stands_for_the_person_everywhere(database: Database, news
     renamed = standing(database, done.pseudonym)
     # The links that they made are not renamed: they are gone.
     assert renamed == expected - {"invitation.invited_by"} | {"erasure.pseudonym", "entry.evidence"}
+
+
+@pytest.mark.parametrize("maker", [OWNER, "owner@Harbour.example (command line)"])
+def test_with_a_person_go_the_links_that_they_made_for_a_crawlers_team(
+    database: Database, newsroom: Newsroom, maker: str
+) -> None:
+    with database.write() as connection:
+        bot = connection.execute(select(crawler.c.id).order_by(crawler.c.id).limit(1)).scalar_one()
+        kept = invite(connection, bot, "me@else.example", TeamRole.OWNER, author=maker, now_micros=AT)
+        others = invite(connection, bot, "new@bot.example", TeamRole.VIEWER, author=EDITOR, now_micros=AT)
+    done = erase_person(database, OWNER, author="root", reason="asked to", now_micros=AT, even_last_owner=True)
+    with database.read() as connection:
+        assert find_invitation(connection, kept, AT) is None
+        assert find_invitation(connection, others, AT) is not None
+        [taken] = [one for one in crawler_events(connection, bot, AuditFilter(), 9) if "revoked" in one.action]
+        named = crawler_events(connection, bot, AuditFilter(author=done.pseudonym), 9)
+    assert (taken.action, taken.author, taken.subject) == ("team.invitation-revoked", "root", "me@else.example")
+    assert ("team.invited", "me@else.example") in [(one.action, one.subject) for one in named]
 
 
 def test_erasing_ends_sessions_and_links_at_once(database: Database, newsroom: Newsroom) -> None:

@@ -98,6 +98,11 @@ def test_who_asked_is_who_named_the_server_that_is_asked_for_now(
         first = claim_site(connection, publishers[0], "shop.example", WANTED, EDGE, AUTHOR, NOW)
         same = claim_site(connection, publishers[0], "shop.example", WANTED, EDGE, "token x (fbp_a…)", NOW + 1)
         other = claim_site(connection, publishers[0], "shop.example", moved, EDGE, "token x (fbp_a…)", NOW + 2)
+        written = publisher_events(connection, publishers[0], AuditFilter(area="site"), 9)
+    assert [(one.action, one.author, one.subject, one.details["origin"]) for one in written] == [
+        ("site.asked", "token x (fbp_a…)", "shop.example", "http://10.0.0.77"),
+        ("site.asked", AUTHOR, "shop.example", "http://10.0.0.9"),
+    ]
     assert same == first
     assert (other.made_by, other.made_at_micros, other.claim_id) == ("token x (fbp_a…)", NOW + 2, first.claim_id)
 
@@ -159,13 +164,21 @@ def test_an_estimate_is_kept_for_its_site_until_it_is_deleted(database: Database
         [kept] = list_estimates(connection, first)
         assert (kept.estimate, kept.log_name, kept.rules_name) == (found, "access.log", "the draft")
         assert find_estimate(connection, second, number) is None
-        assert not delete_estimate(connection, second, number)
+        assert not delete_estimate(connection, second, number, author=AUTHOR, now_micros=NOW)
         for _ in range(KEPT_MAX - 1):
             keep_estimate(connection, first, ("x" * 900, "y" * 900), found, AUTHOR, NOW)
         with pytest.raises(InvalidValue):
             keep_estimate(connection, first, ("one more", ""), found, AUTHOR, NOW)
-        assert delete_estimate(connection, first, number)
+        assert delete_estimate(connection, first, number, author="token x", now_micros=NOW)
         keep_estimate(connection, second, ("another's", ""), found, AUTHOR, NOW)
+        written = publisher_events(connection, publishers[0], AuditFilter(area="estimate"), 2 * KEPT_MAX)
+    assert len(written) == KEPT_MAX + 2
+    told = [(one.action, one.author, one.site, one.subject, one.details) for one in (*written[:2], written[-1])]
+    assert told == [
+        ("estimate.kept", AUTHOR, "b.example", "another's", {"under": ""}),
+        ("estimate.deleted", "token x", "a.example", "access.log", {"under": "the draft"}),
+        ("estimate.kept", AUTHOR, "a.example", "access.log", {"under": "the draft"}),
+    ]
 
 
 def test_the_first_and_the_last_request_are_seen(database: Database) -> None:

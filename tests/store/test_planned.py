@@ -156,6 +156,23 @@ def test_a_revoked_token_publishes_nothing_later(database: Database, planned: Pl
     assert plan_of(database, planned).failed_because == "the token that planned it was revoked"
 
 
+@pytest.mark.parametrize(("expires", "why"), [(DUE, "the token that planned it had expired by then"), (DUE + 1, None)])
+def test_a_token_that_expired_before_the_time_publishes_nothing_at_it(
+    database: Database, planned: Plan, expires: int, why: str | None
+) -> None:
+    with database.write() as connection:
+        news = find_publisher(connection, "News").publisher_id
+        new = NewPublisherToken("deploy", [Scope.PRICES], expires_at_micros=expires)
+        token, _ = add_publisher_token(connection, news, new, author="operator", now_micros=NOW)
+        plan_publication(connection, replace(planned, planned_by=token.author))
+    # It looks late: what counts is the planned time.
+    assert rounds(database, DUE + HOUR).look() == (0 if why else 1)
+    with database.read() as connection:
+        left = find_plan(connection, planned.site_id)
+    assert (left.failed_because if left else None) == why
+    assert versions(database, planned.site_id) == ([1] if why else [2, 1])
+
+
 @pytest.mark.parametrize("end", ["publish", "discard", "cancel"])
 def test_what_ends_the_draft_ends_the_plan(database: Database, planned: Plan, end: str) -> None:
     with database.write() as connection:
