@@ -15,15 +15,17 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Connection, Row, Select, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select, tuple_
 
 from edge.core.ledger import EntryKind, charge_id
 from edge.core.ledger_corrections import NoteOrder
 from edge.core.ledger_operations import Note
 from edge.core.money import Money
+from edge.core.report import Pocket
 from edge.store.account_rows import funding_account
 from edge.store.accounts import command_hand
 from edge.store.database import Database, now_micros
+from edge.store.month_reading import pocket_of
 from edge.store.tables import account, crawler, entry, publisher
 
 Made = TypeVar("Made")
@@ -32,7 +34,10 @@ _STREAM_CHUNK = 2_000
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One thing that somebody did. ``what`` is JSON, for notes alone; ``charge`` the charge concerned, if any."""
+    """One thing that somebody did. ``what`` is JSON, for notes alone; ``charge`` the charge concerned, if any.
+
+    ``payer`` and ``payee`` say which way the money went, where ``amount`` is any.
+    """
 
     at_micros: int
     author: str
@@ -45,6 +50,8 @@ class AuditRow:
     what: str | None
     reason: str | None
     position: tuple[int, int]
+    payer: Pocket
+    payee: Pocket
 
 
 def change_noted(
@@ -102,17 +109,21 @@ def newest_audit_rows(
     limit: int,
     *,
     kinds: Sequence[EntryKind] = (),
+    uncharged_notes: bool = False,
     since_micros: int | None = None,
     until_micros: int | None = None,
     before: tuple[int, int, int] | None = None,
     author: str | None = None,
     crawler_id: int | None = None,
 ) -> AuditPage:
-    """What people and commands did last, newest first; ``before`` is the place of the last row that was shown."""
+    """What people and commands did last, newest first; ``before`` is the place of the last row that was shown.
+
+    ``uncharged_notes`` takes credit and debit notes that correct no charge beside the ``kinds``.
+    """
     place = (entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
     query = _authored().order_by(*(column.desc() for column in place)).limit(limit + 1)
     if kinds:
-        query = query.where(entry.c.kind.in_([kind.value for kind in kinds]))
+        query = query.where(_is_of(kinds, uncharged_notes))
     if crawler_id is not None:
         query = query.where(entry.c.crawler_id == crawler_id)
     if author:
@@ -128,13 +139,23 @@ def newest_audit_rows(
     return AuditPage(tuple(rows[:limit]), None if last is None else (last.at_micros, *last.position))
 
 
+def _is_of(kinds: Sequence[EntryKind], uncharged_notes: bool) -> ColumnElement[bool]:
+    named = entry.c.kind.in_([kind.value for kind in kinds])
+    if not uncharged_notes:
+        return named
+    return or_(named, and_(entry.c.kind == EntryKind.ADJUST.value, entry.c.request_id.is_(None)))
+
+
 def _authored() -> Select[Any]:
+    names = (crawler.c.name.label("crawler_name"), publisher.c.name.label("publisher_name"))
+    payer, payee = account.alias("payer"), account.alias("payee")
     return (
-        select(entry, crawler.c.name.label("crawler_name"), publisher.c.name.label("publisher_name"))
+        select(entry, *names, payer.c.code.label("payer_code"), payee.c.code.label("payee_code"))
         .select_from(
-            entry.outerjoin(crawler, crawler.c.id == entry.c.crawler_id).outerjoin(
-                publisher, publisher.c.id == entry.c.publisher_id
-            )
+            entry.outerjoin(crawler, crawler.c.id == entry.c.crawler_id)
+            .outerjoin(publisher, publisher.c.id == entry.c.publisher_id)
+            .join(payer, payer.c.id == entry.c.debit_account)
+            .join(payee, payee.c.id == entry.c.credit_account)
         )
         .where(entry.c.author.is_not(None))
     )
@@ -155,6 +176,8 @@ def _audit_row(row: Row[Any]) -> AuditRow:
         row.evidence if kind is EntryKind.NOTE else None,
         row.reason,
         (row.writer_id, row.number),
+        pocket_of(row.payer_code),
+        pocket_of(row.payee_code),
     )
 
 

@@ -19,7 +19,7 @@ from edge.store.audit_events import AuditEvent, AuditFilter, all_operators_event
 
 Line = AuditRow | AuditEvent
 TEAM_KINDS = (EntryKind.CREDIT, EntryKind.NOTE)
-"""What a crawler's team reads of the books here; what was given back of a charge stands with the charge."""
+"""What a crawler's team reads of the books here, beside notes that correct no charge; the others stand with theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def operators_page(connection: Connection, wanted: WholeFilter, place: Place, li
 def team_page(connection: Connection, crawler_id: int, place: Place, limit: int) -> WholePage:
     """What was done for one crawler, by its team and by the operator, the newest first."""
     wanted = WholeFilter(kinds=TEAM_KINDS)
-    entries = _entries(connection, wanted, place, limit, crawler_id)
+    entries = _entries(connection, wanted, place, limit, crawler_id, uncharged_notes=True)
     events = crawler_events(connection, crawler_id, _events_filter(wanted, place), limit + 1)
     return _page(entries, events, place, limit)
 
@@ -73,12 +73,19 @@ def whole_log(connection: Connection, since_micros: int | None = None) -> Iterat
 
 
 def _entries(
-    connection: Connection, wanted: WholeFilter, place: Place, limit: int, crawler_id: int | None
+    connection: Connection,
+    wanted: WholeFilter,
+    place: Place,
+    limit: int,
+    crawler_id: int | None,
+    *,
+    uncharged_notes: bool = False,
 ) -> list[AuditRow]:
     page = newest_audit_rows(
         connection,
         limit + 1,
         kinds=wanted.kinds,
+        uncharged_notes=uncharged_notes,
         since_micros=wanted.since_micros,
         until_micros=wanted.until_micros,
         before=place.entry,

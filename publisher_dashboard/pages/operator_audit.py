@@ -30,7 +30,10 @@ from publisher_dashboard.visit import Visit
 
 AUDIT = "/operator/audit"
 _CURSOR = re.compile(r"(?:([0-9]{1,18})-([0-9]{1,9})-([0-9]{1,18}))?\.([0-9]{1,18})?")
-_CSV = ("at", "author", "kind", "crawler", "publisher", "currency", "amount", "reference", "charge", "change", "reason")
+_CSV = (
+    *("at", "author", "kind", "crawler", "publisher", "currency", "amount", "reference", "charge", "change", "reason"),
+    *("from", "to"),
+)
 
 
 def show(visit: Visit) -> Response:
@@ -107,10 +110,24 @@ def _csv_row(line: Line) -> list[str | int]:
                 line.charge or "",
                 safe_cell(line.what or ""),
                 safe_cell(line.reason or ""),
+                *((line.payer.value, line.payee.value) if line.amount.amount_micros else ("", "")),
             ]
         case AuditEvent():
             told = safe_cell(orjson.dumps(dict(line.details)).decode()) if line.details else ""
             names = (safe_cell(line.crawler or ""), safe_cell(line.publisher or ""))
-            return [when, safe_cell(line.author), line.action, *names, "", "", safe_cell(line.subject), "", told, ""]
+            return [
+                when,
+                safe_cell(line.author),
+                line.action,
+                *names,
+                "",
+                "",
+                safe_cell(line.subject),
+                "",
+                told,
+                "",
+                "",
+                "",
+            ]
         case _:
             assert_never(line)

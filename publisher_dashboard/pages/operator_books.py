@@ -32,7 +32,7 @@ from publisher_dashboard.acts import (
 from publisher_dashboard.auth import NOT_HERE, Turned
 from publisher_dashboard.charge_pages import Reach, download_list, show_charge, show_list
 from publisher_dashboard.refunds import give_back, show_refund
-from publisher_dashboard.views.whole_audit import KIND_WORDS
+from publisher_dashboard.views.whole_audit import way_of
 from publisher_dashboard.visit import Visit
 
 ADJUSTMENTS = "/operator/adjustments"
@@ -74,7 +74,7 @@ def refund(visit: Visit) -> Response:
 
 
 def adjustments(visit: Visit) -> Response:
-    """A charge to look for, payments that wait for somebody, and what was given back last."""
+    """A charge to look for, payments that wait for somebody, and the latest corrections."""
     wanted = visit.query("charge")
     with visit.desk.database.read() as connection:
         found = charge_by_id(connection, wanted) if wanted else None
@@ -89,9 +89,8 @@ def adjustments(visit: Visit) -> Response:
         form={"charge": wanted},
         errors={"charge": "There is no charge of that id; it looks like ch_ and 32 digits."} if wanted else {},
         payments=payments,
-        latest=latest.rows,
+        latest=[(one, way_of(one)) for one in latest.rows],
         suspended=health.suspended,
-        words=KIND_WORDS,
     )
 
 

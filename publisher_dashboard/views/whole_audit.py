@@ -13,7 +13,9 @@ from typing import assert_never
 
 import orjson
 
+from edge.core.ledger import EntryKind
 from edge.core.money import Money
+from edge.core.report import Pocket
 from edge.store.audit import AuditRow
 from edge.store.audit_events import AuditEvent
 from edge.store.connection import Connection
@@ -26,7 +28,7 @@ SUBJECT_SHOWN_MAX = 60
 KIND_WORDS: Mapping[str, str] = {
     "credit": "Credited",
     "reverse": "Gave back a charge",
-    "adjust": "Wrote a correction",
+    "adjust": "Wrote a credit or debit note",
     "fee": "Took the operator's share",
     "note": "Changed",
 }
@@ -44,8 +46,20 @@ THE_OPERATOR = "the operator"
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """Which way a correction went: what it is, who paid it, and whom."""
+
+    words: str
+    payer: str
+    payee: str
+
+
+@dataclass(frozen=True, slots=True)
 class LogLine:
-    """One thing that somebody did; ``of`` is whose log it stands in, ``told`` what exactly, ``charge`` an id."""
+    """One thing that somebody did; ``of`` is whose log it stands in, ``told`` what exactly, ``charge`` an id.
+
+    ``way`` is a note's direction; of everything else that moves money the words say it.
+    """
 
     at_micros: int
     author: str
@@ -56,6 +70,7 @@ class LogLine:
     amount: Money | None
     charge: str | None
     reason: str | None
+    way: Way | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +103,43 @@ def change_words(what: str | None) -> str:
     return ", ".join(f"{name.replace('_', ' ')}: {_value_words(value)}" for name, value in told.items())
 
 
+def way_of(row: AuditRow) -> Way:
+    """Which way the money of a note or a refund went, in words."""
+    if row.kind is EntryKind.REVERSE:
+        words = "Whole charge"
+    else:
+        words = "Debit note" if row.payer is Pocket.CRAWLER else "Credit note"
+    return Way(words, _side(row, row.payer), _side(row, row.payee))
+
+
+def _side(row: AuditRow, pocket: Pocket) -> str:
+    match pocket:
+        case Pocket.CRAWLER:
+            return row.crawler or "the crawler"
+        case Pocket.PUBLISHER:
+            return row.publisher or "the publisher"
+        case Pocket.SUSPENSE:
+            return "suspense"
+        case _:
+            return THE_OPERATOR
+
+
 def _line(one: Line) -> LogLine:
     match one:
         case AuditRow():
+            way = way_of(one) if one.kind is EntryKind.ADJUST else None
+            words = KIND_WORDS.get(one.kind.value, one.kind.value.capitalize())
             return LogLine(
                 one.at_micros,
                 one.author,
-                KIND_WORDS.get(one.kind.value, one.kind.value.capitalize()),
+                f"Wrote a {way.words.lower()}" if way else words,
                 "",
                 change_words(one.what) if one.what else "" if one.charge else one.reference or "",
                 one.crawler or one.publisher or "",
                 one.amount if one.amount.amount_micros else None,
                 one.charge,
                 one.reason,
+                way,
             )
         case AuditEvent():
             return LogLine(

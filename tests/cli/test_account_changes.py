@@ -59,6 +59,10 @@ def test_a_mistaken_top_up_is_taken_back_by_a_note_and_the_books_hold(shop: Fare
     assert named["account"] == again["account"]
     taken = [row for row in shop("audit", "--json").json if row["kind"] == "adjust"]
     assert [(row["crawler"], row["reason"]) for row in taken] == [("ExampleBot", "INV-7 was booked twice")] * 2
+    assert [(row["from"], row["to"]) for row in taken] == [("crawler", "adjustments")] * 2
+    table = [" ".join(line.split()) for line in shop("audit").out.splitlines()]
+    assert any("adjust ExampleBot" in line and "USD 10.00 crawler adjustments DN-" in line for line in table)
+    assert any("credit ExampleBot" in line and "USD 10.00 funding crawler INV-7" in line for line in table)
     assert shop("verify").code == 0
 
 

@@ -10,10 +10,12 @@ import pytest
 from edge.core.ledger_state import Phase
 from edge.core.money import Money
 from edge.core.payments import Payment, PaymentSource
+from edge.store.account_corrections import take_back
 from edge.store.accounts import credit, publisher_balances
 from edge.store.accounts import show as accounts_of
 from edge.store.audit import audit_rows, newest_audit_rows
 from edge.store.crawlers import find_crawler
+from edge.store.credit_notes import credit_note
 from edge.store.database import Database
 from edge.store.entries import ChargeFilter, charge_by_id, list_charges
 from edge.store.health import read_health
@@ -146,6 +148,29 @@ def test_the_operators_log_has_what_is_no_money_as_well(quick_house: House) -> N
     rows = list(csv.DictReader(io.StringIO(browser.get("/operator/audit.csv").text, newline="")))
     [made] = [row for row in rows if row["kind"] == "token.made" and row["reference"] == "night job"]
     assert (made["publisher"], made["author"]) == ("Harbour Press", "owner@harbour.example")
+
+
+def test_corrections_say_which_way_the_money_went(quick_house: House) -> None:
+    charge = live_charge(quick_house, 1)
+    credit_note(quick_house.database, charge, Money(1, "USD"), reason="slow", author="ann")
+    taken = take_back(quick_house.database, 1, Money(10_000, "USD"), reason="booked twice", author="ann")
+    with quick_house.database.read() as connection:
+        [debit, credited] = newest_audit_rows(connection, 2).rows
+    browser = operator(quick_house)
+    ways = (
+        f"from <bdi>{debit.crawler}</bdi> to <bdi>the operator</bdi>",
+        f"from <bdi>{credited.publisher}</bdi> to <bdi>{credited.crawler}</bdi>",
+    )
+    listed = browser.get(BOOKS).text.split("Latest corrections", 1)[1]
+    assert f"Debit note <bdi>{taken.reference}</bdi>" in listed
+    assert f"Credit note <bdi>{credited.reference}</bdi>" in listed
+    log = browser.get("/operator/audit?kind=adjust").text
+    assert log.index("Wrote a debit note") < log.index(taken.reference) < log.index("Wrote a credit note")
+    assert [page.index(ways[0]) < page.index(ways[1]) for page in (listed, log)] == [True, True]
+    rows = list(csv.DictReader(io.StringIO(browser.get("/operator/audit.csv").text, newline="")))
+    told = {row["reference"]: (row["from"], row["to"]) for row in rows if row["kind"] == "adjust"}
+    assert told[taken.reference] == ("crawler", "adjustments")
+    assert told[credited.reference or ""] == ("publisher", "crawler")
 
 
 def test_publishers_show_what_is_owed_and_the_share_is_set_with_its_reason(house: House) -> None:

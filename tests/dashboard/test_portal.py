@@ -17,7 +17,8 @@ from edge.core.ledger_state import Phase
 from edge.core.money import Money, format_micros
 from edge.core.month import Month
 from edge.core.rules import Action, RuleSet, everything_else
-from edge.store.accounts import refund
+from edge.store.account_corrections import take_back
+from edge.store.accounts import credit, refund
 from edge.store.budgets import show_budgets
 from edge.store.charge_sums import sum_charges
 from edge.store.crawler_people import TeamRole, crawler_memberships, invite, join_team, team_of
@@ -258,6 +259,16 @@ def test_a_team_reads_what_it_and_the_operator_did_and_nobody_elses(quick_house:
         assert secret not in page
     assert "late@example-ai.example" not in theirs.get(f"/portal/{THEIRS}/audit").text
     assert theirs.get(f"{below}/audit").status_code == 404
+
+
+def test_the_teams_log_tells_the_note_that_took_a_top_up_back(quick_house: House) -> None:
+    browser = member(quick_house)
+    credit(quick_house.database, MINE, Money(1_000_000, "USD"), reference="INV-7", author="ann")
+    taken = take_back(quick_house.database, MINE, Money(1_000_000, "USD"), reason="booked twice", author="ann")
+    page = browser.get(f"/portal/{MINE}/audit").text
+    assert page.index("Wrote a debit note") < page.index(taken.reference) < page.index("INV-7")
+    assert "</bdi> to <bdi>the operator</bdi>" in page
+    assert ("ann</bdi>" in page, "booked twice" in page) == (False, False)
 
 
 def test_a_teams_log_is_paged_to_its_end(quick_house: House) -> None:

@@ -11,6 +11,8 @@ from sqlalchemy import Connection, select, update
 from edge.core.ledger import EntryKind, charge_id
 from edge.core.ledger_operations import Credit, Post
 from edge.core.money import Money
+from edge.core.report import Pocket
+from edge.store.account_corrections import take_back
 from edge.store.account_rows import find_account
 from edge.store.accounts import refund
 from edge.store.audit import AuditRow, accounts_owned, audit_rows, change_noted
@@ -21,6 +23,7 @@ from edge.store.database import Database
 from edge.store.problems import InvalidValue, NameTaken, UnknownName
 from edge.store.tables import account
 from edge.store.verify import verify
+from edge.store.whole_audit import Place, team_page
 from tests.support.books import PRICE, Books
 
 TENTH = Money(PRICE.amount_micros // 10, "USD")
@@ -134,6 +137,24 @@ def test_everything_that_a_person_does_to_money_is_in_the_log(books: Books) -> N
     ]
     assert [row.charge for row in rows] == [None, sold(books), sold(books, 2)]
     assert [row.reason for row in rows][1:] == ["slow", "wrong page"]
+
+
+def test_the_log_says_which_way_the_money_went(books: Books) -> None:
+    credit_note(books.database, sold(books), TENTH, reason="slow", author="ann")
+    take_back(books.database, 1, TENTH, reason="booked twice", author="ann")
+    assert [(row.kind, row.payer, row.payee) for row in log(books.database)] == [
+        (EntryKind.CREDIT, Pocket.FUNDING, Pocket.CRAWLER),
+        (EntryKind.ADJUST, Pocket.PUBLISHER, Pocket.CRAWLER),
+        (EntryKind.ADJUST, Pocket.CRAWLER, Pocket.ADJUSTMENTS),
+    ]
+
+
+def test_a_team_reads_of_notes_those_that_stand_with_no_charge(books: Books) -> None:
+    credit_note(books.database, sold(books), TENTH, reason="slow", author="ann")
+    taken = take_back(books.database, 1, TENTH, reason="booked twice", author="ann")
+    with books.database.read() as connection:
+        lines = team_page(connection, 1, Place(), 50).lines
+    assert [line.reference for line in lines if isinstance(line, AuditRow)] == [taken.reference, "invoice 1"]
 
 
 def test_a_change_and_its_note_are_one(books: Books) -> None:
