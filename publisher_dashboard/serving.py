@@ -34,8 +34,9 @@ FORM_BYTES_DRAINED = 16 * FORM_BYTES_MAX
 FORM_FIELDS_MAX = 200
 
 MEANT_MAX = 5
+_OF_ANOTHER = "It may have been renamed or taken out, or it belongs to another {}."
 _HELP: Mapping[HTTPStatus, str] = {
-    HTTPStatus.NOT_FOUND: "It may have been renamed or taken out, or it belongs to another publisher.",
+    HTTPStatus.NOT_FOUND: _OF_ANOTHER.format("publisher"),
     HTTPStatus.BAD_REQUEST: "Nothing was changed. Go back, put it right, and send it again.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Nothing was changed. Go back, write less, and send it again.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Nothing was changed. Wait a few seconds, then try again.",
@@ -138,10 +139,19 @@ def _turned_away(desk: Desk, request: Request, status: HTTPStatus, why: str, bac
         what=status,
         why=why,
         back=back,
-        help=_HELP.get(status, ""),
+        help=_help(visit, status),
         words=words,
         found=found,
     )
+
+
+def _help(visit: Visit, status: HTTPStatus) -> str:
+    """What to do about it, in the words of the door that one came in by: publishers are not the crawlers' matter."""
+    only_crawlers = bool(visit.teams) and not visit.memberships
+    in_portal = visit.request.url.path.startswith("/portal") or only_crawlers
+    if status is HTTPStatus.NOT_FOUND and in_portal:
+        return _OF_ANOTHER.format("crawler\u2019s team")
+    return _HELP.get(status, "")
 
 
 def _to_sign_in(desk: Desk, request: Request) -> Response:

@@ -66,27 +66,25 @@ def set_(
     name: Annotated[str, typer.Argument(help="The publisher.")],
     share: Annotated[str | None, typer.Option(help="The operator's share of what it earns, as 12.5%.")] = None,
     email: Annotated[str | None, typer.Option(help="Where the operator writes to.")] = None,
+    letterhead: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LINE", help="Postal address and tax number, once a line; one empty line takes it away."),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Change the email address, or the operator's share: that is taken of every month closed from now on, whole."""
-    if share is None and email is None:
-        raise WrongUsage("say what to change: --share or --email")
+    """Change the email address, the letterhead that statements print below the name, or the operator's share.
+
+    The letterhead and the share are those of every month closed from now on, whole.
+    """
+    lines = "\n".join(letterhead) if letterhead else None
+    if share is None and email is None and lines is None:
+        raise WrongUsage("say what to change: --share, --email or --letterhead")
     share_ppm = None if share is None else _read_share(share)
     with opened(settings_here()) as database:
         with database.read() as connection:
             changed = find_publisher(connection, name)
-        if email is not None:
-            with database.write() as connection:
-                known = find_publisher(connection, name)
-                changed = change_publisher(
-                    connection,
-                    known.publisher_id,
-                    known.name,
-                    email,
-                    author=author(),
-                    now_micros=now_micros(),
-                    seen=publisher_mark(known),
-                )
+        if email is not None or lines is not None:
+            changed = _change_words(database, name, email, lines)
         if share_ppm is not None:
             changed = _change_share(database, name, share_ppm)
     if as_json:
@@ -94,8 +92,27 @@ def set_(
         return
     if email is not None:
         say(f"the operator writes to {changed.name} at {changed.email} now")
+    if lines is not None:
+        count = len(changed.letterhead.splitlines())
+        told = f"{count} line{'s' if count != 1 else ''} below" if count else "nothing below"
+        say(f"statements print {told} the name {changed.name}, from the next close of a month on")
     if share_ppm is not None:
         say(f"the operator's share of {changed.name} is {format_share(share_ppm)}, from the next close of a month on")
+
+
+def _change_words(database: Database, name: str, email: str | None, letterhead: str | None) -> Publisher:
+    with database.write() as connection:
+        known = find_publisher(connection, name)
+        return change_publisher(
+            connection,
+            known.publisher_id,
+            known.name,
+            known.email if email is None else email,
+            author=author(),
+            now_micros=now_micros(),
+            seen=publisher_mark(known),
+            letterhead=letterhead,
+        )
 
 
 def _change_share(database: Database, name: str, share_ppm: int) -> Publisher:
@@ -132,6 +149,7 @@ def _row(known: Publisher) -> dict[str, Any]:
         "id": known.publisher_id,
         "name": known.name,
         "email": known.email,
+        "letterhead": known.letterhead,
         "share": format_share(known.share_ppm),
         "share_ppm": known.share_ppm,
         "created_at": time_text(known.created_at_micros),

@@ -24,7 +24,7 @@ class StepShown(Model):
 
 
 class StepList(Model):
-    """The steps in their order; none where the list was put aside or nothing is left to do."""
+    """The steps in their order; none where it was put aside, nothing is left, or every site is paused."""
 
     data: tuple[StepShown, ...]
 
@@ -32,7 +32,8 @@ class StepList(Model):
 def list_first_steps(call: Call, asked: Nothing) -> StepList:
     """What is done of the way from nothing to a first request, and what comes next; each is seen in the data."""
     with call.desk.database.read() as connection:
-        found = first_steps(connection, call.publisher_id, list_sites(connection, call.publisher_id))
+        every = list_sites(connection, call.publisher_id, with_removed=True)
+        found = first_steps(connection, call.publisher_id, every)
     return StepList(
         data=tuple(
             StepShown(

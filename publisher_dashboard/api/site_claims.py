@@ -7,7 +7,7 @@ edge reaches, so only who runs the edge says yes (decision 0052).
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, assert_never
 
 from pydantic import Field
 
@@ -18,9 +18,11 @@ from publisher_dashboard.api.operations import Answer, Call
 from publisher_dashboard.api.problems import Code, Problem
 from publisher_dashboard.api.values import Done, Model, Nothing, time_of
 from publisher_dashboard.rendering import at
-from publisher_dashboard.views.site_claims import proof_of
+from publisher_dashboard.views.site_claims import Looked, look_for_proof
 from publisher_dashboard.views.site_settings import edge_addresses
 
+_FOUND_CHARACTERS = 200
+_FOUND_RECORDS = 10
 _NO_WAY_TO_ASK = "This dashboard was started without a way to ask."
 
 
@@ -49,6 +51,18 @@ class ClaimShown(Model):
     asked_at: datetime
 
 
+class ClaimChecked(ClaimShown):
+    """A site that waits, and what a look for its proof came upon.
+
+    ``found_records`` are the TXT records of ``record_name``. ``found_file`` is what stands at ``file_url``; null where
+    there is nothing, or where the record proved the domain already.
+    """
+
+    found_records: tuple[str, ...]
+    found_file: str | None
+    words: str
+
+
 class ClaimList(Model):
     """The sites that wait, the oldest first."""
 
@@ -70,17 +84,40 @@ def list_own_claims(call: Call, asked: Nothing) -> ClaimList:
         return ClaimList(data=tuple(map(_shown, list_claims(connection, call.publisher_id))))
 
 
-def check_claim(call: Call, asked: Nothing) -> ClaimShown:
-    """Look for the proof of a domain now, in its DNS and on the site, and note what is there."""
+def check_claim(call: Call, asked: Nothing) -> ClaimChecked:
+    """Look for the proof of a domain now, in its DNS and on the site; note and say what is there."""
     number, checks = call.number("claim_id"), call.desk.checks
     with call.desk.database.read() as connection:
         claim = own_claim(connection, call.publisher_id, number)
     if checks is None:
         raise Problem(Code.NOT_POSSIBLE, _NO_WAY_TO_ASK)
-    how = proof_of(checks, claim)
+    looked = look_for_proof(checks, claim)
     with call.desk.database.write() as connection:
-        note_proof(connection, claim, how, call.now_micros)
-        return _shown(own_claim(connection, call.publisher_id, number))
+        note_proof(connection, claim, looked.how, call.now_micros)
+        found = _shown(own_claim(connection, call.publisher_id, number))
+    return ClaimChecked(
+        **found.model_dump(),
+        found_records=tuple(text[:_FOUND_CHARACTERS] for text in looked.records[:_FOUND_RECORDS]),
+        found_file=None if looked.file is None else looked.file[:_FOUND_CHARACTERS],
+        words=_words(claim, looked),
+    )
+
+
+def _words(claim: SiteClaim, looked: Looked) -> str:
+    match looked.how:
+        case "dns":
+            return f"The TXT record of {claim.record_name} proves the domain."
+        case "file":
+            return f"The file at {claim.file_url} proves the domain."
+        case None:
+            records = "another text" if looked.records else "no TXT record"
+            file = "no file" if looked.file is None else "another text"
+            return (
+                f"The proof is not there yet. {claim.record_name} has {records}, not {claim.record_text}; "
+                f"at {claim.file_url} there is {file}, not {claim.proof}. DNS can take an hour to show a new record."
+            )
+        case _:
+            assert_never(looked.how)
 
 
 def withdraw_own_claim(call: Call, asked: Nothing) -> Done:

@@ -60,7 +60,7 @@ SITE_OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", f"{ROOT}/claims/{{claim_id:int}}/check", Need.MANAGE, site_claims.check_claim, "Check a domain's proof",
-        gives=site_claims.ClaimShown, whole=True, costly=True, pages=(f"POST {_P}/sites/check",),
+        gives=site_claims.ClaimChecked, whole=True, costly=True, pages=(f"POST {_P}/sites/check",),
     ),
     Operation(
         "DELETE", f"{ROOT}/claims/{{claim_id:int}}", Need.MANAGE, site_claims.withdraw_own_claim,

@@ -45,7 +45,7 @@ def show(visit: Visit) -> Response:
         seen = tell_overview(connection, publisher_id, counted, days, visit.query("currency"))
         latest = list_charges(connection, ChargeFilter(frozenset({publisher_id})), limit=LATEST).charges
         todo = concerns(connection, publisher_id, sites, visit.now_micros)
-        steps = first_steps(connection, publisher_id, sites) if sites or not counted else None
+        steps = first_steps(connection, publisher_id, every)
     return visit.render(
         "overview.html",
         first_steps=steps,

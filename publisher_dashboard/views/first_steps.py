@@ -48,11 +48,17 @@ class FirstSteps:
 
 
 def first_steps(connection: Connection, publisher_id: int, sites: Sequence[Site]) -> FirstSteps | None:
-    """The list of a publisher; None when it was put aside, or nothing is left to do."""
+    """The list of a publisher; None when it was put aside, nothing is left to do, or every site is paused.
+
+    ``sites`` are all of its sites, paused ones too: whoever paused them has taken the steps once.
+    """
     if are_dismissed(connection, publisher_id):
         return None
     own = [site for site in sites if not is_sample(site)]
-    found = FirstSteps(_steps(connection, publisher_id, own))
+    served = [site for site in own if site.active]
+    if own and not served:
+        return None
+    found = FirstSteps(_steps(connection, publisher_id, served))
     return found if found.next_step is not None else None
 
 

@@ -23,3 +23,20 @@ def test_a_share_that_is_none_says_how_to_write_one(news: Farebox) -> None:
         assert refused.code == 2
         assert "share" in refused.err
     assert news("publisher", "set", "Nobody", "--share", "1%").code == 1
+
+
+def test_the_letterhead_is_set_line_by_line_changed_alone_and_taken_away(news: Farebox) -> None:
+    def known() -> dict[str, object]:
+        found: dict[str, object] = news("publisher", "list", "--json").json[0]
+        return found
+
+    before = known()
+    lines = ("--letterhead", " 1 Quay Street", "--letterhead", "VAT GB123456789")
+    assert "2 lines below the name Example News" in news("publisher", "set", "Example News", *lines).out
+    assert known() == {**before, "letterhead": "1 Quay Street\nVAT GB123456789"}
+    assert news("publisher", "set", "Example News", "--email", "new@news.example").code == 0
+    assert known()["letterhead"] == "1 Quay Street\nVAT GB123456789"
+    assert news("publisher", "set", "Example News", "--letterhead", "x" * 500).code == 1
+    assert "nothing below" in news("publisher", "set", "Example News", "--letterhead", "").out
+    assert known()["letterhead"] == ""
+    assert "--letterhead" in news("publisher", "set", "Example News").err

@@ -91,7 +91,15 @@ def test_a_domain_is_proved_by_what_is_found_there(fresh: Fresh) -> None:
     client = program(fresh)
     claim = client.send("POST", CLAIMS, WANTED).json()
     path = f"{CLAIMS}/{claim['id']}"
-    assert client.send("POST", f"{path}/check").json()["proved"] is None
+    looked = client.send("POST", f"{path}/check").json()
+    assert (looked["proved"], looked["found_records"], looked["found_file"]) == (None, [], None)
+    assert f"{claim['record_name']} has no TXT record, not {claim['record_text']};" in looked["words"]
+    assert f"at {claim['file_url']} there is no file, not {claim['file_text']}." in looked["words"]
+    fresh.world.texts[claim["record_name"]] = ["v=spf1 -all"]
+    fresh.world.files[claim["file_url"]] = "x" * 300
+    other = client.send("POST", f"{path}/check").json()
+    assert (other["proved"], other["found_records"], other["found_file"]) == (None, ["v=spf1 -all"], "x" * 200)
+    assert other["words"].count("another text") == 2
     fresh.world.texts[claim["record_name"]] = [claim["record_text"]]
     assert client.send("POST", f"{path}/check").json()["proved"] == "dns"
     fresh.world.texts.clear()
@@ -156,6 +164,20 @@ def test_first_steps_are_listed_and_put_aside(fresh: Fresh) -> None:
     assert [one["done"] for one in client.get("/api/v1/first-steps").json()["data"]] == [True, *[False] * 4]
     assert client.send("DELETE", "/api/v1/first-steps").json() == {"changed": True}
     assert client.get("/api/v1/first-steps").json()["data"] == []
+
+
+def test_whoever_paused_every_site_is_not_told_to_add_one(fresh: Fresh) -> None:
+    client = program(fresh)
+    fresh.owner.post("/publishers/1/sites/new", WANTED)
+    client.send("POST", "/api/v1/sample")
+    here = f"/api/v1/sites/{WANTED['host']}"
+    client.send("POST", f"{here}/pause", if_match=client.get(here).headers["etag"])
+    assert client.get("/api/v1/first-steps").json()["data"] == []
+    assert "Add your site" not in fresh.owner.get("/publishers/1").text
+    with fresh.database.read() as connection:
+        [paused] = [one for one in list_sites(connection, with_removed=True) if not one.active]
+    assert client.send("POST", f"/api/v1/paused-sites/{paused.site_id}/resume").status_code == 200
+    assert client.get("/api/v1/first-steps").json()["data"][0]["done"]
 
 
 def test_a_sample_is_made_once_and_leaves_nothing(quick_house: House) -> None:

@@ -94,7 +94,7 @@ def shown(page: str) -> dict[str, Sum]:
             assert text in ("Nothing to sum.", "Nothing is listed or summed until the days are right."), text
             continue
         currency, earned = amount_of(whole[1])
-        credited = re.search(r"; (\S+) of them given back in part", text)
+        credited = re.search(r"; of those that stand, (\S+) was given back in part", text)
         found[currency] = Sum(
             earned,
             number_of(whole[2]),

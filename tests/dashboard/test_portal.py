@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from edge.client.reconciling import statement_rows
 from edge.core.ledger_state import Phase
@@ -29,7 +29,7 @@ from edge.store.month_reading import Part
 from edge.store.month_totals import months_of, totals_of_entries
 from edge.store.people import add_person, find_person
 from edge.store.sample_site import add_sample
-from edge.store.tables import budget, crawler_invitation, crawler_token
+from edge.store.tables import budget, crawler_invitation, crawler_key, crawler_token
 from publisher_dashboard.rendering import money
 from publisher_dashboard.routes import ROUTES, Route
 from publisher_dashboard.visit import TEAM_GRANTS, Need
@@ -350,3 +350,29 @@ def test_the_portal_names_what_its_commands_need(house: House) -> None:
     page = member(house).get(f"/portal/{MINE}/keys").text
     [command] = re.findall(r"farebox-crawl doctor [^\n<]+", page)
     assert re.findall(r"--[a-z]+", command) == ["--key", "--agent", "--edge"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"), [(1, "none: its key was given by hand"), (2, "none: its keys were given by")]
+)
+def test_of_keys_from_files_nobody_is_told_to_wait_for_a_directory(quick_house: House, keys: int, said: str) -> None:
+    path, waits = f"/portal/{MINE}/keys", "none yet: the directory is fetched"
+    browser = member(quick_house)
+    assert waits in browser.get(path).text
+    with quick_house.database.write() as connection:
+        for number in range(keys):
+            given = {"crawler_id": MINE, "thumbprint": f"key-{number}", "jwk": "{}", "added_at_micros": 1}
+            connection.execute(insert(crawler_key).values(given))
+    page = browser.get(path).text
+    assert said in page
+    assert waits not in page
+
+
+def test_a_page_that_is_not_in_the_portal_is_no_publishers(quick_house: House) -> None:
+    browser = member(quick_house)
+    for path in (f"/portal/{THEIRS}", f"/portal/{MINE}/charges/none", "/nowhere"):
+        answer = browser.get(path)
+        assert answer.status_code == 404
+        assert "another publisher" not in answer.text
+        assert "another crawler\u2019s team" in answer.text
+    assert "another publisher" in quick_house.signed_in().get("/nowhere").text

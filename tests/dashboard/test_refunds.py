@@ -92,7 +92,7 @@ def test_a_part_that_was_given_back_is_in_no_sum_of_charges_any_more(house: Hous
     assert in_the_file() == before - 400
     page = browser.get("/publishers/1/charges").text
     assert f"<b>{money(before - 400, 'USD')}</b> from" in page
-    assert "$0.0004 of them given back in part" in page
+    assert "; of those that stand, $0.0004 was given back in part" in page
     assert "<small>$0.0004 given back</small>" in page
 
 
