@@ -8,7 +8,7 @@ from edge.cli.terminal import Column, counted, exact_time_text, say, show_json, 
 from edge.core.balance_story import balance_story
 from edge.core.fees import format_share
 from edge.core.money import format_signed
-from edge.core.particulars import Correction, ShareTaken, TopUp
+from edge.core.particulars import Correction, OperatorNote, ShareTaken, TopUp
 from edge.core.statement import AccountMonth, Reader, Statement
 
 _COLUMNS = (
@@ -48,6 +48,8 @@ def show_statement(statement: Statement, as_json: bool) -> None:
         _show_accounts(statement)
     if statement.reader is Reader.CRAWLER:
         say(counted(statement.receipts, "receipt"))
+    for note in statement.particulars.notes.items:
+        say(f"note of the operator {visible(note.why)}: {format_signed(note.given_micros, note.currency)}")
     _show_corrections(statement)
 
 
@@ -94,6 +96,7 @@ def _document(statement: Statement) -> dict[str, Any]:
         "top_ups": [_top_up(each) for each in listed.top_ups.items],
         "shares": [_share(each) for each in listed.shares],
         "accounts": [_account(account) for account in statement.accounts],
+        "notes": [_note(each) for each in listed.notes.items],
         "corrections": [_correction(each) for each in listed.corrections.items],
         "corrections_count": listed.corrections.count,
         "corrections_micros": dict(listed.corrections.sums_micros),
@@ -107,6 +110,17 @@ def _top_up(each: TopUp) -> dict[str, Any]:
         "currency": each.currency,
         "amount_micros": each.amount_micros,
         "reference": each.reference,
+    }
+
+
+def _note(each: OperatorNote) -> dict[str, Any]:
+    return {
+        "at": exact_time_text(each.at_micros),
+        "crawler": each.crawler,
+        "currency": each.currency,
+        "given_micros": each.given_micros,
+        "reference": each.reference,
+        "reason": each.reason,
     }
 
 

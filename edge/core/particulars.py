@@ -73,6 +73,23 @@ class TopUp:
 
 
 @dataclass(frozen=True, slots=True)
+class OperatorNote:
+    """A credit or debit note between the operator and a crawler; ``given_micros`` of a debit note is below 0."""
+
+    at_micros: int
+    crawler: str
+    currency: str
+    given_micros: int
+    reference: str
+    reason: str
+
+    @property
+    def why(self) -> str:
+        """Its number, and what it was written for."""
+        return f"{self.reference}: {self.reason}" if self.reason else self.reference
+
+
+@dataclass(frozen=True, slots=True)
 class ShareTaken:
     """What the operator's fee of one publisher's month was taken of; before the close, what it would be now."""
 
@@ -82,11 +99,12 @@ class ShareTaken:
 
 @dataclass(frozen=True, slots=True)
 class Particulars:
-    """All of it, for one reader; a crawler is told nothing of shares, a publisher nothing of top-ups."""
+    """All of it, for one reader; a crawler is told nothing of shares, a publisher nothing of top-ups and notes."""
 
     corrections: Listed[Correction] = Listed()
     top_ups: Listed[TopUp] = Listed()
     shares: tuple[ShareTaken, ...] = ()
+    notes: Listed[OperatorNote] = Listed()
 
 
 NO_PARTICULARS = Particulars()

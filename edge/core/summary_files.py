@@ -6,6 +6,7 @@ Sections, in this order, each by currency:
 - ``suspense``: what nobody has earned or spent at the month's end, and how that changed in the month;
 - ``share``: whose fee it is, what it was taken of and at what rate; of a draft, what it would be now;
 - ``top_up``: each payment, then ``sum`` of all of them; ``receipts``: how many pages were paid for;
+- ``note``: each credit or debit note between the operator and a crawler, then ``sum`` of all of them;
 - ``correction``: each entry that changes what an earlier month said, then ``sum`` of all of them;
 - ``balance``: how each account came from its beginning to its end; ``account``: what went in and out.
 
@@ -81,6 +82,7 @@ def summary_rows(statement: Statement) -> Iterator[SummaryRow]:
     yield from _share_rows(statement)
     if statement.reader is not Reader.PUBLISHER:
         yield from _top_up_rows(statement)
+        yield from _note_rows(statement)
     yield from _correction_rows(statement)
     if statement.party is not None:
         for account in statement.accounts:
@@ -142,11 +144,23 @@ def _share_rows(statement: Statement) -> Iterator[SummaryRow]:
 def _top_up_rows(statement: Statement) -> Iterator[SummaryRow]:
     found = statement.particulars.top_ups
     for each in found.items:
-        at = datetime.fromtimestamp(each.at_micros // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        told = About(each.crawler, at=at, reference=each.reference)
+        told = About(each.crawler, at=_time_text(each.at_micros), reference=each.reference)
         yield SummaryRow("top_up", "payment", each.currency, each.amount_micros, about=told)
     yield from _sum_rows("top_up", found)
     yield SummaryRow("receipts", SUM, "", count=statement.receipts)
+
+
+def _note_rows(statement: Statement) -> Iterator[SummaryRow]:
+    found = statement.particulars.notes
+    for each in found.items:
+        told = About(each.crawler, at=_time_text(each.at_micros), reference=each.reference, reason=each.reason)
+        item = "credit" if each.given_micros > 0 else "debit"
+        yield SummaryRow("note", item, each.currency, each.given_micros, about=told)
+    yield from _sum_rows("note", found)
+
+
+def _time_text(at_micros: int) -> str:
+    return datetime.fromtimestamp(at_micros // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _correction_rows(statement: Statement) -> Iterator[SummaryRow]:

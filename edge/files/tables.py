@@ -55,7 +55,7 @@ class Table:
 
 def tables(statement: Statement) -> Iterator[Table]:
     """The tables that have rows, in their order."""
-    found = [_shares(statement), _top_ups(statement), _corrections(statement), *_balances(statement)]
+    found = [_shares(statement), _top_ups(statement), _notes(statement), _corrections(statement), *_balances(statement)]
     yield from (table for table in found if table.rows)
 
 
@@ -110,6 +110,28 @@ def _top_ups(statement: Statement) -> Table:
     ]
     rows += _sum_rows(found.sums_micros, len(columns))
     return Table("Paid in", "Paid in", columns, tuple(rows), _left_out(found))
+
+
+def _notes(statement: Statement) -> Table:
+    """What the operator's own notes gave, or took back, below zero."""
+    whole = statement.reader is Reader.OPERATOR
+    found = statement.particulars.notes
+    columns = (
+        *(
+            TableColumn("Date (UTC)", 0.16),
+            TableColumn("Number and reason", 0.3 if whole else 0.54, lines=_REFERENCE_LINES),
+        ),
+        *((TableColumn("Crawler", 0.24, lines=2),) if whole else ()),
+        *(TableColumn("Currency", 0.1), TableColumn("Given", 0.2, True)),
+    )
+    rows = [
+        TableRow(
+            (_day(each.at_micros), each.why, *((each.crawler,) if whole else ()), each.currency, each.given_micros)
+        )
+        for each in found.items
+    ]
+    rows += _sum_rows(found.sums_micros, len(columns))
+    return Table("Notes", "Credit and debit notes of the operator", columns, tuple(rows), _left_out(found))
 
 
 def _corrections(statement: Statement) -> Table:

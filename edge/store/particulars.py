@@ -16,7 +16,7 @@ from sqlalchemy import Connection, literal_column, select
 from edge.core.closing import fee_bases
 from edge.core.ledger import EntryKind, charge_id, key_of_charge_id
 from edge.core.month import Month
-from edge.core.particulars import SHOWN_MAX, Correction, Listed, Particulars, ShareTaken, TopUp
+from edge.core.particulars import SHOWN_MAX, Correction, Listed, OperatorNote, Particulars, ShareTaken, TopUp
 from edge.core.statement import Reader, Statement
 from edge.store.closed_months import carried_before, kept_fees
 from edge.store.month_reading import WHOLE, Names, Part, recorded_in
@@ -35,10 +35,12 @@ Placed = tuple[tuple[int, int, int], Correction]
 
 def read_particulars(connection: Connection, statement: Statement, part: Part, names: Names) -> Particulars:
     """Everything that this reader's statement lists; ``names`` are those that the statement speaks by."""
+    paying = statement.reader is not Reader.PUBLISHER
     return Particulars(
         late_corrections(connection, statement.month, part),
-        top_ups(connection, statement.month, part, names) if statement.reader is not Reader.PUBLISHER else Listed(),
+        top_ups(connection, statement.month, part, names) if paying else Listed(),
         _shares(connection, statement, part, names) if statement.reader is not Reader.CRAWLER else (),
+        operator_notes(connection, statement.month, part, names) if paying else Listed(),
     )
 
 
@@ -62,6 +64,18 @@ def top_ups(connection: Connection, month: Month, part: Part, names: Names) -> L
     return _listed(made, lambda each: (each.currency, each.amount_micros))
 
 
+def operator_notes(connection: Connection, month: Month, part: Part, names: Names) -> Listed[OperatorNote]:
+    """Credit and debit notes between the operator and crawlers, which no publisher has a part in, oldest first."""
+    query = (
+        select(entry, entry.c.credit_account.in_(_PAYS).label("gives"))
+        .where(*recorded_in(month), *part.conditions(), entry.c.author.is_not(None))
+        .where(entry.c.kind == EntryKind.ADJUST.value, entry.c.publisher_id.is_(None))
+        .order_by(entry.c.recorded_at_micros, entry.c.writer_id, entry.c.number)
+    )
+    made = [_operator_note(row, names) for row in connection.execute(query)]
+    return _listed(made, lambda each: (each.currency, each.given_micros))
+
+
 def latest_top_ups(connection: Connection, crawler_id: int, limit: int) -> Listed[TopUp]:
     """What was paid in last for one crawler, the newest first."""
     chosen = (entry.c.crawler_id == crawler_id, entry.c.author.is_not(None), entry.c.kind == EntryKind.CREDIT.value)
@@ -74,6 +88,12 @@ def latest_top_ups(connection: Connection, crawler_id: int, limit: int) -> Liste
 def _top_up(row: Any, names: Names) -> TopUp:
     whose = names.crawlers.get(row.crawler_id, "")
     return TopUp(row.recorded_at_micros, whose, row.currency, row.amount_micros, row.reference or "")
+
+
+def _operator_note(row: Any, names: Names) -> OperatorNote:
+    given = row.amount_micros if row.gives else -row.amount_micros
+    whose = names.crawlers.get(row.crawler_id, "")
+    return OperatorNote(row.recorded_at_micros, whose, row.currency, given, row.reference or "", row.reason or "")
 
 
 def _shares(connection: Connection, statement: Statement, part: Part, names: Names) -> tuple[ShareTaken, ...]:

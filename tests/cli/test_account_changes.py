@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -82,3 +83,7 @@ def test_a_statement_with_a_note_of_a_taken_back_top_up_agrees_with_the_ledger(s
     month = datetime.now(UTC).strftime("%Y-%m")
     told = shop("report", month, "--crawler", "ExampleBot", "--format", "csv", "--out", str(workplace / "reports"))
     assert (told.code, told.err) == (0, f"{month} is not closed: this is a draft\n")
+    shown = shop("report", month, "--crawler", "ExampleBot").out
+    assert re.search(r"note of the operator DN-\d{4}-0001: a mistake: .*0\.01\n", shown)
+    [note] = shop("report", month, "--crawler", "ExampleBot", "--json").json["notes"]
+    assert (note["reason"], note["given_micros"]) == ("a mistake", -10_000)

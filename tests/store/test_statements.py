@@ -26,6 +26,7 @@ from edge.core.statement import Party, Reader, Statement
 from edge.core.summary_files import summary_csv, summary_jsonl
 from edge.files.folder import write_folder
 from edge.files.formats import FORMATS, FormatUnfit, Sources
+from edge.files.tables import tables
 from edge.store.database import Database
 from edge.store.month_reading import WHOLE, Names, Part, charges_by_day, month_details, pocket_of, transfers_by_day
 from edge.store.month_sums import entry_sums, read_month
@@ -296,6 +297,18 @@ def test_a_step_that_nothing_explains_is_shown_as_such(snapshot: Connection) -> 
     statement = made(snapshot, part=Part(crawler_id=1))
     account = replace(statement.accounts[0], credited_micros=statement.accounts[0].credited_micros + 7)
     assert Figure(OTHER, 7) in list(balance_story(statement, account))
+
+
+def test_a_note_of_the_operator_stands_with_number_and_reason_where_its_crawler_reads(snapshot: Connection) -> None:
+    for part, listed in ((WHOLE, 1), (Part(crawler_id=1), 1), (Part(crawler_id=2), 0), (Part(publisher_id=1), 0)):
+        statement = made(snapshot, part=part)
+        assert statement.particulars.notes.count == listed
+        lines = [orjson.loads(line) for line in summary_jsonl(statement)[0].splitlines()]
+        told = [(row["reference"], row["reason"], row["amount_micros"]) for row in lines if row["item"] == "credit"]
+        assert told == [("CN-2026-0002", "too dear", 99)] * listed
+        shown = [row.cells for table in tables(statement) if table.name == "Notes" for row in table.rows]
+        assert [cells[1] for cells in shown if cells[1]] == ["CN-2026-0002: too dear"] * listed
+        assert statement.party is None or statement.particulars.notes.sums_micros == statement.movements.granted
 
 
 @pytest.mark.parametrize("part", PARTS, ids=str)
