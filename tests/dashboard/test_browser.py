@@ -51,6 +51,30 @@ def test_the_list_of_sites_is_accessible_when_it_is_open(chromium: Browser, serv
     context.close()
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_a_filter_is_still_there_after_a_reload_and_after_going_back(
+    chromium: Browser, served: Served, scripts: bool
+) -> None:
+    context, window = open_window(chromium, served, java_script_enabled=scripts)
+    page = window.page
+    sign_in(page)
+    for path in (f"{OURS}/charges", f"{SITE}/activity"):
+        page.goto(path)
+        page.get_by_label("Rule", exact=True).fill("Long reads")
+        page.get_by_role("button", name="Filter").click()
+        page.wait_for_url(re.compile("rule=Long"))
+        filtered, sums = page.url, page.locator(".sum").inner_text()
+        page.reload()
+        assert (page.url, page.locator(".sum").inner_text()) == (filtered, sums)
+        page.locator("main tbody a").first.click()
+        page.wait_for_url(lambda url: "rule=Long" not in url)
+        page.go_back()
+        page.wait_for_url(filtered)
+        assert page.locator(".sum").inner_text() == sums
+        assert page.get_by_label("Rule", exact=True).input_value() == "Long reads"
+    context.close()
+
+
 def test_the_rules_fit_on_a_sheet_of_paper(chromium: Browser, served: Served) -> None:
     context, window = open_window(chromium, served, viewport={"width": 718, "height": 1000})
     page = window.page
