@@ -124,7 +124,7 @@ class BacktestJobs:
                 self._change(entry, part=1.0, result=result)
             except _ReplacedByNewer:
                 continue
-            except Exception:
+            except Exception:  # one question broke: whoever asked is told, the next one is answered
                 structlog.get_logger("farebox.dashboard").exception("a backtest broke")
                 self._change(entry, failed=True)
             finally:
